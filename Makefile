@@ -1,0 +1,46 @@
+# `make demo` and `make test` are complete on a fresh machine with Python 3.11 and gpg.
+PYTHON ?= python3.11
+BIN := .venv/bin
+DEMO ?= demo
+
+.PHONY: demo test check fix bench airflow lock clean
+
+demo: .venv/runtime  ## a whole authority in the folder demo/, and one month run in it
+	$(BIN)/birthshare demo --dir $(DEMO)
+
+test: .venv/dev  ## every test, on real servers that the tests install and start themselves
+	$(BIN)/python -m pytest
+
+check: .venv/dev  ## looks at everything, changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python infra/generate.py --check
+
+fix: .venv/dev  ## repairs what can be repaired, and writes the generated pages
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python infra/generate.py
+
+bench: .venv/dev  ## the figures of the README, as ratios measured in one run
+	$(BIN)/python tests/bench/bench.py
+
+airflow: .venv/runtime  ## Airflow on a demonstration home, for a person
+	$(BIN)/python infra/airflow/start.py
+
+# The locks carry hashes and no registry address; uv is needed only here.
+lock:
+	uv pip compile pyproject.toml --group setup --generate-hashes --no-emit-index-url --no-annotate \
+	  --python-version 3.11 -q -o infra/locks/runtime.txt
+	uv pip compile pyproject.toml --group dev -c infra/locks/runtime.txt --generate-hashes --no-emit-index-url \
+	  --no-annotate --python-version 3.11 -q -o infra/locks/dev.txt
+
+.venv/runtime: infra/locks/runtime.txt pyproject.toml infra/install.sh
+	PYTHON=$(PYTHON) sh infra/install.sh runtime
+
+.venv/dev: infra/locks/dev.txt pyproject.toml infra/install.sh
+	PYTHON=$(PYTHON) sh infra/install.sh dev
+
+clean:
+	rm -rf .venv build $(DEMO)

@@ -1,0 +1,211 @@
+"""What Birthshare's DAGs share: which home and month a run is for, quiet failures, asking a person.
+
+Nothing here decides anything about births. Between tasks travel references and counts only.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskAwaitingInput
+
+from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError
+
+if TYPE_CHECKING:  # pandas stays out of the DAG processor
+    from pipeline.home import Home
+    from pipeline.records import Month
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+BATCH = 20  # recipients in one delivery task; a task costs seconds, a recipient a fraction of one
+
+RELEASE = "release"  # the XCom key under which `prepare` leaves what a person is asked about
+REFUSE = "Refuse"
+SHOWN = 12  # characters of a pack's digest on the button and in `birthshare release show`
+
+
+def quietly(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """Let out of a task only an error's class, place and exit code, with no chained cause.
+
+    An error of a library can quote a record; Airflow would write it, with all its causes, into its log
+    and database. Birthshare's own errors carry no personal value, so their message may be read. Only
+    NotAllDelivered and unforeseen errors leave the retries that a task has; the others need a person.
+    """
+
+    @wraps(function)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            stop = _worded(error)
+        raise stop
+
+    return run
+
+
+def _worded(error: Exception) -> AirflowException:
+    name = type(error).__name__
+    if isinstance(error, BirthshareError):
+        kind = AirflowException if isinstance(error, NotAllDelivered) else AirflowFailException
+        return kind(f"{name}, exit code {error.exit_code}: {error}")
+    return AirflowException(
+        f"{name} at {_place(error)}, exit code 1. Run the month again; if it stays, report this."
+    )
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of ours that the error passed, else the innermost of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "pipeline" in Path(frame.filename).parts]
+    frame = (ours or list(frames))[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def run_of(context: Mapping[str, Any]) -> tuple[Home, Month]:
+    """The home and month of a run; raises SettingsError where either is not given, or two months are."""
+    from pipeline.home import Home
+    from pipeline.records import Month
+
+    params = context["params"]
+    months = {text for text in (context["dag_run"].partition_key, params["month"]) if text}
+    if not params["home"]:
+        raise SettingsError(
+            "The run names no home", do="Give the path of the authority's home when you trigger it."
+        )
+    if len(months) != 1:
+        raise SettingsError(
+            "The run must name one month", do="Give the month, as YYYY-MM, when you trigger it."
+        )
+    return Home.open(Path(params["home"])), Month.parse(months.pop())
+
+
+def batches(deliveries: Sequence[tuple[str, str]]) -> list[list[list[str]]]:
+    """Deliveries (agreement and recipient codes) in groups of BATCH; one empty group where there are none.
+
+    The empty group keeps the month going: an empty list would skip `deliver` and all after it.
+    """
+    pairs = [list(pair) for pair in deliveries]
+    return [pairs[start : start + BATCH] for start in range(0, max(len(pairs), 1), BATCH)]
+
+
+class ReleaseDecision(HITLOperator):
+    """Asks a person whether exactly one release pack may leave, and records the answer in our own ledger.
+
+    Airflow's screen is not the lock: whoever may edit a run can mark this task a success, and that records
+    nothing. The answer is recorded by the very process that receives it, for the approver whose
+    `airflow_user` answered, and for the pack whose digest stood on the button that they pressed. `deliver`
+    asks the ledger.
+    """
+
+    def __init__(self, *, prepared_by: str, **kwargs: Any) -> None:
+        self.prepared_by = prepared_by
+        super().__init__(subject="May this month's lists be sent?", options=[REFUSE], **kwargs)
+
+    @quietly
+    def execute(self, context: Any) -> None:
+        """Show the counts of the pack to those who may decide, and wait."""
+        home, month = run_of(context)
+        release = context["ti"].xcom_pull(task_ids=self.prepared_by, key=RELEASE)
+        pack = release["pack_sha256"]
+        self.subject = f"May the lists of {month} be sent?"
+        self.body = _question(pack, release["counts"])
+        self.options = [_approve(pack), REFUSE]
+        self.assigned_users = [{"id": user, "name": user} for user in sorted(_approvers(home))]
+        try:
+            super().execute(context)
+        except TaskAwaitingInput as waiting:
+            waiting.kwargs = {"pack_sha256": pack}
+            raise
+
+    @quietly
+    def execute_complete(self, context: Any, event: dict[str, Any], pack_sha256: str = "") -> None:
+        """Record the person's answer; a refusal ends the run."""
+        from pipeline import month as months
+
+        home, month = run_of(context)
+        approve = _approves(event, pack_sha256)
+        months.record_decision(
+            home,
+            month,
+            pack_sha256=pack_sha256,
+            principal=_principal(home, event),
+            approve=approve,
+            now=datetime.now(UTC),
+        )
+        if not approve:
+            raise Refused(
+                "The release was refused", where=f"pack {pack_sha256[:SHOWN]}", do="Nothing was sent."
+            )
+
+
+def _approve(pack_sha256: str) -> str:
+    return f"Approve release {pack_sha256[:SHOWN]}"
+
+
+def _approves(event: Mapping[str, Any], pack_sha256: str) -> bool:
+    """Whether the answer is yes to this very pack; raises Refused for an answer to anything else."""
+    chosen = event.get("chosen_options")
+    if chosen not in ([_approve(pack_sha256)], [REFUSE]):
+        raise Refused(
+            "The question was answered for another release",
+            where=f"pack {pack_sha256[:SHOWN]}",
+            do="Trigger the month again and answer the new question.",
+        )
+    return bool(chosen != [REFUSE])
+
+
+def _approvers(home: Home) -> dict[str, str]:
+    """Principals by Airflow login; raises SettingsError where there is none."""
+    people = [person for person in home.settings.approvers if person.airflow_user]
+    logins = {str(person.airflow_user): person.principal for person in people}
+    if not people or len(logins) < len(people):
+        raise SettingsError(
+            "Every approver who answers in Airflow needs a login of their own",
+            where="birthshare.toml, approvers.airflow_user",
+            do="Add it, or approve with `birthshare release approve`.",
+        )
+    return logins
+
+
+def _principal(home: Home, event: Mapping[str, Any]) -> str:
+    """Who answered, as the approvers' register knows them; raises Refused for anyone else and for nobody."""
+    user = event.get("responded_by_user") or {}
+    principal = _approvers(home).get(user.get("id", ""))
+    if principal is None:
+        raise Refused(
+            "The answer did not come from an approver", do="Clear this task and let an approver answer."
+        )
+    return principal
+
+
+def _question(pack_sha256: str, counts: Mapping[str, Any]) -> str:
+    """The body of the question, in Markdown: counts and no names."""
+    rows = [f"| {name} | {value} |" for name, value in _flat(counts)]
+    return "\n".join(
+        [
+            "No list leaves before this is approved. Compare the release with `birthshare release show`.",
+            "",
+            "| | |",
+            "|---|---|",
+            f"| release | `{pack_sha256}` |",
+            *rows,
+        ]
+    )
+
+
+def _flat(counts: Mapping[str, Any], above: str = "") -> list[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
+    for name, value in counts.items():
+        here = f"{above}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{here}: ")
+        else:
+            found.append((here, "; ".join(map(str, value)) if isinstance(value, list | tuple) else value))
+    return found

@@ -1,0 +1,104 @@
+"""
+### Last month's births, to the children's centres
+
+Runs on the 3rd of each month at 6 in the morning for the month before, or for the month that you name when
+you trigger it.
+
+1. **prepare** opens and checks the extract, decides for each family, and counts.
+2. **release_decision** shows the counts and waits for an approver. Nothing has been sent yet.
+3. **deliver** seals each list for its recipient and sends it. Centres that cannot be reached are tried again.
+4. **close** balances the books, signs the record and destroys the month's working files.
+
+**When something is red**, open the task's log: the error says what happened and what to do. Running a step
+again is safe: what was done is not done twice. `birthshare status MONTH` shows the month in more detail.
+
+- *prepare*: most often the extract is missing or is not what was agreed. Put it right, then clear the task.
+- *release_decision*: refused, or not answered by an approver. Trigger the month again to be asked again.
+- *deliver*: a centre could not be reached. The others have their lists. Clear the task when it is back.
+- *close*: something is still open, or the books do not balance. Nothing more is sent until that is explained.
+
+Marking a task as a success by hand sends nothing and approves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, CronPartitionTimetable, Param, get_current_context, task
+from birthshare_tasks import RELEASE, ReleaseDecision, batches, quietly, run_of
+
+
+@task(show_return_value_in_logs=False)
+@quietly
+def prepare() -> list[list[list[str]]]:
+    """Open, check, decide and count; the answer is the batches of agreements and recipients to send to."""
+    from pipeline import month
+
+    context = get_current_context()
+    prepared = month.prepare(*run_of(context), now=datetime.now(UTC))
+    release = {"pack_sha256": prepared.pack_sha256, "counts": prepared.counts}
+    context["ti"].xcom_push(RELEASE, release)
+    return batches(prepared.deliveries)
+
+
+@task(
+    show_return_value_in_logs=False,
+    retries=5,
+    retry_delay=timedelta(minutes=2),
+    retry_exponential_backoff=True,
+    max_retry_delay=timedelta(hours=1),
+    max_active_tis_per_dagrun=1,
+    doc_md="Seal and send one batch of lists. Centres that cannot be reached are tried again.",
+)
+@quietly
+def deliver(batch: list[list[str]]) -> int:
+    """Seal and send one batch; the answer is how many lists are there. Raises until all of it is."""
+    from pipeline import month
+
+    only = [(agreement, recipient) for agreement, recipient in batch]
+    return len(month.deliver(*run_of(get_current_context()), now=datetime.now(UTC), only=only))
+
+
+@task(show_return_value_in_logs=False)
+@quietly
+def close() -> dict[str, Any]:
+    """Balance, sign and clear away; the answer is whether the books balance."""
+    from pipeline import month
+
+    closed = month.close(*run_of(get_current_context()), now=datetime.now(UTC))
+    return {"balanced": closed["balanced"]}
+
+
+with DAG(
+    dag_id="monthly_births",
+    description="Last month's births, to the children's centres that may have them",
+    doc_md=__doc__,
+    schedule=CronPartitionTimetable("0 6 3 * *", timezone="Europe/London", run_offset=-1, key_format="%Y-%m"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"owner": "data lead", "retries": 0},
+    tags=["birthshare", "monthly"],
+    params={
+        "home": Param(
+            os.environ.get("BIRTHSHARE_HOME", ""),
+            type="string",
+            title="Home",
+            description="Path of the authority's home folder on the machine that runs the tasks.",
+        ),
+        "month": Param(
+            "",
+            type="string",
+            pattern="^([0-9]{4}-(0[1-9]|1[0-2]))?$",
+            title="Month",
+            description="Month of the extract, as YYYY-MM. Scheduled runs take the month before their own.",
+        ),
+    },
+):
+    prepared = prepare()
+    decided = ReleaseDecision(
+        task_id="release_decision", prepared_by="prepare", doc_md=ReleaseDecision.__doc__
+    )
+    delivered = deliver.expand(batch=prepared)
+    prepared >> decided >> delivered >> close()

@@ -1,0 +1,290 @@
+"""Starts and stops a whole Airflow on this machine, and talks to it.
+
+    with AirflowServer(Site(folder, port, users={"lead": "user"})) as server:
+        lead = server.login("lead")
+        lead.trigger("monthly_births", {"home": "/srv/birthshare", "month": "2026-10"})
+
+The order matters: the API server first, then its execution API (built on first use, and the first
+task would wait for it), then the scheduler and the DAG processor.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+import psutil  # type: ignore[import-untyped]  # its stubs are another package
+from airflow_environment import Site, environment
+
+Found = TypeVar("Found")
+
+FINISHED = ("success", "failed")
+STOP_SECONDS = 15.0  # for a part of Airflow to end by itself
+
+
+class AirflowError(Exception):
+    """Airflow did not do what was asked in time; the message says where its output is."""
+
+
+class AirflowServer:
+    """A running Airflow: API server, scheduler and DAG processor as child processes."""
+
+    def __init__(self, site: Site, *, say: Callable[[str], None] = lambda message: None) -> None:
+        self.site = site
+        self._say = say
+        self._environment = environment(site)
+        self._parts: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> AirflowServer:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self, *, seconds: float = 120.0) -> None:
+        """Start every part and return when all are healthy; raises AirflowError otherwise."""
+        self._say("preparing Airflow's database")
+        self._run("db", "migrate")
+        self._say("starting the API server")
+        self._spawn("api-server")
+        self.until(self._answers("/execution/health"), "the API server answers", seconds=seconds)
+        self._say("starting the scheduler")
+        self._spawn("scheduler", "--skip-serve-logs")
+        self._spawn("dag-processor")
+        self.until(self._healthy, "every part of Airflow is healthy", seconds=seconds)
+
+    def stop(self) -> None:
+        """End every part and whatever they started, the last started first."""
+        parts = list(reversed(self._parts.values()))
+        family = [process for part in parts for process in _family(part.pid)]
+        for part in parts:
+            part.send_signal(signal.SIGTERM)
+        psutil.wait_procs(family, timeout=STOP_SECONDS)
+        for survivor in [process for process in family if process.is_running()]:
+            _kill(survivor)
+        for part in parts:
+            part.wait()
+        self._parts.clear()
+
+    def login(self, user: str) -> Login:
+        """A session of one of the site's users."""
+        return Login(self, user, self.site.passwords()[user])
+
+    def until(
+        self, look: Callable[[], Found | None], what: str, *, seconds: float, every: float = 0.25
+    ) -> Found:
+        """The first thing that `look` finds; raises AirflowError at the deadline or when a part died."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for name, part in self._parts.items():
+                if part.poll() is not None:
+                    raise AirflowError(f"Airflow's {name} ended by itself: see {self.output(name)}")
+            if found := look():
+                return found
+            time.sleep(every)
+        raise AirflowError(f"Not within {seconds:.0f} s: {what}. See {self.site.logs}")
+
+    def _answers(self, path: str) -> Callable[[], bool]:
+        def look() -> bool:
+            try:
+                return httpx.get(f"{self.site.address}{path}", timeout=30).is_success
+            except httpx.TransportError:
+                return False
+
+        return look
+
+    def _healthy(self) -> bool:
+        health = httpx.get(f"{self.site.address}/api/v2/monitor/health", timeout=30).json()
+        return all(
+            health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor")
+        )
+
+    def _run(self, *arguments: str) -> None:
+        with self._open_output(arguments[0]) as output:
+            done = subprocess.run(  # noqa: S603
+                _command(*arguments),
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                cwd=self.site.folder,
+                umask=0o077,
+                check=False,
+            )
+        if done.returncode:
+            name = " ".join(arguments)
+            raise AirflowError(f"`airflow {name}` failed: see {self.output(arguments[0])}")
+
+    def _spawn(self, *arguments: str) -> None:
+        with self._open_output(arguments[0]) as output:
+            self._parts[arguments[0]] = subprocess.Popen(  # noqa: S603
+                _command(*arguments),
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                cwd=self.site.folder,
+                umask=0o077,
+                start_new_session=True,
+            )
+
+    def output(self, name: str) -> Path:
+        """Where one part of Airflow writes what it says."""
+        return self.site.logs / "parts" / f"{name}.log"
+
+    def _open_output(self, name: str) -> Any:
+        file = self.output(name)
+        for folder in (self.site.logs, file.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb")
+
+
+class Login:
+    """One user's session with Airflow's REST API."""
+
+    def __init__(self, server: AirflowServer, user: str, password: str) -> None:
+        self._server = server
+        self._http = httpx.Client(base_url=server.site.address, timeout=30)
+        token = self._ask("POST", "/auth/token", {"username": user, "password": password})["access_token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
+        self._http.base_url = httpx.URL(f"{server.site.address}/api/v2")
+
+    def open_dag(self, dag: str, *, seconds: float = 60.0) -> None:
+        """Wait until Airflow knows the DAG, and let it run."""
+        self._server.until(lambda: self._knows(dag), f"Airflow knows {dag}", seconds=seconds)
+        self._ask("PATCH", f"/dags/{dag}", {"is_paused": False})
+
+    def trigger(self, dag: str, params: dict[str, Any]) -> Run:
+        """Start a run by hand."""
+        run = self._ask("POST", f"/dags/{dag}/dagRuns", {"conf": params, "logical_date": None})
+        return Run(self, dag, run["dag_run_id"])
+
+    def get(self, path: str) -> Any:
+        """The answer to a GET under /api/v2."""
+        return self._ask("GET", path)
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """The answer to a PATCH under /api/v2."""
+        return self._ask("PATCH", path, body)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """The answer to a POST under /api/v2."""
+        return self._ask("POST", path, body)
+
+    def until(self, look: Callable[[], Found | None], what: str, *, seconds: float) -> Found:
+        """As `AirflowServer.until`."""
+        return self._server.until(look, what, seconds=seconds)
+
+    def scheduler_lines(self) -> list[str]:
+        """What the scheduler has said so far."""
+        return self._server.output("scheduler").read_text(encoding="utf-8").splitlines()
+
+    def _knows(self, dag: str) -> bool:
+        return self._http.get(f"/dags/{dag}").is_success
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        answer = self._http.request(method, path, json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+
+class Run:
+    """One run of a DAG, seen by one user."""
+
+    def __init__(self, login: Login, dag: str, run_id: str) -> None:
+        self._login = login
+        self.dag, self.run_id = dag, run_id
+        self.path = f"/dags/{dag}/dagRuns/{quote(run_id, safe='')}"
+
+    def states(self) -> dict[str, list[str | None]]:
+        """The states of every task's instances, by task."""
+        found: dict[str, list[str | None]] = {}
+        for instance in self._login.get(f"{self.path}/taskInstances?limit=200")["task_instances"]:
+            found.setdefault(instance["task_id"], []).append(instance["state"])
+        return found
+
+    def until_task(self, task: str, *states: str, seconds: float) -> str:
+        """Wait until every instance of the task is in one of the states; gives the first one's."""
+
+        def look() -> str | None:
+            now = self.states().get(task, [])
+            return now[0] if now and all(state in states for state in now) else None
+
+        return self._login.until(look, f"{task} is {' or '.join(states)}", seconds=seconds)
+
+    def until_finished(self, *, seconds: float) -> str:
+        """Wait for the run's end: `success` or `failed`."""
+
+        def look() -> str | None:
+            state: str = self._login.get(self.path)["state"]
+            return state if state in FINISHED else None
+
+        return self._login.until(look, "the run is finished", seconds=seconds)
+
+    def until_asked(self, task: str, *, seconds: float) -> None:
+        """Wait until the task waits for a person and the scheduler has noticed that its process ended.
+
+        An answer between the two (a third of a second) makes Airflow 3.3 fail the task: it takes the
+        late word of the parked process for the end of the resumed one. No person is that quick.
+        """
+        self.until_task(task, "awaiting_input", seconds=seconds)
+        self._login.until(lambda: self._parked(task), f"the scheduler has parked {task}", seconds=seconds)
+
+    def _parked(self, task: str) -> bool:
+        return any(
+            "Received executor event" in line and f"task_id='{task}'" in line and self.run_id in line
+            for line in self._login.scheduler_lines()
+        )
+
+    def question(self, task: str) -> dict[str, Any]:
+        """What a task asks a person: subject, body, options."""
+        found: dict[str, Any] = self._login.get(f"{self.path}/taskInstances/{task}/-1/hitlDetails")
+        return found
+
+    def answer(self, task: str, option: str) -> None:
+        """Answer what a task asks."""
+        self._login.patch(f"{self.path}/taskInstances/{task}/-1/hitlDetails", {"chosen_options": [option]})
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "airflow", *arguments]
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """A process and everything that it started; tasks leave its group, so the group is not enough."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return

@@ -1,0 +1,1 @@
+"""Sharing agreements: what each allows, who signed it, and whether it stands."""

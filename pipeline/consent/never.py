@@ -1,0 +1,53 @@
+"""Reasons that no agreement can lift, for one row at a time.
+
+`sibling_died_or_missing` and `duplicate_record` need several rows: see `deliveries` and `versions`.
+"""
+
+from __future__ import annotations
+
+from pipeline.consent.facts import Facts, Mask
+from pipeline.reasons import Reason
+
+# First digits of NHS numbers that are issued (320 to 399 in Northern Ireland). All others are for
+# tests or for nobody. Source: NHS Data Dictionary; the package nhs-number lists the same.
+ISSUED = r"\A(?:3[0-9]{2}|4[0-9]{2}|[67][0-9]{2})[0-9]{7}\Z"
+ISSUED_OR_DEMONSTRATION = r"\A(?:3[0-9]{2}|4[0-9]{2}|[67][0-9]{2}|999)[0-9]{7}\Z"
+
+NOT_LIVE = ["2", "3", "4", "5"]
+LIVE_OR_NOT = ["1", *NOT_LIVE]
+
+
+def not_a_live_birth(facts: Facts) -> Mask:
+    """Live/still-birth indicator is 2, 3, 4 or 5."""
+    return facts.births["live_or_still_birth"].isin(NOT_LIVE)
+
+
+def live_birth_not_stated(facts: Facts) -> Mask:
+    """Indicator blank or any value other than 1 to 5."""
+    return ~facts.births["live_or_still_birth"].isin(LIVE_OR_NOT)
+
+
+def child_died(facts: Facts) -> Mask:
+    """Death status 1 or 2, or a date of death, in any version or later word; `U` only if the newest."""
+    return facts.died
+
+
+def restricted_record(facts: Facts) -> Mask:
+    """PDS confidentiality is anything other than U or blank, or was restricted later."""
+    return ~facts.births["confidentiality"].isin(["U", ""]) | facts.told(Reason.RESTRICTED_RECORD)
+
+
+def suppressed(facts: Facts) -> Mask:
+    """Child, parent or address is on the authority's suppression list, or in a word we do not know."""
+    return facts.told(Reason.SUPPRESSED)
+
+
+def identity_superseded(facts: Facts) -> Mask:
+    """NHS number superseded or invalidated; old and new are never linked."""
+    return facts.told(Reason.IDENTITY_SUPERSEDED)
+
+
+def test_record(facts: Facts) -> Mask:
+    """NHS number in a range that is not issued; a demonstration accepts 999 and no other."""
+    accepted = ISSUED_OR_DEMONSTRATION if facts.demonstration else ISSUED
+    return ~facts.births["nhs_number"].str.contains(accepted, regex=True)

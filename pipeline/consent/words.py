@@ -1,0 +1,67 @@
+"""Later words about a child, a parent or an address, and the one word that can be taken back: death."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.reasons import Reason
+
+DEATH_REMOVED = "death_removed"
+
+SUBJECTS = ("child", "parent", "dwelling")
+
+# What may be said of a subject later. Any other word, known elsewhere or not, suppresses.
+SAYABLE = frozenset({
+    Reason.RESTRICTED_RECORD, Reason.SUPPRESSED, Reason.IDENTITY_SUPERSEDED, Reason.LOOKED_AFTER,
+    Reason.ADOPTION, Reason.SAFEGUARDING, Reason.PARENT_DIED, Reason.IN_HOSPITAL, Reason.RECENT_MOVE,
+    Reason.CONSENT_REFUSED, Reason.CONSENT_WITHDRAWN, Reason.OBJECTED, Reason.NATIONAL_OPT_OUT,
+})  # fmt: skip
+
+# Each word as a packed set; deaths are not in it, `died` weighs them.
+_MEANING = {str(reason): reason.bit for reason in SAYABLE} | {Reason.CHILD_DIED: 0, DEATH_REMOVED: 0}
+
+
+def told(births: pd.DataFrame, suppressions: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """For each birth the packed set of what was said later of its child, parent or dwelling.
+
+    A word stands until it is taken off the list, whatever
+    its date: a refusal wins over any permission.
+    """
+    words = suppressions[suppressions["subject"] != ""]
+    said: dict[str, int] = {}
+    for subject, word in zip(words["subject"], words["word"], strict=True):
+        said[subject] = said.get(subject, 0) | _MEANING.get(word, Reason.SUPPRESSED.bit)
+    by_subject = pd.Series(said, dtype="int64")
+    packed = np.zeros(len(births), dtype="int64")
+    for subject in SUBJECTS:
+        packed |= by_subject.reindex(births[subject], fill_value=0).to_numpy()
+    return packed
+
+
+def died(births: pd.DataFrame, suppressions: pd.DataFrame, moment: datetime) -> pd.Series[bool]:
+    """Births of which a death is known, from any version of the row or any later word.
+
+    Only `U` (removed) that is newer than every word of the death lifts it. An undated death is never
+    lifted; an undated `U`, or one from after the moment of decision, lifts nothing.
+    """
+    status, dated = births["death_status"], births["date_of_death"].notna()
+    deaths = _events(births, ~status.isin(["", "U"]) | dated, suppressions, Reason.CHILD_DIED)
+    removals = _events(births, status == "U", suppressions, DEATH_REMOVED)
+    removals = removals[removals["when"] <= pd.Timestamp(moment.replace(tzinfo=None))]
+    removed = removals.groupby("subject")["when"].max().reindex(deaths["subject"])
+    standing = deaths.loc[~(removed.to_numpy() > deaths["when"]), "subject"].unique()
+    return births[list(SUBJECTS)].isin(standing).any(axis=1)
+
+
+def _events(
+    births: pd.DataFrame, rows: pd.Series[bool], suppressions: pd.DataFrame, word: str
+) -> pd.DataFrame:
+    """Who and when, from the rows and from the later words; a blank subject is nobody."""
+    from_rows = births.loc[rows, ["child", "last_updated"]].set_axis(["subject", "when"], axis=1)
+    later = suppressions.loc[suppressions["word"] == word, ["subject", "since"]]
+    events = pd.concat([from_rows, later.set_axis(["subject", "when"], axis=1)], ignore_index=True)
+    return events[events["subject"] != ""]

@@ -1,0 +1,84 @@
+"""Why a list was not delivered: the codes, their wording, and what to do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pipeline.errors import NotAllDelivered
+
+
+class Problem(StrEnum):
+    """Why a push to one recipient did not end in a receipt."""
+
+    wording: str
+    advice: str
+
+    def __new__(cls, code: str, wording: str, advice: str) -> Problem:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.wording = wording
+        member.advice = advice
+        return member
+
+    UNREACHABLE = "unreachable", "The recipient's server cannot be reached", "Check host, port and network."
+    REFUSED = (
+        "refused",
+        "The recipient's server refuses connections",
+        "Ask whether its SFTP service is running.",
+    )
+    INCOMPATIBLE = (
+        "incompatible",
+        "The recipient's server offers no method of encryption that is still safe",
+        "Ask its administrator to allow AES and SHA-2.",
+    )
+    HOST_KEY = (
+        "host_key",
+        "The recipient's server does not show the host key that was agreed",
+        "Do not accept the new key by hand: ask its administrator, by a way you already trust.",
+    )
+    LOGIN = (
+        "login",
+        "The recipient's server does not accept our key for this user",
+        "Send it our public key again.",
+    )
+    NO_FOLDER = "no_folder", "The folder for lists is not there", "Ask for it, or correct the folder."
+    PERMISSION = "permission", "We may not read or write in the folder for lists", "Ask for the right to."
+    FULL = (
+        "full",
+        "The recipient's server could not store the list; its disk or quota is probably full",
+        "Ask its administrator to make room.",
+    )
+    TIMED_OUT = "timed_out", "The recipient's server stopped answering", "Try again later."
+    LOST = (
+        "lost",
+        "The connection was lost",
+        "Run the month again; what has already arrived is not sent twice.",
+    )
+    ALTERED = (
+        "altered",
+        "The recipient's server gave back other bytes than it was sent",
+        "Nothing was put in place. Ask its administrator about scanners or converters.",
+    )
+    OCCUPIED = (
+        "occupied",
+        "Something else stands under this list's name at the recipient",
+        "It was left as it is. Ask the recipient what it is before it is moved away.",
+    )
+    NOT_PLACED = (
+        "not_placed",
+        "The recipient's server did not give the list its final name",
+        "Ask its administrator whether files may be renamed there.",
+    )
+    SUPERSEDED = (
+        "superseded",
+        "Another run has taken over this delivery, or leave for it was taken back",
+        "Nothing to do: look at the status of the month.",
+    )
+
+
+class DeliveryFailed(NotAllDelivered):
+    """One recipient has not got its list; `problem` says why. It may be tried again."""
+
+    def __init__(self, problem: Problem, *, where: str) -> None:
+        self.problem = problem
+        super().__init__(problem.wording, where=where, do=problem.advice)

@@ -1,0 +1,126 @@
+"""What lies on the desk while a month is worked on: home, ledger, working files, agreements, moment.
+
+Opening a desk takes nothing out of the home; closing it puts the database away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from time import perf_counter
+from typing import TypeVar
+
+from pipeline.agreements.loading import Loaded, load_all, standing
+from pipeline.errors import Refused
+from pipeline.home import Home, Recipient
+from pipeline.ledger.entries import AgreementSigned, Body, Entry, MonthClosed, Recorded
+from pipeline.ledger.ledger import Ledger
+from pipeline.records import Month
+from pipeline.staging import Staging
+
+Watch = Callable[[str, int, int], None]  # stage, done, of how many
+
+SomeBody = TypeVar("SomeBody", bound=Body)
+
+
+def no_watch(stage: str, done: int, total: int) -> None:
+    """Nobody is looking."""
+
+
+class Desk:
+    """One month of one authority, opened for work at one moment."""
+
+    def __init__(self, home: Home, month: Month, now: datetime, watch: Watch = no_watch) -> None:
+        self.home, self.month, self.now, self.watch = home, month, now, watch
+        self.ledger = Ledger.open(home.database_url)
+        self.staging = Staging(home.state / "working", str(month), home.secret("staging.key"))
+        self.seconds: dict[str, float] = {}
+
+    def close(self) -> None:
+        """Put the database away."""
+        self.ledger.close()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage and tell who watches that it began and ended."""
+        self.watch(name, 0, 1)
+        begun = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - begun
+        self.watch(name, 1, 1)
+
+    def record(self, *bodies: Body) -> list[int]:
+        """Append entries of this month, together, and return their numbers."""
+        return self.ledger.append(*(Entry(body, str(self.month)) for body in bodies), at=self.now)
+
+    def recorded(self, body: type[SomeBody]) -> list[SomeBody]:
+        """The bodies of this month's entries of one kind, oldest first."""
+        return [entry.body for entry in self.entries(body) if isinstance(entry.body, body)]
+
+    def entries(self, body: type[Body]) -> list[Recorded]:
+        """This month's entries of one kind, oldest first."""
+        return list(self.ledger.entries(month=str(self.month), kinds={body.kind}))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the month is finished."""
+        return bool(self.recorded(MonthClosed))
+
+    @cached_property
+    def recipients(self) -> dict[str, Recipient]:
+        """The register of recipients, by code."""
+        return self.home.recipients()
+
+    @cached_property
+    def loaded(self) -> list[Loaded]:
+        """Every agreement version in the home."""
+        signed = self._signed
+        return load_all(
+            self.home.agreements,
+            allowed_signers=self.home.allowed_signers,
+            approvers=self.home.settings.approvers,
+            at=self.now,
+            recorded_at=lambda digest, role: signed.get((digest, role)),
+        )
+
+    @property
+    def _signed(self) -> dict[tuple[str, str], datetime]:
+        """When each signature (digest of the agreement, role) was first relied on."""
+        return {
+            (entry.body.digest, entry.body.role): entry.at
+            for entry in self.ledger.entries(kinds={AgreementSigned.kind})
+            if isinstance(entry.body, AgreementSigned)
+        }
+
+    @cached_property
+    def agreements(self) -> list[Loaded]:
+        """The agreements that stand now; raises Refused where none does."""
+        stand, refused = standing(self.loaded)
+        if not stand:
+            raise next(
+                iter(refused.values()), Refused("There is no agreement", where=str(self.home.agreements))
+            )
+        return stand
+
+    def record_signatures(self) -> None:
+        """Record each signature the first time it is relied on, so that it outlives its key."""
+        known = self._signed
+        new = [
+            AgreementSigned(
+                agreement=one.agreement.id,
+                version=one.agreement.version,
+                digest=one.digest,
+                role=signature.role,
+                principal=signature.principal,
+                signature_sha256=signature.sha256,
+            )
+            for one in self.agreements
+            for signature in one.signatures
+            if (one.digest, signature.role) not in known
+        ]
+        if new:
+            self.ledger.append(*(Entry(body) for body in new), at=self.now)

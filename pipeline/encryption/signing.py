@@ -1,0 +1,225 @@
+"""Signatures: SSH signatures of people over files, and signed notes of the ledger.
+
+People sign with `ssh-keygen -Y sign`, which comes with Windows, macOS and Linux, so that anyone
+can verify an approval without Birthshare. Checkpoints are signed notes (https://c2sp.org/signed-note)
+with Ed25519, so that the tools of transparency logs can read them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import subprocess
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from pipeline.errors import IntegrityError, SettingsError
+
+_SECONDS = 30.0
+_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*\Z")
+_KEY_NAME = re.compile(r"[^\s+]+\Z")
+_ED25519 = b"\x01"  # signature type of the C2SP signed note
+_KEY_ID = 4  # bytes
+_SIGNATURE_LINE = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/]+={0,2})\Z")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+
+
+def sign_ssh(content: bytes, *, private_key: Path, namespace: str) -> bytes:
+    """An armoured SSH signature (PROTOCOL.sshsig) over `content` in one namespace.
+
+    The key must need no passphrase. Raises SettingsError where it cannot be used.
+    """
+    _check_namespace(namespace)
+    if not private_key.is_file():
+        raise SettingsError("A signing key is missing", where=str(private_key))
+    finished = _ssh_keygen("sign", "-f", str(private_key.resolve()), "-n", namespace, given=content)
+    if finished.returncode != 0 or not finished.stdout:
+        raise SettingsError(
+            "The key cannot be used to sign",
+            where=str(private_key),
+            do="It must be an SSH private key without passphrase, and mode 0600.",
+        )
+    return finished.stdout
+
+
+def verify_ssh(
+    content: bytes, signature: bytes, *, allowed_signers: Path, namespace: str, at: datetime
+) -> str:
+    """The principal who signed exactly `content` with a key that was allowed at that moment.
+
+    `at` is the recorded time of signing (aware): keys expire, approvals do not. Raises
+    IntegrityError where the signature is not good or its key not allowed, SettingsError where the
+    list of allowed signers is missing.
+    """
+    _check_namespace(namespace)
+    if not allowed_signers.is_file():
+        raise SettingsError("The list of allowed signers is missing", where=str(allowed_signers))
+    moment = f"-Overify-time={_utc(at):%Y%m%d%H%M%S}Z"
+    with tempfile.NamedTemporaryFile(suffix=".sig") as file:
+        file.write(signature)
+        file.flush()
+        common = ("-s", file.name, "-f", str(allowed_signers.resolve()), moment)
+        principal = _principal(_ssh_keygen("find-principals", *common))
+        verified = _ssh_keygen("verify", "-I", principal, "-n", namespace, *common, given=content)
+    if verified.returncode != 0:
+        raise IntegrityError(
+            "A signature is not good for this content, purpose and time",
+            where=principal,
+            do="Compare the file with the one that was signed.",
+        )
+    return principal
+
+
+def _principal(found: subprocess.CompletedProcess[bytes]) -> str:
+    """The one person the key belongs to."""
+    names = found.stdout.decode("utf-8", "replace").split("\n")
+    principals = {name.strip() for name in names if name.strip()}
+    if found.returncode != 0 or not principals:
+        raise IntegrityError(
+            "A signature cannot be read, or its key was not allowed at that time",
+            do="Compare it with the list of allowed signers.",
+        )
+    if len(principals) > 1 or any(mark in principal for principal in principals for mark in "*?!"):
+        raise IntegrityError(
+            "A signing key does not stand for one person", do="Give each person a key of their own."
+        )
+    return principals.pop()
+
+
+def _ssh_keygen(action: str, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    # No agent, no terminal, no passphrase question: what cannot be answered fails.
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LC_ALL": "C",
+        "TZ": "UTC",
+        "SSH_ASKPASS_REQUIRE": "never",
+    }
+    try:
+        return subprocess.run(
+            ["ssh-keygen", "-Y", action, *arguments],
+            input=given,
+            capture_output=True,
+            timeout=_SECONDS,
+            env=environment,
+            check=False,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        message = "The program ssh-keygen is not installed"
+    except subprocess.TimeoutExpired:
+        message = "The program ssh-keygen did not finish"
+    raise SettingsError(message, do="Install the OpenSSH client (Debian: apt-get install openssh-client).")
+
+
+def _check_namespace(namespace: str) -> None:
+    if not _NAMESPACE.match(namespace):
+        raise ValueError("a namespace is made of letters, digits, '@', '.', '_' and '-'")
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("the moment must say its time zone")
+    return moment.astimezone(UTC)
+
+
+def new_note_key() -> bytes:
+    """A private key for signed notes: 32 bytes, the Ed25519 seed."""
+    return Ed25519PrivateKey.generate().private_bytes_raw()
+
+
+def sign_note(text: str, *, name: str, private_key: bytes) -> str:
+    """`text` with one signature line of the key called `name`.
+
+    The text is one or more whole lines. Raises ValueError where the format cannot carry it.
+    """
+    _check_text(text)
+    key = _note_key(private_key)
+    public = key.public_key().public_bytes_raw()
+    signature = _key_id(_checked_name(name), public) + key.sign(text.encode())
+    return f"{text}\n\u2014 {name} {base64.b64encode(signature).decode()}\n"
+
+
+def note_verifier(name: str, private_key: bytes) -> str:
+    """The public half as a verifier key, `name+id+key`, to be given to anyone who checks notes."""
+    public = _note_key(private_key).public_key().public_bytes_raw()
+    encoded = base64.b64encode(_ED25519 + public).decode()
+    return f"{_checked_name(name)}+{_key_id(name, public).hex()}+{encoded}"
+
+
+def verify_note(note: str, vkey: str) -> str:
+    """The text of a note that the verifier key signed.
+
+    Signatures of other keys are passed over, as the format asks. Raises IntegrityError where the
+    note is malformed or holds no good signature of this key, SettingsError for a malformed key.
+    """
+    name, public = _read_verifier(vkey)
+    text, signatures = _split_note(note)
+    ours = [signature for signer, signature in signatures if signer == name]
+    ours = [signature[_KEY_ID:] for signature in ours if signature[:_KEY_ID] == _key_id(name, public)]
+    if not ours or not all(_is_good(public, signature, text) for signature in ours):
+        raise IntegrityError("A signed note does not carry a good signature of the expected key", where=name)
+    return text
+
+
+def _split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """The text with its last newline, and the signatures: signer's name and raw bytes."""
+    text, separator, lines = note.rpartition("\n\n")
+    matches = [_SIGNATURE_LINE.match(line) for line in lines.removesuffix("\n").split("\n")]
+    if not separator or not lines.endswith("\n") or _CONTROL.search(note) or not all(matches):
+        raise IntegrityError("This is not a signed note")
+    return text + "\n", [(match["name"], _decoded(match["signature"])) for match in matches if match]
+
+
+def _decoded(encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        raise IntegrityError("A signed note has a signature that cannot be read") from None
+
+
+def _read_verifier(vkey: str) -> tuple[str, bytes]:
+    name, key_id, encoded = [*vkey.strip().split("+", 2), "", ""][:3]
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 33 or key[:1] != _ED25519 or key_id != _key_id(name, key[1:]).hex():  # noqa: PLR2004
+        raise SettingsError("This is not a verifier key for signed notes", do="Copy it again, whole.")
+    return name, key[1:]
+
+
+def _is_good(public: bytes, signature: bytes, text: str) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, text.encode())
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _key_id(name: str, public: bytes) -> bytes:
+    """The first four bytes of SHA-256 over name, newline, type and key (C2SP signed note)."""
+    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:_KEY_ID]
+
+
+def _note_key(private_key: bytes) -> Ed25519PrivateKey:
+    if len(private_key) != 32:  # noqa: PLR2004
+        raise SettingsError("A key for signed notes is 32 bytes long", do="Make one with new_note_key.")
+    return Ed25519PrivateKey.from_private_bytes(private_key)
+
+
+def _checked_name(name: str) -> str:
+    if not _KEY_NAME.match(name):
+        raise ValueError("the name of a note key is not blank and has neither spaces nor '+'")
+    return name
+
+
+def _check_text(text: str) -> None:
+    if not text.endswith("\n") or _CONTROL.search(text):
+        raise ValueError("the text of a note is whole lines without control characters")

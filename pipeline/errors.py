@@ -1,0 +1,55 @@
+"""The few ways in which Birthshare stops, one class for each exit code.
+
+Every message says what happened, where, and what to do. None carries a personal value: name
+the file, the row, the field, the rule, never what stood there.
+"""
+
+from __future__ import annotations
+
+
+class BirthshareError(Exception):
+    """Base of every stop that Birthshare words itself.
+
+    `what` happened, `where` (file, row, field, rule or code), and what to `do` about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
+        self.what, self.where, self.do = what, where, do
+        super().__init__(what, where, do)
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        advice = f" {self.do}" if self.do else ""
+        return f"{self.what.rstrip('.')}{place}.{advice}"
+
+
+class SettingsError(BirthshareError):
+    """Wrong use, or settings that cannot be used."""
+
+    exit_code = 2
+
+
+class Refused(BirthshareError):
+    """Governance says no: agreement, approval, suspension, stale deaths feed."""
+
+    exit_code = 3
+
+
+class IntegrityError(BirthshareError):
+    """Something is not what it must be: unreadable, wrongly signed, altered, unbalanced."""
+
+    exit_code = 4
+
+
+class NotAllDelivered(BirthshareError):
+    """The month is done but for some recipients; run it again to finish them."""
+
+    exit_code = 5
+
+
+class WaitingForPerson(BirthshareError):
+    """A person must decide before the month can go on."""
+
+    exit_code = 6

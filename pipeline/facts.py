@@ -1,0 +1,182 @@
+"""A month's state, as `run` and `status` give it: counts, codes and digests, from the ledger alone.
+
+Keys: month, authority, state, waiting_for, received, quarantined, duplicates, agreements (by id:
+shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from pipeline.desk import Desk
+from pipeline.ledger.entries import (
+    Balanced,
+    Decided,
+    Delivered,
+    DeliveryFailed,
+    PermitBody,
+    ReleaseApproved,
+    ReleaseRefused,
+    ReleaseRequested,
+    Validated,
+)
+from pipeline.ledger.verify import Verification, verify
+from pipeline.preparation import PACK, read_release
+
+
+def of_month(desk: Desk) -> dict[str, Any]:
+    """The state of the desk's month; see the module for its keys."""
+    received = _last_by(desk.recorded(Validated), "supplier")
+    agreements = _agreements(desk)
+    recipients = _recipients(desk)
+    ledger = verified(desk)
+    checkpoint = desk.ledger.latest_checkpoint()
+    return {
+        "month": str(desk.month),
+        "authority": desk.home.settings.authority.name,
+        "demonstration": desk.home.settings.authority.demonstration,
+        "state": "closed" if desk.closed else "open",
+        "waiting_for": _waiting_for(desk, recipients),
+        "received": sum(one.rows for one in received.values()),
+        "quarantined": sum(one.rows - one.accepted for one in received.values()),
+        "duplicates": max((one["duplicates"] for one in agreements.values()), default=0),
+        "agreements": agreements,
+        "recipients": recipients,
+        "approvals": _approvals(desk),
+        "balanced": bool(desk.recorded(Balanced)),
+        "ledger": {
+            "entries": ledger.entries,
+            "root": ledger.root,
+            "verified": ledger.problem is None,
+        },
+        "checkpoint": checkpoint.note if checkpoint and desk.closed else "",
+        "seconds": {name: round(seconds, 3) for name, seconds in desk.seconds.items()},
+    }
+
+
+def verified(desk: Desk) -> Verification:
+    """The whole ledger read again, with the signatures of its checkpoints."""
+    from pipeline.encryption.signing import note_verifier, verify_note
+
+    verifier = note_verifier(origin(desk), desk.home.secret("ledger.key"))
+    return verify(desk.ledger, check_note=partial(verify_note, vkey=verifier))
+
+
+def origin(desk: Desk) -> str:
+    """The name under which this authority's ledger is signed."""
+    return f"birthshare/{desk.home.settings.authority.code}"
+
+
+def _agreements(desk: Desk) -> dict[str, dict[str, Any]]:
+    """By agreement: what was decided, less what the gate has taken off since."""
+    decided = _last_by(desk.recorded(Decided), "agreement")
+    removed = _removed_at_gate(desk)
+    balanced = desk.recorded(Balanced)
+    found = {}
+    for name, one in decided.items():
+        columns = {**one.outcomes, "duplicates": one.duplicates}
+        if balanced:
+            columns = _final(balanced[-1].books[name])
+        reasons = Counter(one.reasons) + removed.get(name, Counter())
+        found[name] = {
+            "version": one.version,
+            **{column: columns[column] for column in ("shared", "held", "withheld", "duplicates")},
+            "reasons": dict(sorted(reasons.items())),
+        }
+    return found
+
+
+def _final(books: Any) -> Counter[str]:
+    """One agreement's books, its suppliers together."""
+    total: Counter[str] = Counter({"shared": 0, "held": 0, "withheld": 0, "duplicates": 0})
+    for columns in books.values():
+        total.update(columns)
+    return total
+
+
+def _removed_at_gate(desk: Desk) -> dict[str, Counter[str]]:
+    removed: dict[str, Counter[str]] = {}
+    standing = {permit.entry for permit in desk.ledger.standing_permits(str(desk.month))}
+    for entry in desk.entries(PermitBody):
+        if entry.seq in standing and isinstance(entry.body, PermitBody):
+            removed.setdefault(entry.body.agreement, Counter()).update(entry.body.removed)
+    return removed
+
+
+def _recipients(desk: Desk) -> list[dict[str, Any]]:
+    """Every list of the month: those planned in the release, and what became of each."""
+    rows = {
+        (agreement, code): {
+            "code": code, "agreement": agreement, "households": households,
+            "file": "", "sha256": "", "state": "waiting",
+        }
+        for agreement, code, households in _planned(desk)
+    }  # fmt: skip
+    delivered = {one.permit for one in desk.recorded(Delivered)}
+    failures = {(one.agreement, one.recipient): one.problem for one in desk.recorded(DeliveryFailed)}
+    for key, problem in failures.items():
+        if key in rows:
+            rows[key] |= {"state": "failed", "problem": problem}
+    for permit in desk.ledger.standing_permits(str(desk.month)):
+        key = (permit.agreement, permit.recipient)
+        row = rows.setdefault(
+            key, {"code": permit.recipient, "agreement": permit.agreement, "state": "waiting"}
+        )
+        row |= {
+            "households": permit.households, "children": permit.children,
+            "file": permit.file_name, "sha256": permit.sealed_sha256,
+        }  # fmt: skip
+        if permit.entry in delivered:
+            row["state"] = "delivered"
+            row.pop("problem", None)
+    return [rows[key] for key in sorted(rows)]
+
+
+def _planned(desk: Desk) -> list[tuple[str, str, int]]:
+    if not desk.staging.has(PACK):
+        return []
+    pack = json.loads(desk.staging.get(PACK))
+    return [
+        (agreement, code, households)
+        for agreement, terms in pack["agreements"].items()
+        for code, households in terms["households"].items()
+    ]
+
+
+def _approvals(desk: Desk) -> list[dict[str, Any]]:
+    decisions = desk.entries(ReleaseApproved) + desk.entries(ReleaseRefused)
+    return [
+        {
+            "principal": entry.body.principal,
+            "approve": isinstance(entry.body, ReleaseApproved),
+            "way": entry.body.way,
+            "at": entry.at.isoformat(timespec="seconds"),
+            "pack_sha256": entry.body.pack_sha256,
+        }
+        for entry in decisions
+        if isinstance(entry.body, ReleaseApproved | ReleaseRefused)
+    ]
+
+
+def _waiting_for(desk: Desk, recipients: list[dict[str, Any]]) -> str:
+    """What the month waits for, in words; "" when it is closed."""
+    if desk.closed:
+        return ""
+    asked = desk.recorded(ReleaseRequested)
+    if not asked or not desk.staging.has(PACK):
+        return "the supplier's extract, and `birthshare run`"
+    pack = asked[-1].pack_sha256
+    approved = [one for one in desk.recorded(ReleaseApproved) if one.pack_sha256 == pack]
+    if not approved:
+        return f"approval of release {read_release(desk.staging.get(PACK)).pack_sha256[:12]}"
+    undelivered = sorted(row["code"] for row in recipients if row["state"] != "delivered")
+    return f"delivery to {', '.join(undelivered)}" if undelivered else "`birthshare run`, to close the month"
+
+
+def _last_by(bodies: list[Any], name: str) -> Mapping[str, Any]:
+    """The newest body about each supplier or agreement."""
+    return {getattr(body, name): body for body in bodies}

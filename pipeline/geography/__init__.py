@@ -1,0 +1,1 @@
+"""Geography: where a postcode is, and which recipient serves it. Sees references and postcodes alone."""

@@ -1,0 +1,223 @@
+"""The reach index: for one day, which recipient serves each postcode of each network.
+
+Compiled from the reach areas and the postcode directory, so that a run only looks up. The smallest
+place wins: postcode, then LSOA of either vintage, then sector, then ward. Where two recipients
+claim a postcode by places of the same size nobody guesses: the postcode is ambiguous.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pandas as pd
+
+from pipeline.errors import SettingsError
+from pipeline.geography.areas import Area, Kind, Problems, read_areas
+from pipeline.geography.directory import Directory, DirectoryFacts
+from pipeline.geography.sealed_tables import (
+    REBUILD,
+    address,
+    keep_facts,
+    kept_facts,
+    look_up,
+    open_sealed,
+    written_whole,
+)
+
+VERSION = 1
+Watch = Callable[[str, int, int], None]  # stage, done, total (in kinds of place)
+
+_SCHEMA = """
+CREATE TABLE served (
+    network TEXT NOT NULL, postcode TEXT NOT NULL, recipient TEXT NOT NULL, matched TEXT NOT NULL,
+    PRIMARY KEY (network, postcode)
+) WITHOUT ROWID;
+CREATE TABLE covered (network TEXT NOT NULL, authority TEXT NOT NULL, PRIMARY KEY (network, authority));
+CREATE TABLE facts (content TEXT NOT NULL);
+CREATE TEMP TABLE area (
+    line INTEGER NOT NULL, network TEXT NOT NULL, recipient TEXT NOT NULL,
+    kind TEXT NOT NULL, precedence INTEGER NOT NULL, code TEXT NOT NULL
+);
+CREATE TEMP TABLE hit (
+    network TEXT NOT NULL, postcode TEXT NOT NULL, authority TEXT NOT NULL, recipient TEXT NOT NULL,
+    kind TEXT NOT NULL, precedence INTEGER NOT NULL, line INTEGER NOT NULL
+);
+"""
+_PLACE_OF = {
+    Kind.POSTCODE: "p.postcode",
+    Kind.LSOA11: "p.lsoa11",
+    Kind.LSOA21: "p.lsoa21",
+    Kind.SECTOR: "substr(p.postcode, 1, length(p.postcode) - 2)",
+    Kind.WARD: "p.ward",
+}
+_HIT = """
+INSERT INTO hit SELECT a.network, p.postcode, p.authority, a.recipient, a.kind, a.precedence, a.line
+FROM directory.postcode AS p CROSS JOIN area AS a ON a.kind = ?1 AND a.code = {place}
+"""
+# With a lone min() SQLite takes the other columns from the row that holds the minimum.
+_SERVE = """
+INSERT INTO served SELECT network, postcode, recipient, kind FROM (
+    SELECT network, postcode, recipient, kind, min(precedence) FROM (
+        SELECT network, postcode, precedence, min(kind) AS kind,
+               CASE WHEN min(recipient) = max(recipient) THEN min(recipient) ELSE '' END AS recipient
+        FROM hit GROUP BY network, postcode, precedence
+    ) GROUP BY network, postcode
+)
+"""
+_COVER = "INSERT INTO covered SELECT DISTINCT network, authority FROM hit WHERE authority != ''"
+_FIND = """
+SELECT s.postcode, s.recipient, s.matched
+FROM json_each(?1) AS asked JOIN served AS s ON s.network = ?2 AND s.postcode = asked.value
+"""
+
+
+@dataclass(frozen=True)
+class ReachFacts:
+    """What a compiled reach index is made of."""
+
+    on: str  # the day whose lines count, YYYY-MM-DD
+    areas_sha256: str  # of the file of reach areas
+    directory_sha256: str  # DirectoryFacts.sha256
+    lines: int  # in force on the day
+    recipients: dict[str, dict[str, int]]  # network: {recipient: postcodes that it serves}
+    ambiguous: dict[str, int]  # network: postcodes that two recipients claim
+
+    @classmethod
+    def read(cls, stored: dict[str, Any]) -> ReachFacts:
+        """The facts as they were stored."""
+        return cls(**stored)
+
+
+def build_reach(
+    reach_areas_csv: Path, directory: Path, target: Path, *, on: date, watch: Watch | None = None
+) -> ReachFacts:
+    """Compile the reach index at `target` from the lines in force on the day `on`.
+
+    Raises SettingsError that names each line whose place the directory does not know, and says so
+    where an LSOA exists in the other vintage.
+    """
+    areas = [area for area in read_areas(reach_areas_csv) if area.in_force(on)]
+    if not areas:
+        raise SettingsError("No reach area is in force", where=f"{reach_areas_csv} on {on.isoformat()}")
+    with Directory(directory) as opened:
+        facts = opened.facts
+    with written_whole(target, _SCHEMA, VERSION) as connection:
+        connection.execute("COMMIT")  # a file cannot be attached inside a transaction
+        connection.execute("ATTACH ? AS directory", (address(directory),))
+        connection.execute("BEGIN")
+        _match(connection, areas, watch)
+        _check_places(connection, areas, facts, reach_areas_csv)
+        connection.execute(_SERVE)
+        connection.execute(_COVER)
+        result = _facts(connection, areas, facts, reach_areas_csv, on)
+        keep_facts(connection, asdict(result))
+    return result
+
+
+def _match(connection: sqlite3.Connection, areas: Sequence[Area], watch: Watch | None) -> None:
+    """Every postcode with every line that names its place."""
+    connection.executemany(
+        "INSERT INTO area VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (area.line, area.network, area.recipient, area.kind, area.kind.precedence, area.code)
+            for area in areas
+        ],
+    )
+    connection.execute("CREATE INDEX temp.area_by_code ON area (kind, code)")
+    kinds = sorted({area.kind for area in areas})
+    for done, kind in enumerate(kinds, start=1):
+        connection.execute(_HIT.format(place=_PLACE_OF[kind]), (str(kind),))
+        if watch is not None:
+            watch("reach areas", done, len(kinds))
+
+
+def _check_places(
+    connection: sqlite3.Connection, areas: Sequence[Area], facts: DirectoryFacts, file: Path
+) -> None:
+    """Stop where a line names a place that the directory does not know: a typing error, or an old code."""
+    matched = {line for (line,) in connection.execute("SELECT DISTINCT line FROM hit")}
+    lost = [area for area in areas if area.line not in matched]
+    problems = Problems(file)
+    for area in lost:
+        problems.add(area.line, _why_unknown(connection, area, facts))
+    problems.stop_if_any()
+
+
+def _why_unknown(connection: sqlite3.Connection, area: Area, facts: DirectoryFacts) -> str:
+    other = {Kind.LSOA11: Kind.LSOA21, Kind.LSOA21: Kind.LSOA11}.get(area.kind)
+    if other is None:
+        return f"no such {area.kind} in {facts.release}"
+    exists = connection.execute(
+        f"SELECT EXISTS (SELECT 1 FROM directory.postcode AS p WHERE {_PLACE_OF[other]} = ?)",  # noqa: S608
+        (area.code,),
+    ).fetchone()[0]
+    absent = "" if f"20{area.kind[-2:]}" in facts.vintages else f", which has no {area.kind} at all"
+    elsewhere = f"; the code exists in the other vintage, {other}" if exists else ""
+    return f"no such {area.kind} in {facts.release}{absent}{elsewhere}"
+
+
+def _facts(
+    connection: sqlite3.Connection, areas: Sequence[Area], directory: DirectoryFacts, file: Path, on: date
+) -> ReachFacts:
+    recipients: dict[str, dict[str, int]] = {area.network: {} for area in areas}
+    for area in areas:
+        recipients[area.network][area.recipient] = 0
+    ambiguous = dict.fromkeys(recipients, 0)
+    counts = "SELECT network, recipient, count(*) FROM served GROUP BY network, recipient"
+    for network, recipient, postcodes in connection.execute(counts):
+        if recipient:
+            recipients[network][recipient] = postcodes
+        else:
+            ambiguous[network] = postcodes
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return ReachFacts(on.isoformat(), digest, directory.sha256, len(areas), recipients, ambiguous)
+
+
+class Reach:
+    """A compiled reach index, opened for reading only."""
+
+    def __init__(self, path: Path, directory: DirectoryFacts) -> None:
+        """Open it; raises SettingsError where it is missing or was made from another directory."""
+        self._connection = open_sealed(path, version=VERSION, what="reach index")
+        self.facts = ReachFacts.read(kept_facts(self._connection))
+        if self.facts.directory_sha256 != directory.sha256:
+            self._connection.close()
+            raise SettingsError(
+                "The reach index was made from another postcode directory", where=str(path), do=REBUILD
+            )
+
+    def __enter__(self) -> Reach:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def check_network(self, network: str) -> None:
+        """Raise SettingsError where no line in force names the network."""
+        if network not in self.facts.recipients:
+            raise SettingsError(
+                f"No reach area of the network {network} is in force",
+                where=f"on {self.facts.on}",
+                do="Check the agreement's network against the reach areas.",
+            )
+
+    def serving(self, postcodes: pd.Series, network: str) -> pd.DataFrame:
+        """For each compact postcode in order: `claimed`, `recipient` ("" where ambiguous), `matched`."""
+        found = look_up(self._connection, _FIND, postcodes, ["postcode", "recipient", "matched"], network)
+        frame = found.assign(claimed=True).reindex(postcodes.to_numpy()).reset_index(drop=True)
+        frame["claimed"] = frame["claimed"].eq(True)
+        return frame.fillna({"recipient": "", "matched": ""}).astype({"recipient": "str", "matched": "str"})
+
+    def authorities(self, network: str) -> set[str]:
+        """GSS codes of the authorities in which the network serves at least one postcode."""
+        rows = self._connection.execute("SELECT authority FROM covered WHERE network = ?", (network,))
+        return {authority for (authority,) in rows}

@@ -1,0 +1,89 @@
+"""Opening a published postcode directory: a CSV, or the zip that holds one among its documents."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO
+
+from pipeline.errors import SettingsError
+
+_WHOLE_COUNTRY = re.compile(r"(.*/)?(onspd|nspl)[^/]*_uk\.csv", re.IGNORECASE)
+_DOCUMENTS = re.compile(r"(.*/)?(documents|multi_csv|user guide|__macosx)/.*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A published file and the CSV in it."""
+
+    path: Path
+    member: str  # "" where the file is the CSV itself
+    size: int  # of the CSV, in bytes
+
+    @property
+    def release(self) -> str:
+        """The CSV's own file name, such as ONSPD_AUG_2026_UK.csv."""
+        return Path(self.member or self.path.name).name
+
+    def sha256(self) -> str:
+        """Digest of the file as published, zip or CSV."""
+        with self.path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """The CSV's bytes, from the start."""
+        if not self.member:
+            with self.path.open("rb") as stream:
+                yield stream
+            return
+        with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as stream:
+            yield stream
+
+    def header(self) -> list[str]:
+        """The CSV's column names as they stand, a byte-order mark removed."""
+        with self.open() as stream:
+            text = TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+            return next(csv.reader(text), [])
+
+
+def find_source(path: Path) -> Source:
+    """The CSV that is, or is in, the file at `path`; raises SettingsError where none can be told."""
+    if not path.is_file():
+        raise SettingsError(
+            "The postcode directory's file is not there",
+            where=str(path),
+            do="Name the downloaded zip or CSV.",
+        )
+    if not zipfile.is_zipfile(path):
+        return Source(path, "", path.stat().st_size)
+    with zipfile.ZipFile(path) as archive:
+        member = _the_csv(archive, path)
+        if member.flag_bits & 1:
+            raise SettingsError("The zip is locked with a password", where=str(path))
+        return Source(path, member.filename, member.file_size)
+
+
+def _the_csv(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
+    """The whole-country CSV of a published zip, or the only CSV beside its documents."""
+    tables = [
+        item
+        for item in archive.infolist()
+        if item.filename.lower().endswith(".csv") and not _DOCUMENTS.fullmatch(item.filename)
+    ]
+    whole = [item for item in tables if _WHOLE_COUNTRY.fullmatch(item.filename)]
+    choice = whole or tables
+    if len(choice) == 1:
+        return choice[0]
+    raise SettingsError(
+        f"The zip holds {len(choice)} CSV files that could be the postcode directory",
+        where=str(path),
+        do="Unpack it and name the CSV that you mean.",
+    )

@@ -1,0 +1,207 @@
+"""An authority's home folder: where everything of one authority is, and its settings.
+
+Paths in the settings are relative to the home. Secrets are never in the settings: they are files
+under `keys/`, mode 0600, or environment variables named where they are used.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from pipeline.errors import SettingsError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+SETTINGS_FILE = "birthshare.toml"
+
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
+
+
+class Strict(BaseModel):
+    """A model that refuses what it does not know and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Authority(Strict):
+    """The local authority whose home this is."""
+
+    name: str
+    code: Annotated[str, StringConstraints(pattern=r"^E(06|07|08|09|10)[0-9]{6}$")]  # GSS code
+    demonstration: bool = False  # NHS numbers of the test range 999 are then accepted
+
+
+class Supplier(Strict):
+    """A Child Health Information Service (CHIS) that sends extracts."""
+
+    name: str
+    profile: str = "contract"
+    signing_key: str  # public key file, relative to the home
+    signing_fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40}$")]
+    file_name: str = "births_{supplier}_{month}.csv.gpg"
+    max_bytes: Annotated[int, Field(gt=0)] = 200_000_000  # opened size, in bytes
+
+
+class Approver(Strict):
+    """A person who may approve, with the roles they hold."""
+
+    principal: str  # as in keys/approvers/allowed_signers
+    roles: tuple[str, ...]
+    airflow_user: str | None = None
+
+
+class Delivery(Strict):
+    """Defaults for pushing lists over SFTP."""
+
+    at_once: Annotated[int, Field(ge=1, le=32)] = 8
+    timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+    private_key: str = "keys/delivery.key"
+
+
+class Geography(Strict):
+    """The files that places are worked out from."""
+
+    directory: str = "reference/postcodes.sqlite"
+    reach_areas: str = "reference/reach_areas.csv"
+    hospital_postcodes: str = "reference/hospital_postcodes.csv"
+
+
+class Settings(Strict):
+    """`birthshare.toml`."""
+
+    authority: Authority
+    database: str = "sqlite:///state/birthshare.db"
+    suppliers: dict[Code, Supplier]
+    approvers: tuple[Approver, ...] = ()
+    geography: Geography = Geography()
+    delivery: Delivery = Delivery()
+
+
+class Recipient(Strict):
+    """A children's centre, family hub or other place that receives lists."""
+
+    code: Code
+    name: str
+    kind: str  # children's centre, family hub, library, ...
+    host: str
+    port: Annotated[int, Field(gt=0, lt=65536)] = 22
+    user: str
+    folder: str = "."
+    host_key: str  # "ssh-ed25519 AAAA..."
+    format: Literal["workbook", "csv"]  # Office-encrypted xlsx, or CSV in OpenPGP
+    key: str  # password file or OpenPGP public key file, relative to the home
+
+
+class Recipients(Strict):
+    """`reference/recipients.yaml`."""
+
+    recipients: tuple[Recipient, ...]
+
+
+@dataclass(frozen=True)
+class Home:
+    """An opened home folder."""
+
+    path: Path
+    settings: Settings
+
+    @classmethod
+    def open(cls, path: Path) -> Home:
+        """Read the settings; raises SettingsError with the setting's place, never its value."""
+        file = path / SETTINGS_FILE
+        try:
+            raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise SettingsError(
+                "This folder is not a Birthshare home",
+                where=str(path),
+                do="Name the right one with --home or BIRTHSHARE_HOME, or make one with `birthshare init`.",
+            ) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError("The settings cannot be read", where=f"{file}: {error}") from None
+        return cls(path.resolve(), read_model(Settings, raw, where=file))
+
+    def at(self, relative: str) -> Path:
+        """A path named in the settings."""
+        return self.path / relative
+
+    @property
+    def database_url(self) -> str:
+        """The database address, an SQLite path made absolute; BIRTHSHARE_DATABASE overrides it."""
+        url = os.environ.get("BIRTHSHARE_DATABASE", self.settings.database)
+        prefix = "sqlite:///"
+        if url.startswith(prefix) and not url.startswith("sqlite:////"):
+            return f"{prefix}{self.path / url.removeprefix(prefix)}"
+        return url
+
+    @property
+    def agreements(self) -> Path:
+        """The agreements in use, with their signatures."""
+        return self.path / "agreements"
+
+    @property
+    def allowed_signers(self) -> Path:
+        """The approvers' public keys, as `ssh-keygen` reads them."""
+        return self.path / "keys" / "approvers" / "allowed_signers"
+
+    def inbox(self, supplier: str) -> Path:
+        """Where one supplier's sealed files arrive."""
+        return self.path / "inbox" / supplier
+
+    @property
+    def outbox(self) -> Path:
+        """Reports for suppliers and approvers."""
+        return self.path / "outbox"
+
+    @property
+    def state(self) -> Path:
+        """The embedded database and the encrypted working files."""
+        return self.path / "state"
+
+    def secret(self, name: str) -> bytes:
+        """A key file under `keys/`; raises SettingsError where it is missing or open to others."""
+        file = self.path / "keys" / name
+        try:
+            mode = file.stat().st_mode
+            content = file.read_bytes()
+        except OSError:
+            raise SettingsError(
+                "A key file is missing", where=str(file), do="Run `birthshare doctor`."
+            ) from None
+        if mode & 0o077:
+            raise SettingsError(
+                "A key file can be read by others", where=str(file), do=f"Run: chmod 600 '{file}'"
+            )
+        return content
+
+    def recipients(self) -> dict[str, Recipient]:
+        """All recipients by code; raises SettingsError where the register cannot be read."""
+        file = self.path / "reference" / "recipients.yaml"
+        try:
+            raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            raise SettingsError("The register of recipients cannot be read", where=str(file)) from None
+        register = read_model(Recipients, raw, where=file).recipients
+        by_code = {recipient.code: recipient for recipient in register}
+        if len(by_code) < len(register):
+            raise SettingsError("Two recipients have the same code", where=str(file))
+        return by_code
+
+
+def read_model(model: type[Model], raw: object, *, where: Path) -> Model:
+    """`raw` as `model`; raises SettingsError that names each wrong place and no value."""
+    problems: list[str] = []
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False, include_context=False):
+            place = ".".join(str(part) for part in problem["loc"]) or "the whole file"
+            problems.append(f"{place}: {problem['msg']}")
+    raise SettingsError("Settings cannot be used: " + "; ".join(problems), where=str(where))

@@ -1,0 +1,1 @@
+"""Intake: a supplier's file becomes an extract of text columns. It never judges a single value."""

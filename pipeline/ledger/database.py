@@ -1,0 +1,180 @@
+"""The database under the ledger: opening it, bringing its tables up to date, transactions.
+
+SQLite by default, PostgreSQL by URL. Every transaction that writes holds the ledger's one lock
+before it reads anything, so two writers never see the same head.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from pipeline.errors import IntegrityError, SettingsError
+
+# The newest step under `migrations/versions`; a database that has it is opened without Alembic.
+REVISION = "0001"
+
+_BUSY_SECONDS = 30
+_CONNECT_SECONDS = 10
+_LOCK = 0x6269727468  # "birth": the number of the advisory lock on PostgreSQL
+
+
+class Database:
+    """An opened database whose tables are up to date."""
+
+    def __init__(self, url: str) -> None:
+        """Open and, if need be, migrate; raises SettingsError with a plain message and no password."""
+        self._url = _parse(url)
+        self._engine = _sqlite(self._url) if self._is_sqlite else _postgresql(self._url)
+        with self.reading() as connection:
+            current = _revision(connection)
+        if current != REVISION:
+            with self.writing() as connection:
+                _migrate(connection)
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._url.get_backend_name() == "sqlite"
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database from beginning to end.
+
+        Raises SettingsError where the database cannot be reached or used.
+        """
+        options: dict[str, Any] = {} if self._is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._plain_errors(), self._engine.connect() as connection:
+            yield connection.execution_options(**options)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that holds the ledger's lock; kept when the block ends, undone if it raises.
+
+        Durable once the block has ended. Raises SettingsError where the database cannot be used,
+        IntegrityError where it refuses the change.
+        """
+        with self._plain_errors(), self._engine.connect() as plain:
+            connection = plain.execution_options(writes=True)
+            with connection.begin():
+                if not self._is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                yield connection
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        """Databases word their errors for programmers; say it plainly, and without the address' password."""
+        try:
+            yield
+        except OperationalError as error:
+            raise SettingsError(
+                "The ledger's database cannot be used",
+                where=f"{_place(self._url)}: {type(error.orig).__name__}",
+                do="Check the `database` setting, that the server runs and that there is space left.",
+            ) from None
+        except DBAPIError as error:
+            raise IntegrityError(
+                "The ledger's database refused to be read or changed",
+                where=f"{_place(self._url)}: {type(error.orig).__name__}",
+                do="Check that it is Birthshare's own database, then run `birthshare ledger verify`.",
+            ) from None
+
+
+def _parse(address: str) -> URL:
+    """The database address; plain `postgresql://` means the driver that is installed."""
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        url = URL.create("unreadable")
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    usable = {"sqlite", "postgresql+psycopg"}
+    if url.drivername not in usable or url.database in (None, "", ":memory:"):
+        raise SettingsError(
+            "The database setting is not one that Birthshare can use",
+            do="Write sqlite:///state/birthshare.db or postgresql://user@host/name.",
+        )
+    return url
+
+
+def _place(url: URL) -> str:
+    """Where the database is, in words without user, password or options."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    port = f":{url.port}" if url.port else ""
+    return f"{url.host or 'local server'}{port}/{url.database}"
+
+
+def _sqlite(url: URL) -> Engine:
+    _create_private(Path(str(url.database)))
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _create_private(file: Path) -> None:
+    """Make the file, readable by its owner alone, before SQLite would make it for everybody."""
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        problem = error.strerror
+    else:
+        return
+    raise SettingsError("The ledger's database file cannot be opened", where=f"{file}: {problem}")
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "birthshare"},
+    )
+
+
+def _revision(connection: Connection) -> str | None:
+    """The step that the tables are at; None for a database without any."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _migrate(connection: Connection) -> None:
+    """Apply the missing steps; another process may have done so since we looked, which is fine."""
+    from alembic import command  # noqa: PLC0415 - needed once in the life of a database
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+    current = _revision(connection)
+    if current is not None and current not in known:
+        raise SettingsError(
+            "The ledger's database was made by a newer Birthshare",
+            where=f"step {current}, this program knows {REVISION}",
+            do="Install the version of Birthshare that last ran here, or a newer one.",
+        )
+    command.upgrade(config, "head")

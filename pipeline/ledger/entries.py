@@ -1,0 +1,416 @@
+"""What the ledger can record: each kind of entry, its wording, and exactly what its body may say.
+
+A body holds codes, counts, digests, signatures and keyed references, and nothing else: a ledger
+is never corrected, so a name written into it would stay for ever. Unknown kinds and unknown keys
+are refused. `schemas/ledger_entry.schema.json` is generated from here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    ModelWrapValidatorHandler,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from pipeline.errors import BirthshareError, IntegrityError, SettingsError
+from pipeline.home import Code, Strict
+from pipeline.reasons import Reason
+from pipeline.records import Month
+
+NOTE_LENGTH = 200
+
+# A run of digits as long as this could be an NHS number (ten digits) with a slip in it.
+_LIKE_AN_IDENTIFIER = re.compile(r"[0-9]{9}")
+
+
+def _no_identifier(text: str) -> str:
+    if _LIKE_AN_IDENTIFIER.search(text):
+        raise ValueError("must not hold nine or more digits in a row")
+    return text
+
+
+def check_note(text: str) -> str:
+    """An approver's note, as it may be recorded; raises SettingsError where it may not.
+
+    One line, at most NOTE_LENGTH characters, no digit and no "@": so no NHS number, date,
+    postcode, house number or mail address can be recorded for ever. A name cannot be recognised
+    by a program: whoever asks for the note must say that names do not belong in it.
+    """
+    numeric = any(character.isnumeric() for character in text)
+    if numeric or "@" in text or not text.isprintable() or len(text) > NOTE_LENGTH:
+        raise SettingsError(
+            "That note cannot be recorded",
+            where="note",
+            do=f"Write one line of at most {NOTE_LENGTH} characters, without digits, addresses or names.",
+        )
+    return text
+
+
+Count = Annotated[int, Field(ge=0)]
+Ordinal = Annotated[int, Field(ge=1)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40,64}$")]
+Subject = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]  # see records.keyed_references
+Name = Annotated[Code, AfterValidator(_no_identifier)]  # of an agreement, a supplier, a recipient
+Word = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.:/'-]{0,80}$"), AfterValidator(_no_identifier)
+]
+Principal = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@-]{0,100}$"), AfterValidator(_no_identifier)
+]
+FileName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$"), AfterValidator(_no_identifier)
+]
+SshSignature = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(-----BEGIN SSH SIGNATURE-----\n([A-Za-z0-9+/=]+\n)+-----END SSH SIGNATURE-----\n?)?$"
+    ),
+]
+Note = Annotated[str, AfterValidator(check_note)]
+Counts = dict[Word, Count]
+Books = dict[Word, Count | dict[Word, Count | dict[Word, Count | Counts]]]
+
+
+class Kind(StrEnum):
+    """Every kind of entry, in the order of a month, with what it says to a reader."""
+
+    wording: str
+
+    def __new__(cls, code: str, wording: str) -> Kind:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.wording = wording
+        return member
+
+    AGREEMENT_SIGNED = "agreement_signed", "a role's signature on an agreement was seen for the first time"
+    SUPPRESSION_RECORDED = "suppression_recorded", "a later word about a subject was recorded"
+    EXTRACT_RECEIVED = "extract_received", "an extract was opened and its signer verified"
+    EXTRACT_REFUSED = "extract_refused", "an extract was refused"
+    VALIDATED = "validated", "an extract's rows were checked, and rows that broke a rule quarantined"
+    PLACED = "placed", "the births were placed on reach areas"
+    DECIDED = "decided", "every birth was decided under an agreement"
+    RELEASE_REQUESTED = "release_requested", "people were asked to release the month"
+    RELEASE_APPROVED = "release_approved", "a person approved the release"
+    RELEASE_REFUSED = "release_refused", "a person refused the release"
+    PERMIT = "permit", "leave was given for one sealed list to go to one recipient"
+    DISCLOSURE = "disclosure", "a child is on a permitted list"
+    PERMIT_ANNULLED = "permit_annulled", "a permit was annulled before its list was delivered"
+    DELIVERED = "delivered", "a list arrived, and what arrived is what was sealed"
+    DELIVERY_FAILED = "delivery_failed", "a list could not be delivered"
+    BALANCED = "balanced", "the month's books were computed and balance"
+    STAGING_DESTROYED = "staging_destroyed", "the month's working files and their key were destroyed"
+    MONTH_CLOSED = "month_closed", "the month was closed"
+
+
+class Body(Strict):
+    """What one kind of entry says; raises IntegrityError, with the field's name alone, for anything else."""
+
+    kind: ClassVar[Kind]
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _say_no_value(cls, content: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        # pydantic's own error names keys that it was given, and a key could be anything.
+        try:
+            return validate(content)
+        except ValidationError as error:
+            places = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+        fields = sorted(places & set(cls.model_fields)) or ["unknown key"]
+        raise IntegrityError(
+            "The ledger cannot record this",
+            where=f"{cls.kind}: {', '.join(fields)}",
+            do="Nothing was recorded.",
+        )
+
+
+class AgreementSigned(Body):
+    """A role's signature over exactly the content with this digest."""
+
+    kind = Kind.AGREEMENT_SIGNED
+    agreement: Name
+    version: Ordinal
+    digest: Sha256
+    role: Word
+    principal: Principal
+    signature_sha256: Sha256
+
+
+def _is_word_about_subject(text: str) -> str:
+    if text != "death_removed" and text not in set(Reason):
+        raise ValueError("must be a reason code or death_removed")
+    return text
+
+
+class SuppressionRecorded(Body):
+    """A later word about a child, a parent or a dwelling; `since` is blank where it is not known."""
+
+    kind = Kind.SUPPRESSION_RECORDED
+    subject: Subject
+    word: Annotated[Word, AfterValidator(_is_word_about_subject)]
+    since: Annotated[
+        str, StringConstraints(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})?$")
+    ]
+
+
+class ExtractReceived(Body):
+    """Which sealed file was opened, who had signed it and when, and how many rows it held."""
+
+    kind = Kind.EXTRACT_RECEIVED
+    supplier: Name
+    sealed_sha256: Sha256
+    signer: Fingerprint
+    signed_at: AwareDatetime
+    rows: Count
+
+
+class ExtractRefused(Body):
+    """Which sealed file was refused, and the code of the problem."""
+
+    kind = Kind.EXTRACT_REFUSED
+    supplier: Name
+    sealed_sha256: Sha256
+    problem: Word
+
+
+class Validated(Body):
+    """Rows received, accepted, and quarantined by rule; one row can break several rules."""
+
+    kind = Kind.VALIDATED
+    supplier: Name
+    rows: Count
+    accepted: Count
+    quarantined: Counts
+
+
+class Placed(Body):
+    """Births by status of their placement, with the digests of what places were worked out from."""
+
+    kind = Kind.PLACED
+    network: Name
+    directory_sha256: Sha256
+    reach_sha256: Sha256
+    statuses: Counts
+
+
+class Decided(Body):
+    """Births by outcome and by reason under one version of an agreement."""
+
+    kind = Kind.DECIDED
+    agreement: Name
+    version: Ordinal
+    digest: Sha256
+    decisions_sha256: Sha256
+    outcomes: Counts
+    reasons: Counts
+    duplicates: Count
+
+
+class ReleaseRequested(Body):
+    """Which pack of counts was shown."""
+
+    kind = Kind.RELEASE_REQUESTED
+    pack_sha256: Sha256
+
+
+class _ReleaseDecision(Body):
+    pack_sha256: Sha256
+    principal: Principal
+    roles: tuple[Word, ...]
+    way: Literal["signature", "airflow"]
+    signature: SshSignature = Field(default="", repr=False)  # armoured; blank when given in Airflow
+    note: Note = ""
+
+    @model_validator(mode="after")
+    def _signed(self) -> _ReleaseDecision:
+        if (self.way == "signature") != bool(self.signature):
+            raise IntegrityError(
+                "A signature belongs to the way 'signature', and to no other", where=self.kind
+            )
+        return self
+
+
+class ReleaseApproved(_ReleaseDecision):
+    """Who approved exactly this pack, and how."""
+
+    kind = Kind.RELEASE_APPROVED
+
+
+class ReleaseRefused(_ReleaseDecision):
+    """Who refused exactly this pack, and how."""
+
+    kind = Kind.RELEASE_REFUSED
+
+
+class PermitBody(Body):
+    """Exactly which sealed bytes may go to which recipient, and what the gate took off the list."""
+
+    kind = Kind.PERMIT
+    agreement: Name
+    version: Ordinal
+    recipient: Name
+    file_name: FileName
+    sealed_sha256: Sha256
+    households: Count
+    children: Count
+    pack_sha256: Sha256
+    removed: Counts
+
+    @model_validator(mode="after")
+    def _homes_have_children(self) -> PermitBody:
+        if self.households > self.children:
+            raise IntegrityError("A list cannot have more households than children", where=self.kind)
+        return self
+
+
+class Disclosure(Body):
+    """A child on a permitted list, by keyed reference."""
+
+    kind = Kind.DISCLOSURE
+    permit: Ordinal
+    child: Subject
+    agreement: Name
+    recipient: Name
+
+
+class PermitAnnulled(Body):
+    """Which permit no longer stands."""
+
+    kind = Kind.PERMIT_ANNULLED
+    permit: Ordinal
+
+
+class Delivered(Body):
+    """What the far side was found to hold; `size` in bytes."""
+
+    kind = Kind.DELIVERED
+    permit: Ordinal
+    sha256: Sha256
+    size: Count
+    found_there: bool
+
+
+class DeliveryFailed(Body):
+    """Which list could not be made or delivered, and the code of the problem; permit 0: none was given yet."""
+
+    kind = Kind.DELIVERY_FAILED
+    permit: Count
+    agreement: Name
+    recipient: Name
+    problem: Word
+
+
+class Balanced(Body):
+    """The month's books: counts nested by supplier, agreement and outcome, as they were computed."""
+
+    kind = Kind.BALANCED
+    books: Books
+
+
+class StagingDestroyed(Body):
+    """The month's working files and their key are gone."""
+
+    kind = Kind.STAGING_DESTROYED
+
+
+class MonthClosed(Body):
+    """The month is done."""
+
+    kind = Kind.MONTH_CLOSED
+
+
+BODIES: dict[str, type[Body]] = {
+    str(body.kind): body
+    for body in (
+        AgreementSigned, SuppressionRecorded, ExtractReceived, ExtractRefused, Validated, Placed, Decided,
+        ReleaseRequested, ReleaseApproved, ReleaseRefused, PermitBody, Disclosure, PermitAnnulled, Delivered,
+        DeliveryFailed, Balanced, StagingDestroyed, MonthClosed,
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something to record: a body, and the month it belongs to (YYYY-MM), if any.
+
+    Raises SettingsError where the month is not one.
+    """
+
+    body: Body
+    month: str = ""
+
+    def __post_init__(self) -> None:
+        if self.month:
+            Month.parse(self.month)
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of entry it is."""
+        return self.body.kind
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An entry as the ledger holds it: numbered from 1 without gaps, with its moment (UTC)."""
+
+    seq: int
+    month: str
+    at: datetime
+    body: Body
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of entry it is."""
+        return self.body.kind
+
+
+def canonical(content: Any) -> str:
+    """The one way to write content as JSON: keys sorted, no spaces, characters as themselves."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def write_body(body: Body) -> str:
+    """A body as canonical JSON."""
+    return canonical(body.model_dump(mode="json"))
+
+
+def write_moment(moment: datetime) -> str:
+    """A moment as text, in UTC to the microsecond; ValueError where its time zone is not known."""
+    if moment.tzinfo is None:
+        raise ValueError("a moment in the ledger needs a time zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def read_entry(seq: int, kind: str, month: str, at: str, body: str) -> Recorded:
+    """An entry from its columns; raises IntegrityError where it is not one that this program knows."""
+    try:
+        model = BODIES[kind].model_validate_json(body)
+        return Recorded(seq, month, datetime.fromisoformat(at), model)
+    except (KeyError, ValueError, BirthshareError):
+        pass  # what stands there must not travel on in the error
+    raise IntegrityError(
+        "A ledger entry cannot be read", where=f"entry {seq}", do="Run `birthshare ledger verify`."
+    )
+
+
+def leaf(seq: int, kind: str, month: str, at: str, body: str) -> bytes:
+    """The bytes that are hashed for one entry: canonical JSON of all that it says.
+
+    `body` must be canonical JSON already; it is not parsed again, which is what costs time.
+    """
+    return (
+        f'{{"at":{json.dumps(at)},"body":{body},"kind":{json.dumps(kind)}'
+        f',"month":{json.dumps(month)},"seq":{seq}}}'
+    ).encode()

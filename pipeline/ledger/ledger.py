@@ -1,0 +1,198 @@
+"""The ledger itself: every method is one transaction, durable when it returns.
+
+Safe for several processes and threads at once: writers take turns, and readers see whole
+transactions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Connection, Select, insert, select, update
+
+from pipeline.errors import IntegrityError
+from pipeline.ledger import checkpoints, journal, permits
+from pipeline.ledger.checkpoints import Checkpoint
+from pipeline.ledger.database import Database
+from pipeline.ledger.entries import Delivered, Entry, Kind, PermitBody, Recorded, SuppressionRecorded
+from pipeline.ledger.replay import replay
+from pipeline.ledger.tables import DISCLOSURES, LEASES, SUPPRESSIONS
+from pipeline.records import DISCLOSURES as DISCLOSURE_COLUMNS
+from pipeline.records import SUPPRESSIONS as SUPPRESSION_COLUMNS
+from pipeline.records import Permit, declared
+
+_PAGE = 1000
+
+
+class Ledger:
+    """An opened ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @classmethod
+    def open(cls, url: str) -> Ledger:
+        """Open, and bring the tables up to date; the URL is `sqlite:///...` or `postgresql://...`.
+
+        Raises SettingsError where the database cannot be reached, or was made by a newer program.
+        """
+        return cls(Database(url))
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self.database.close()
+
+    def append(self, *entries: Entry, at: datetime) -> list[int]:
+        """Record entries, all or none; gives their numbers. Raises IntegrityError for a damaged ledger."""
+        with self.database.writing() as connection:
+            return journal.write(connection, entries, at)
+
+    def entries(
+        self, *, month: str | None = None, kinds: Collection[Kind] | None = None
+    ) -> Iterator[Recorded]:
+        """Entries in order, of one month (`""`: those of none) and of some kinds, or of all.
+
+        Read page by page, so entries recorded meanwhile may appear at the end. Raises IntegrityError
+        at an entry that cannot be read.
+        """
+        after = 0
+        while True:
+            with self.database.reading() as connection:
+                page = list(journal.read(connection, month=month, kinds=kinds, after=after, limit=_PAGE))
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].seq
+
+    def permit(self, body: PermitBody, children: Sequence[str], *, month: str, at: datetime) -> Permit:
+        """Give leave for one sealed list, and record every child on it (keyed references).
+
+        Raises Refused where nobody approved the release or anybody refused it, or where a permit for
+        the same month, agreement and recipient stands; IntegrityError where `children` are not
+        as many different ones as the body says.
+        """
+        with self.database.writing() as connection:
+            return permits.issue(connection, body, children, month=month, at=at)
+
+    def annul(self, permit: Permit, *, at: datetime) -> None:
+        """Take back a permit whose list was not delivered; its children no longer count as shared.
+
+        Nothing happens where it is annulled already. Raises Refused where the list was delivered.
+        """
+        with self.database.writing() as connection:
+            permits.annul(connection, permit, at=at)
+
+    def standing_permits(self, month: str) -> list[Permit]:
+        """The month's permits that were not annulled, delivered or not."""
+        with self.database.reading() as connection:
+            return permits.standing(connection, month)
+
+    def delivered(self, month: str) -> dict[int, Delivered]:
+        """What arrived, by the number of the permit's entry."""
+        with self.database.reading() as connection:
+            return permits.delivered(connection, month)
+
+    def take(self, key: str) -> int:
+        """Take the lease of `key`: the token given is higher than any before, and only it holds."""
+        with self.database.writing() as connection:
+            token = _token(connection, key) + 1
+            if token == 1:
+                connection.execute(insert(LEASES).values(key=key, token=token))
+            else:
+                connection.execute(update(LEASES).where(LEASES.c.key == key).values(token=token))
+            return token
+
+    def holds(self, key: str, token: int) -> bool:
+        """Whether nobody took the lease since."""
+        with self.database.reading() as connection:
+            return _token(connection, key) == token
+
+    def permit_stands(self, permit: Permit, key: str, token: int) -> bool:
+        """Whether the list may be put in place now, by the holder of this token.
+
+        The permit is not annulled, its list not delivered, its release not refused meanwhile, and the
+        lease is ours. Raises IntegrityError where the ledger did not issue this very permit.
+        """
+        with self.database.reading() as connection:
+            return permits.may_leave(connection, permit) and _token(connection, key) == token
+
+    def suppress(self, rows: pd.DataFrame, at: datetime) -> list[int]:
+        """Record later words (columns of records.SUPPRESSIONS); those already recorded are left out."""
+        words = [
+            SuppressionRecorded(subject=subject, word=word, since=_since(since))
+            for subject, word, since in rows[list(SUPPRESSION_COLUMNS)].itertuples(index=False)
+        ]
+        with self.database.writing() as connection:
+            known = set(connection.execute(_suppression_rows()).tuples())
+            new = [
+                word for word in dict.fromkeys(words) if (word.subject, word.word, word.since) not in known
+            ]
+            numbers = journal.write(connection, [Entry(word) for word in new], at)
+            rows_to_add = [
+                {"entry": seq, **word.model_dump()} for seq, word in zip(numbers, new, strict=True)
+            ]
+            if rows_to_add:
+                connection.execute(insert(SUPPRESSIONS), rows_to_add)
+            return numbers
+
+    def suppressions(self) -> pd.DataFrame:
+        """All later words, in the order of recording (columns of records.SUPPRESSIONS)."""
+        with self.database.reading() as connection:
+            rows = connection.execute(_suppression_rows()).tuples().all()
+        frame = pd.DataFrame(rows, columns=list(SUPPRESSION_COLUMNS))
+        frame["since"] = pd.to_datetime(frame["since"].replace("", None), format="ISO8601")
+        return declared(frame, SUPPRESSION_COLUMNS)
+
+    def disclosures(self, *, before_month: str) -> pd.DataFrame:
+        """Who is on permitted lists of every other month (columns of records.DISCLOSURES).
+
+        A later month counts as well, for when an old one is finished late. Annulled permits do not.
+        """
+        columns = [DISCLOSURES.c[name] for name in DISCLOSURE_COLUMNS]
+        query = select(*columns).where(DISCLOSURES.c.month != before_month).order_by(DISCLOSURES.c.entry)
+        with self.database.reading() as connection:
+            rows = connection.execute(query).tuples().all()
+        return declared(pd.DataFrame(rows, columns=list(DISCLOSURE_COLUMNS)), DISCLOSURE_COLUMNS)
+
+    def checkpoint(self, sign: Callable[[str], str], *, origin: str, at: datetime) -> Checkpoint:
+        """Sign how long the ledger is and its Merkle root; the newest one again if nothing was added.
+
+        Reads the whole ledger first: raises IntegrityError rather than sign a damaged one.
+        """
+        with self.database.writing() as connection:
+            found = replay(connection)
+            if found.problem is not None:
+                raise IntegrityError(
+                    "The ledger is damaged and was not signed",
+                    where=str(found.problem),
+                    do="Restore the database from a backup.",
+                )
+            newest = checkpoints.latest(connection)
+            if newest is not None and newest.size == found.entries:
+                return newest
+            text = checkpoints.statement(origin, found.entries, bytes.fromhex(found.root))
+            checkpoint = Checkpoint(found.entries, found.root, sign(text), at)
+            checkpoints.keep(connection, checkpoint)
+            return checkpoint
+
+    def latest_checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint, if there is one."""
+        with self.database.reading() as connection:
+            return checkpoints.latest(connection)
+
+
+def _token(connection: Connection, key: str) -> int:
+    token = connection.execute(select(LEASES.c.token).where(LEASES.c.key == key)).scalar()
+    return token or 0
+
+
+def _since(moment: pd.Timestamp) -> str:
+    return "" if pd.isna(moment) else moment.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _suppression_rows() -> Select[str, str, str]:
+    return select(SUPPRESSIONS.c.subject, SUPPRESSIONS.c.word, SUPPRESSIONS.c.since).order_by(
+        SUPPRESSIONS.c.entry
+    )

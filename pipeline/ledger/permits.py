@@ -1,0 +1,146 @@
+"""Permits: when a sealed list may leave. Inside a transaction that somebody else holds.
+
+A permit needs a release that a person approved and nobody refused, and no other permit that
+stands for the same month, agreement and recipient. With it every child on the list is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert
+
+from pipeline.errors import IntegrityError, Refused
+from pipeline.ledger.entries import (
+    Delivered,
+    Disclosure,
+    Entry,
+    PermitAnnulled,
+    PermitBody,
+    ReleaseApproved,
+    ReleaseRefused,
+)
+from pipeline.ledger.journal import bodies, write
+from pipeline.ledger.tables import DISCLOSURES
+from pipeline.records import Permit
+
+
+def issue(
+    connection: Connection, body: PermitBody, children: Sequence[str], *, month: str, at: datetime
+) -> Permit:
+    """Record a permit and the children on its list; raises Refused, or IntegrityError for wrong counts."""
+    _check_children(body, children)
+    _check_released(connection, body, month)
+    _check_none_stands(connection, body, month)
+    (seq,) = write(connection, [Entry(body, month)], at)
+    disclosures = [
+        Disclosure(permit=seq, child=child, agreement=body.agreement, recipient=body.recipient)
+        for child in children
+    ]
+    numbers = write(connection, [Entry(disclosure, month) for disclosure in disclosures], at)
+    rows = [
+        {"entry": number, "month": month, **disclosure.model_dump()}
+        for number, disclosure in zip(numbers, disclosures, strict=True)
+    ]
+    if rows:
+        connection.execute(insert(DISCLOSURES), rows)
+    return _permit(seq, month, body)
+
+
+def annul(connection: Connection, permit: Permit, *, at: datetime) -> None:
+    """Record that a permit stands no longer; nothing where it is annulled already.
+
+    Raises Refused for a list that was delivered: what a recipient has is called back by a recall.
+    """
+    _find(connection, permit)
+    if permit.entry in delivered(connection, permit.month):
+        raise Refused("A permit whose list was delivered cannot be annulled", where=f"entry {permit.entry}")
+    if permit.entry in _annulled(connection, permit.month):
+        return
+    write(connection, [Entry(PermitAnnulled(permit=permit.entry), permit.month)], at)
+    connection.execute(delete(DISCLOSURES).where(DISCLOSURES.c.permit == permit.entry))
+
+
+def standing(connection: Connection, month: str) -> list[Permit]:
+    """The month's permits that were not annulled, delivered or not, in the order of their numbers."""
+    annulled = _annulled(connection, month)
+    issued = bodies(connection, PermitBody, month)
+    return [_permit(seq, month, body) for seq, body in issued.items() if seq not in annulled]
+
+
+def delivered(connection: Connection, month: str) -> dict[int, Delivered]:
+    """What arrived in a month's name, by the number of the permit's entry."""
+    return {body.permit: body for body in bodies(connection, Delivered, month).values()}
+
+
+def may_leave(connection: Connection, permit: Permit) -> bool:
+    """Whether the list may be put in place now: not annulled, not delivered, its release not refused."""
+    body = _find(connection, permit)
+    return (
+        permit.entry not in _annulled(connection, permit.month)
+        and permit.entry not in delivered(connection, permit.month)
+        and not _is_refused(connection, body.pack_sha256, permit.month)
+    )
+
+
+def _permit(seq: int, month: str, body: PermitBody) -> Permit:
+    return Permit(
+        entry=seq,
+        month=month,
+        agreement=body.agreement,
+        recipient=body.recipient,
+        file_name=body.file_name,
+        sealed_sha256=body.sealed_sha256,
+        households=body.households,
+        children=body.children,
+    )
+
+
+def _find(connection: Connection, permit: Permit) -> PermitBody:
+    """What the ledger says of this permit; raises IntegrityError where it says something else."""
+    body = bodies(connection, PermitBody, permit.month).get(permit.entry)
+    if body is None or _permit(permit.entry, permit.month, body) != permit:
+        raise IntegrityError("The ledger did not issue this permit", where=f"entry {permit.entry}")
+    return body
+
+
+def _annulled(connection: Connection, month: str) -> set[int]:
+    return {body.permit for body in bodies(connection, PermitAnnulled, month).values()}
+
+
+def _is_refused(connection: Connection, pack_sha256: str, month: str) -> bool:
+    refusals = bodies(connection, ReleaseRefused, month).values()
+    return any(refusal.pack_sha256 == pack_sha256 for refusal in refusals)
+
+
+def _check_children(body: PermitBody, children: Sequence[str]) -> None:
+    if len(children) != body.children or len(set(children)) != len(children):
+        raise IntegrityError(
+            "The children on a list are not as many as its permit says",
+            where=f"agreement {body.agreement}, recipient {body.recipient}",
+        )
+
+
+def _check_released(connection: Connection, body: PermitBody, month: str) -> None:
+    """A refusal wins over any approval, whichever came first."""
+    where = f"month {month}, pack {body.pack_sha256[:12]}"
+    if _is_refused(connection, body.pack_sha256, month):
+        raise Refused(
+            "This release was refused",
+            where=where,
+            do="Correct what led to the refusal and run the month again: changed input makes a new release.",
+        )
+    approvals = bodies(connection, ReleaseApproved, month).values()
+    if not any(approval.pack_sha256 == body.pack_sha256 for approval in approvals):
+        raise Refused("Nobody has approved this release", where=where, do="Ask for it: `birthshare release`.")
+
+
+def _check_none_stands(connection: Connection, body: PermitBody, month: str) -> None:
+    for permit in standing(connection, month):
+        if (permit.agreement, permit.recipient) == (body.agreement, body.recipient):
+            raise Refused(
+                "A permit for this list stands already",
+                where=f"entry {permit.entry}: agreement {body.agreement}, recipient {body.recipient}",
+                do="Deliver under it, or annul it first.",
+            )

@@ -1,0 +1,248 @@
+"""Reading the whole ledger again, from nothing, to see whether it still says what was recorded.
+
+Entries stream through; what is kept is the Merkle tree's compact range, the checkpoints (one a
+month) and a sum for each permit. Inside a transaction that somebody else holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, select
+
+from pipeline.errors import BirthshareError
+from pipeline.ledger.checkpoints import read_statement, unsigned
+from pipeline.ledger.entries import Kind, canonical, leaf
+from pipeline.ledger.journal import Head
+from pipeline.ledger.merkle import CHAIN_START, CompactRange, chain_hash, leaf_hash
+from pipeline.ledger.tables import CHECKPOINTS, DISCLOSURES, ENTRIES, HEAD, SUPPRESSIONS
+
+_PAGE = 1000
+
+
+class Damage(StrEnum):
+    """What can be wrong with a ledger, each with its wording."""
+
+    wording: str
+
+    def __new__(cls, code: str, wording: str) -> Damage:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.wording = wording
+        return member
+
+    ALTERED = "altered", "does not say what was recorded"
+    MISSING = "missing", "is not there any more"
+    REORDERED = "reordered", "does not stand where it was recorded"
+    CHAIN = "chain", "is not linked to the entry before it"
+    HEAD = "head", "is not the end that the ledger's head names"
+    ROOT = "root", "is the last of those that a checkpoint covers, and they are not what was signed"
+    CHECKPOINT = "checkpoint", "is the last of a checkpoint that is not the one recorded"
+    SIGNATURE = "signature", "is the last of a checkpoint whose signature is not genuine"
+    LOOKUP = "lookup", "recorded something that a look-up table does not repeat"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The first thing found wrong: the kind of damage, and the entry (0 for the ledger's beginning)."""
+
+    damage: Damage
+    entry: int
+
+    def __str__(self) -> str:
+        return f"entry {self.entry} {self.damage.wording}"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What reading the ledger again found; `root` is that of the `entries` that were sound."""
+
+    entries: int
+    root: str  # hexadecimal
+    checkpoints: int
+    problem: Problem | None
+
+    @property
+    def sound(self) -> bool:
+        """Nothing was found wrong."""
+        return self.problem is None
+
+
+class _FoundError(Exception):
+    """Ends the reading at the first damage."""
+
+    def __init__(self, damage: Damage, entry: int) -> None:
+        self.problem = Problem(damage, entry)
+        super().__init__()
+
+
+@dataclass(frozen=True)
+class _Promise:
+    """What one checkpoint says, or why it cannot be believed."""
+
+    size: int
+    root: bytes
+    damage: Damage | None = None
+
+
+def replay(
+    connection: Connection,
+    *,
+    check_note: Callable[[str], str] | None = None,
+    kept_elsewhere: Iterable[str] = (),
+) -> Verification:
+    """Recompute everything from the entries.
+
+    `check_note` gives a signed note's text and raises a BirthshareError where no signature is
+    genuine; without it signatures are not looked at. `kept_elsewhere`: notes from outside the
+    database, which must agree too.
+    """
+    promises = [_stored_promise(row, check_note) for row in connection.execute(select(CHECKPOINTS))]
+    stored = len(promises)
+    promises += [_promise(note, check_note) for note in kept_elsewhere]
+    head = Head(CompactRange(), CHAIN_START)
+    problem = None
+    try:
+        _check_entries(connection, head, promises)
+    except _FoundError as found:
+        problem = found.problem
+    return Verification(head.tree.size, head.tree.root().hex(), stored, problem)
+
+
+def _check_entries(connection: Connection, head: Head, promises: list[_Promise]) -> None:
+    promised: defaultdict[int, set[bytes]] = defaultdict(set)
+    for promise in promises:
+        if promise.damage is None:
+            promised[promise.size].add(promise.root)
+    lookups = _Lookups()
+    _check_promised(head, promised)
+    for row in _stream(connection, ENTRIES):
+        digest = _check_entry(connection, row, head)
+        if chain_hash(head.chain, digest).hex() != row.chain_hash:
+            raise _FoundError(Damage.CHAIN, row.seq)
+        lookups.expect(row)
+        head.add(digest)
+        _check_promised(head, promised)
+    _check_end(connection, head, promises)
+    lookups.check(connection)
+
+
+def _stream(connection: Connection, table: Table) -> Iterator[Any]:
+    query = select(table).order_by(*table.primary_key.columns)
+    yield from connection.execute(query, execution_options={"yield_per": _PAGE})
+
+
+def _check_entry(connection: Connection, row: Any, head: Head) -> bytes:
+    """The hash of the entry's leaf, recomputed and found to be the one recorded."""
+    expected = head.tree.size + 1
+    if row.seq > expected:
+        raise _FoundError(Damage.MISSING, expected)
+    digest = _leaf_digest(row, row.seq)
+    if digest is None or row.seq < expected:
+        raise _FoundError(Damage.ALTERED, row.seq)
+    if digest.hex() == row.leaf_hash:
+        return digest
+    count = connection.execute(select(func.count()).select_from(ENTRIES)).scalar_one()
+    moved = any(_was_recorded_as(row, seq) for seq in range(1, count + 2))
+    raise _FoundError(Damage.REORDERED if moved else Damage.ALTERED, row.seq)
+
+
+def _leaf_digest(row: Any, seq: int) -> bytes | None:
+    """None where the body is not canonical JSON: then it was not written by the ledger."""
+    try:
+        if canonical(json.loads(row.body)) != row.body:
+            return None
+        return leaf_hash(leaf(seq, row.kind, row.month, row.at, row.body))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _was_recorded_as(row: Any, seq: int) -> bool:
+    return leaf_hash(leaf(seq, row.kind, row.month, row.at, row.body)).hex() == str(row.leaf_hash)
+
+
+def _check_promised(head: Head, promised: dict[int, set[bytes]]) -> None:
+    size = head.tree.size
+    if size in promised and promised[size] != {head.tree.root()}:
+        raise _FoundError(Damage.ROOT, size)
+
+
+def _check_end(connection: Connection, head: Head, promises: list[_Promise]) -> None:
+    """The ledger ends where its head and its checkpoints say, and no checkpoint is doubtful."""
+    size = head.tree.size
+    row = connection.execute(select(HEAD.c.size, HEAD.c.chain_hash, HEAD.c.nodes)).mappings().one_or_none()
+    believed = [promise.size for promise in promises if promise.damage is None]
+    if max(believed, default=0) > size or (row is not None and row["size"] > size):
+        raise _FoundError(Damage.MISSING, size + 1)
+    if row is None or dict(row) != head.row():
+        raise _FoundError(Damage.HEAD, size)
+    for promise in promises:
+        if promise.damage is not None:
+            raise _FoundError(promise.damage, promise.size)
+
+
+def _stored_promise(row: Any, check_note: Callable[[str], str] | None) -> _Promise:
+    promise = _promise(str(row.note), check_note, size=row.size)
+    if promise.damage is None and (promise.size, promise.root.hex()) != (row.size, row.root):
+        return _Promise(row.size, b"", Damage.CHECKPOINT)
+    return promise
+
+
+def _promise(note: str, check_note: Callable[[str], str] | None, *, size: int = 0) -> _Promise:
+    try:
+        text = check_note(note) if check_note else unsigned(note)
+    except BirthshareError:
+        return _Promise(size, b"", Damage.SIGNATURE)
+    try:
+        return _Promise(*read_statement(text))
+    except BirthshareError:
+        return _Promise(size, b"", Damage.CHECKPOINT)
+
+
+class _Lookups:
+    """Compares the look-up tables with the entries that they were made from, in any order of rows.
+
+    Each row is hashed and the hashes are added up, so that neither side has to be kept.
+    """
+
+    def __init__(self) -> None:
+        self._suppressions = 0
+        self._disclosures: defaultdict[int, int] = defaultdict(int)  # by permit
+
+    def expect(self, row: Any) -> None:
+        """Note what an entry must have left in a look-up table."""
+        try:
+            self._expect(row, json.loads(row.body))
+        except (KeyError, TypeError):  # no entry of ours says this, however well it is hashed
+            raise _FoundError(Damage.ALTERED, row.seq) from None
+
+    def _expect(self, row: Any, body: Any) -> None:
+        if row.kind == Kind.SUPPRESSION_RECORDED:
+            self._suppressions += _number([row.seq, body["subject"], body["word"], body["since"]])
+        elif row.kind == Kind.DISCLOSURE:
+            parts = [row.seq, body["child"], body["agreement"], body["recipient"], row.month, body["permit"]]
+            self._disclosures[body["permit"]] += _number(parts)
+        elif row.kind == Kind.PERMIT_ANNULLED:
+            self._disclosures.pop(body["permit"], None)
+
+    def check(self, connection: Connection) -> None:
+        """Raise at the first difference."""
+        found: defaultdict[int, int] = defaultdict(int)
+        for row in _stream(connection, DISCLOSURES):
+            found[row.permit] += _number(list(row))
+        for permit in sorted(found.keys() | self._disclosures.keys()):
+            if found[permit] != self._disclosures[permit]:
+                raise _FoundError(Damage.LOOKUP, permit)
+        total = sum(_number(list(row)) for row in _stream(connection, SUPPRESSIONS))
+        if total != self._suppressions:
+            raise _FoundError(Damage.LOOKUP, 0)
+
+
+def _number(parts: list[Any]) -> int:
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest())

@@ -1,0 +1,68 @@
+"""The ledger's tables as this program reads and writes them; `migrations` makes them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Integer, MetaData, Table, Text
+
+METADATA = MetaData()
+
+# Append-only: triggers of the database refuse every update and deletion.
+ENTRIES = Table(
+    "entries",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # from 1, without gaps
+    Column("kind", Text, nullable=False),
+    Column("month", Text, nullable=False),  # YYYY-MM or ""
+    Column("at", Text, nullable=False),  # UTC, ISO 8601 to the microsecond
+    Column("body", Text, nullable=False),  # canonical JSON; never a JSON type, which would reorder it
+    Column("leaf_hash", Text, nullable=False),  # hashes are lower-case hexadecimal
+    Column("chain_hash", Text, nullable=False),
+)
+
+# One row: where the chain and the Merkle tree stand, so that appending does not read the ledger.
+HEAD = Table(
+    "head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", Integer, nullable=False),
+    Column("chain_hash", Text, nullable=False),
+    Column("nodes", Text, nullable=False),  # compact range, hashes separated by spaces
+)
+
+# Append-only, like the entries.
+CHECKPOINTS = Table(
+    "checkpoints",
+    METADATA,
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    Column("root", Text, nullable=False),
+    Column("note", Text, nullable=False),  # the signed note, which says the same and proves it
+    Column("at", Text, nullable=False),
+)
+
+# Fencing: the holder of the highest token of a key may act, and nobody else.
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("token", Integer, nullable=False),
+)
+
+# Look-ups made from the entries, so that a month does not read the whole ledger.
+SUPPRESSIONS = Table(
+    "suppressions",
+    METADATA,
+    Column("entry", Integer, primary_key=True, autoincrement=False),
+    Column("subject", Text, nullable=False),
+    Column("word", Text, nullable=False),
+    Column("since", Text, nullable=False),  # ISO 8601 to the second, or ""
+)
+DISCLOSURES = Table(
+    "disclosures",
+    METADATA,
+    Column("entry", Integer, primary_key=True, autoincrement=False),
+    Column("child", Text, nullable=False),
+    Column("agreement", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("permit", Integer, nullable=False),
+)

@@ -1,0 +1,31 @@
+"""A list as CSV, for a technical recipient's own system.
+
+UTF-8, RFC 4180, values as they are: nothing is put before a value to calm a spreadsheet, for that
+would corrupt it for every other reader. One OpenPGP message holds one file, so each row carries the
+agreement, the day by which it must be destroyed and the number of births in the area; the full
+conditions of use are in the signed agreement that the row names.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pipeline.lists.compile import FamilyList
+from pipeline.lists.conditions import destroy_by
+
+
+def render_csv(family_list: FamilyList, *, made_on: date) -> bytes:
+    """The list's columns, then month, agreement, destroy_by and, where agreed, births_in_area_rounded.
+
+    Dates are YYYY-MM-DD. Where siblings have several dates or numbers, ";" is between them, in the
+    order of birth.
+    """
+    agreement, births = family_list.agreement, family_list.totals.births
+    same_on_each_row = {
+        "month": str(family_list.month),
+        "agreement": f"{agreement.id}.v{agreement.version}",
+        "destroy_by": destroy_by(agreement, made_on).isoformat(),
+        **({} if births is None else {"births_in_area_rounded": str(births)}),
+    }
+    text = family_list.rows.assign(**same_on_each_row).to_csv(index=False, lineterminator="\r\n")
+    return text.encode()

@@ -1,0 +1,179 @@
+"""The shared vocabulary: the frames that travel from room to room, and the few small records.
+
+Births travel as pandas frames. Text columns are never null: a blank is the empty string. Dates
+are `datetime64[s]`, blank is NaT. Small whole numbers are `int16`, blank is 0. `reference` is the
+only key: a whole number that is unique within one month's run and means nothing outside it.
+
+The births' own columns, types and codes are declared once, in `schemas/birth_extract.yaml`; the
+frames that Birthshare makes from them are declared here.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import SettingsError
+
+SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
+TEMPLATES = SCHEMAS.parent / "sharing_agreements"
+
+# Columns that validation adds to the contract's own when it hands on births.
+BIRTH_KEYS = {
+    "reference": "int64",  # unique within the month's run
+    "supplier": "str",
+    "row": "int64",  # record number in the supplier's file; the header is record 0
+    "child": "str",  # keyed reference of the child (NHS number)
+    "parent": "str",  # keyed reference of the named parent (NHS number); "" when not given
+    "dwelling": "str",  # keyed reference of first address line and postcode; "" when either is blank
+}
+
+QUARANTINE = {"supplier": "str", "row": "int64", "field": "str", "rule": "str"}
+
+# One row for every birth and network of reach areas.
+PLACEMENTS = {
+    "reference": "int64",
+    "network": "str",
+    "status": "str",  # a pipeline.geography.place.Status
+    "reason": "str",  # reason code, or "" where the birth was placed
+    "recipient": "str",  # code of the recipient that serves the reach area, or ""
+    "matched": "str",  # what the placement rests on: postcode, lsoa11, lsoa21, sector, ward, or ""
+    "authority": "str",  # GSS code of the postcode's local authority, or ""
+    "hospital": "bool",  # the postcode is on the authority's list of hospital postcodes
+}
+
+# Later words about a subject: deaths, withdrawals, restrictions, suppressions.
+SUPPRESSIONS = {
+    "subject": "str",  # keyed reference of a child, a parent or a dwelling
+    "word": "str",  # a reason code, or "death_removed"
+    "since": "datetime64[s]",
+}
+
+# What earlier months shared: one row for each child, purpose and recipient.
+DISCLOSURES = {"child": "str", "agreement": "str", "recipient": "str", "month": "str"}
+
+DECISIONS = {
+    "reference": "int64",
+    "supplier": "str",
+    "child": "str",
+    "household": "int64",  # the same for children who share one card
+    "recipient": "str",
+    "outcome": "int8",  # a pipeline.reasons.Outcome
+    "reasons": "int64",  # a packed set of pipeline.reasons.Reason
+}
+
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])\Z")
+
+
+@dataclass(frozen=True, order=True)
+class Month:
+    """A calendar month, written YYYY-MM."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> Month:
+        """Read YYYY-MM; raises SettingsError for anything else."""
+        if not _MONTH.match(text):
+            raise SettingsError("That is not a month", do="Write it as YYYY-MM, for example 2026-10.")
+        return cls(int(text[:4]), int(text[5:]))
+
+    @property
+    def first_day(self) -> date:
+        """The month's first day."""
+        return date(self.year, self.number, 1)
+
+    @property
+    def last_day(self) -> date:
+        """The month's last day."""
+        return self.plus(1).first_day - timedelta(days=1)
+
+    def plus(self, months: int) -> Month:
+        """The month that many months later (or earlier, below zero)."""
+        total = self.year * 12 + self.number - 1 + months
+        return Month(total // 12, total % 12 + 1)
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.number:02d}"
+
+
+@dataclass(frozen=True)
+class Extract:
+    """An opened extract: every column as text, and where each row stood in the file."""
+
+    supplier: str
+    month: Month
+    frame: pd.DataFrame = field(repr=False)  # contract columns as text, plus "row"
+    sealed_sha256: str
+    signer: str  # fingerprint of the key that signed it
+    signed_at: datetime
+
+
+@dataclass(frozen=True)
+class Permit:
+    """Leave, recorded in the ledger, for exactly these sealed bytes to go to this recipient."""
+
+    entry: int  # ledger sequence number
+    month: str
+    agreement: str
+    recipient: str
+    file_name: str
+    sealed_sha256: str
+    households: int
+    children: int
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the far side was found to hold after a push."""
+
+    permit: int
+    file_name: str
+    sha256: str
+    size: int  # bytes
+    found_there: bool  # it was already delivered by an earlier try
+
+
+def keyed_references(key: bytes, kind: str, *columns: Sequence[str]) -> list[str]:
+    """Keyed references for one kind of subject (child, parent, dwelling): 32 hexadecimal digits.
+
+    HMAC-SHA-256 under the authority's own key, the kind kept apart, so that nobody without the key
+    can tell whom a reference means or try out guesses. Any blank part gives "".
+    """
+    prefix = kind.encode()
+    return [
+        hmac.digest(key, b"\x1f".join([prefix, *(part.encode() for part in parts)]), "sha256").hex()[:32]
+        if all(parts)
+        else ""
+        for parts in zip(*columns, strict=True)
+    ]
+
+
+def dwelling_parts(address_line_1: pd.Series, postcode: pd.Series) -> tuple[list[str], list[str]]:
+    """First line and postcode, folded so that two spellings of one address meet."""
+    line = address_line_1.str.upper().str.replace(r"[^0-9A-Z]+", "", regex=True)
+    compact = postcode.str.upper().str.replace(" ", "", regex=False)
+    return line.tolist(), compact.tolist()
+
+
+def empty(columns: dict[str, str]) -> pd.DataFrame:
+    """A frame of no rows with the declared columns."""
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})
+
+
+def declared(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+    """`frame` with exactly the declared columns, in order, in the declared types."""
+    return frame[list(columns)].astype(columns)
+
+
+def as_moment(moment: datetime) -> np.datetime64:
+    """The day of a moment, for comparison with date columns."""
+    return np.datetime64(moment.date(), "s")

@@ -1,0 +1,127 @@
+"""The release: people see counts and no names, and approve exactly what will leave.
+
+A pack is canonical JSON. It binds, by digest, the extracts, the agreements, the decisions and the
+places; an approval names the digest of the pack. A changed input makes another pack, which nobody
+has approved yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.agreements.model import Agreement
+from pipeline.encryption.signing import verify_ssh
+from pipeline.errors import IntegrityError, Refused
+from pipeline.home import Approver
+
+NAMESPACE = "release@birthshare"
+
+# What a month's numbers are compared with before a person is asked; a larger change is pointed out.
+NOTABLE_CHANGE = 0.3
+
+
+@dataclass(frozen=True)
+class Approval:
+    """One recorded decision of a person about a pack."""
+
+    pack_sha256: str
+    approve: bool
+    principal: str
+    way: str  # "signature" or "airflow"
+    signature: str = field(repr=False)
+    at: datetime
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """The one way to write a pack as bytes."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(content: bytes) -> str:
+    """SHA-256, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def decisions_digest(decisions: pd.DataFrame) -> str:
+    """SHA-256 over who is decided how and sent where, by keyed reference, in any row order."""
+    ordered = decisions.sort_values(["child", "outcome", "reasons", "recipient"])
+    columns = ordered[["child", "recipient", "outcome", "reasons"]]
+    return digest(columns.to_csv(index=False, lineterminator="\n").encode())
+
+
+def notable(now: Mapping[str, int], before: Mapping[str, int]) -> list[str]:
+    """Counts that differ from last month's by more than NOTABLE_CHANGE, in words."""
+    words = []
+    for name in sorted(now):
+        if name not in before:
+            continue
+        old, new = before[name], now[name]
+        if abs(new - old) > NOTABLE_CHANGE * max(old, 1) and abs(new - old) >= 5:
+            words.append(f"{name}: {new}, last month {old}")
+    return words
+
+
+def check_approved(
+    pack_sha256: str,
+    pack: bytes,
+    agreements: Iterable[Agreement],
+    approvals: Iterable[Approval],
+    *,
+    approvers: Iterable[Approver],
+    allowed_signers: Path,
+) -> list[str]:
+    """What is still missing before this pack may leave, in words; an empty list means nothing is.
+
+    Every approval that is a signature is verified again here. Where an agreement asks for two, two
+    different persons must have approved, so the author of a run is never its only approver.
+    Raises Refused when a person refused the pack, IntegrityError when the pack is another one.
+    """
+    if digest(pack) != pack_sha256:
+        raise IntegrityError("The release pack is not the one that was asked about", where=pack_sha256[:12])
+    roles = {person.principal: frozenset(person.roles) for person in approvers}
+    mine = [one for one in approvals if one.pack_sha256 == pack_sha256 and one.principal in roles]
+    if any(not one.approve for one in mine):
+        raise Refused(
+            "This release was refused",
+            where=f"pack {pack_sha256[:12]}",
+            do="Correct what led to the refusal and run the month again: changed input makes a new release.",
+        )
+    persons = {one.principal for one in mine if _is_genuine(one, pack, allowed_signers)}
+    return [
+        f"{agreement.id}: {missing} approval(s) by {' or '.join(agreement.release.roles)}"
+        for agreement in agreements
+        if (missing := agreement.release.approvals - _who_may(persons, agreement, roles)) > 0
+    ]
+
+
+def check_signature(
+    pack: bytes, signature: str, principal: str, *, allowed_signers: Path, at: datetime
+) -> None:
+    """Raises IntegrityError unless `signature` is this person's, over exactly this pack."""
+    signer = verify_ssh(pack, signature.encode(), allowed_signers=allowed_signers, namespace=NAMESPACE, at=at)
+    if signer != principal:
+        raise IntegrityError(
+            "The signature is another person's", where=f"{principal}, pack {digest(pack)[:12]}"
+        )
+
+
+def _who_may(persons: set[str], agreement: Agreement, roles: Mapping[str, frozenset[str]]) -> int:
+    wanted = frozenset(agreement.release.roles)
+    return sum(1 for person in persons if roles[person] & wanted)
+
+
+def _is_genuine(approval: Approval, pack: bytes, allowed_signers: Path) -> bool:
+    if approval.way != "signature":
+        return True
+    check_signature(
+        pack, approval.signature, approval.principal, allowed_signers=allowed_signers, at=approval.at
+    )
+    return True

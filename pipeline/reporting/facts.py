@@ -1,0 +1,168 @@
+"""What a month's page is made from: counts, codes and digests, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import IntegrityError
+from pipeline.reasons import Outcome, Reason
+
+DELIVERED = "delivered"
+
+_WHERE_TO_LOOK = "Run `birthshare ledger verify`, and report this."
+
+
+@dataclass(frozen=True)
+class ReasonCount:
+    """How many rows one reason is true of."""
+
+    code: str
+    wording: str
+    outcome: Outcome
+    rows: int
+
+
+@dataclass(frozen=True)
+class AgreementFacts:
+    """What was decided under one agreement; rows of the extract."""
+
+    id: str
+    received: int
+    quarantined: int
+    duplicates: int
+    withheld: int
+    held: int
+    shared: int
+    reasons: tuple[ReasonCount, ...]  # a row may have several, so they do not add up to the rows
+
+    @property
+    def accounted(self) -> int:
+        """Rows that are accounted for; in balanced books all that were received."""
+        return self.quarantined + self.duplicates + self.withheld + self.held + self.shared
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every row received is accounted for once."""
+        return self.accounted == self.received
+
+
+@dataclass(frozen=True)
+class RecipientFacts:
+    """One list: how many households, the sealed file and what became of it."""
+
+    code: str
+    agreement: str
+    households: int
+    file: str
+    sha256: str
+    state: str
+
+
+@dataclass(frozen=True)
+class ApprovalFacts:
+    """One recorded decision of a person about the release."""
+
+    principal: str
+    approve: bool
+    way: str
+    at: str  # ISO 8601
+
+
+@dataclass(frozen=True)
+class LedgerFacts:
+    """How the ledger stood."""
+
+    entries: int
+    root: str
+    verified: bool
+
+
+@dataclass(frozen=True)
+class MonthFacts:
+    """Everything that a month's page says."""
+
+    month: str
+    authority: str
+    agreements: tuple[AgreementFacts, ...]
+    recipients: tuple[RecipientFacts, ...]
+    approvals: tuple[ApprovalFacts, ...]
+    ledger: LedgerFacts
+    checkpoint: str  # the signed note, or "" before the month is closed
+    waiting_for: tuple[str, ...]
+    said_balanced: bool
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the month says that its books balance and the sums on the page agree."""
+        return self.said_balanced and all(agreement.balanced for agreement in self.agreements)
+
+    @property
+    def undelivered(self) -> tuple[RecipientFacts, ...]:
+        """The lists that have not been found at their recipients."""
+        return tuple(one for one in self.recipients if one.state != DELIVERED)
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> MonthFacts:
+        """From a month's state, the JSON of `birthshare run` and `status`.
+
+        Read beyond its declared keys, each optional: `authority`, `approvals` (principal, approve,
+        way, at), `checkpoint` (the signed note), `waiting_for` (a text or several), and in an agreement
+        its own received, quarantined and duplicates. Other keys are not read. Raises IntegrityError
+        where a declared key is missing.
+        """
+        try:
+            return _facts(state)
+        except KeyError as error:
+            missing = str(error.args[0])
+        raise IntegrityError("The month's state is not complete", where=missing, do=_WHERE_TO_LOOK)
+
+
+def _facts(state: Mapping[str, Any]) -> MonthFacts:
+    waiting = state.get("waiting_for") or ()
+    return MonthFacts(
+        month=state["month"],
+        authority=state.get("authority", ""),
+        agreements=tuple(_agreement(state, name) for name in state["agreements"]),
+        recipients=tuple(_recipient(one) for one in state["recipients"]),
+        approvals=tuple(_approval(one) for one in state.get("approvals", ())),
+        ledger=LedgerFacts(*(state["ledger"][key] for key in ("entries", "root", "verified"))),
+        checkpoint=state.get("checkpoint") or "",
+        waiting_for=(waiting,) if isinstance(waiting, str) else tuple(waiting),
+        said_balanced=state["balanced"] is True,
+    )
+
+
+def _agreement(state: Mapping[str, Any], name: str) -> AgreementFacts:
+    own = state["agreements"][name]
+    of_the_month = ("received", "quarantined", "duplicates")
+    return AgreementFacts(
+        id=name,
+        reasons=reason_counts(own["reasons"]),
+        **{column: own[column] if column in own else state[column] for column in of_the_month},
+        **{column: own[column] for column in ("withheld", "held", "shared")},
+    )
+
+
+def reason_counts(counts: Mapping[str, int]) -> tuple[ReasonCount, ...]:
+    """Counts with the reasons' wording, most rows first. Raises IntegrityError for an unknown code."""
+    unknown = counts.keys() - {str(reason) for reason in Reason}
+    if unknown:
+        raise IntegrityError("A reason is not one of the specification's", where=", ".join(sorted(unknown)))
+    known = [
+        ReasonCount(str(reason), reason.wording, reason.outcome, counts[reason])
+        for reason in Reason
+        if counts.get(reason)
+    ]
+    return tuple(sorted(known, key=lambda reason: -reason.rows))
+
+
+def _recipient(one: Mapping[str, Any]) -> RecipientFacts:
+    return RecipientFacts(
+        **{key: one[key] for key in ("code", "agreement", "households", "file", "sha256", "state")}
+    )
+
+
+def _approval(one: Mapping[str, Any]) -> ApprovalFacts:
+    return ApprovalFacts(**{key: one[key] for key in ("principal", "approve", "way", "at")})

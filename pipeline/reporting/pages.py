@@ -1,0 +1,68 @@
+"""Pages for people: each one HTML file that needs nothing else, prints well and runs no script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.records import Month
+from pipeline.reporting.facts import MonthFacts, reason_counts
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+# What a release page shows in its own words; all else that the approval binds is listed as it is.
+_WORDED = {"month", "authority", "decided_at", "books", "agreements", "notable"}
+
+
+def month_page(facts: MonthFacts) -> str:
+    """The month at a glance: where it stands, the books, the reasons, the lists, the proof."""
+    return _environment().get_template("month.html").render(facts=facts, month=_in_full(facts.month))
+
+
+def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
+    """What a person is asked to approve: the pack's counts and no names.
+
+    `pack` is the release pack as `pipeline.preparation.request_release` binds it; `pack_sha256`
+    is the digest that an approval names. Whatever else the pack binds is listed at the end, so that
+    the page never shows less than what is approved. Raises IntegrityError for an unknown reason.
+    """
+    return (
+        _environment()
+        .get_template("release.html")
+        .render(
+            pack=pack,
+            pack_sha256=pack_sha256,
+            month=_in_full(pack["month"]),
+            reasons={name: reason_counts(terms["reasons"]) for name, terms in pack["agreements"].items()},
+            bound=_flat({key: value for key, value in pack.items() if key not in _WORDED}),
+        )
+    )
+
+
+def _in_full(month: str) -> str:
+    return f"{Month.parse(month).first_day:%B %Y}"
+
+
+def _flat(content: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
+    """Nested content as pairs of path and text."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in content.items():
+        place = f"{path} › {key}" if path else str(key)
+        pairs.extend(_flat(value, place) if isinstance(value, Mapping) else [(place, str(value))])
+    return pairs
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

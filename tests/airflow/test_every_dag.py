@@ -1,0 +1,110 @@
+"""Every DAG keeps the house rules."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+SHARED = "birthshare_tasks"
+
+
+@pytest.fixture(scope="session")
+def dags(modules: dict[str, ModuleType]) -> dict[str, Any]:
+    from airflow.sdk import DAG, BaseOperator
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+
+    found: dict[str, Any] = {}
+    for module in modules.values():
+        for thing in vars(module).values():
+            thing = getattr(thing, "operator", thing)
+            dag = thing if isinstance(thing, DAG) else getattr(thing, "dag", None)
+            if isinstance(thing, DAG | BaseOperator | MappedOperator) and isinstance(dag, DAG):
+                found[dag.dag_id] = dag
+    return found
+
+
+def every_task(dags: dict[str, Any]) -> list[Any]:
+    return [task for dag in dags.values() for task in dag.tasks]
+
+
+def test_each_module_holds_one_dag_or_is_the_shared_one(
+    modules: dict[str, ModuleType], dags: dict[str, Any], dags_folder: Path
+) -> None:
+    assert set(modules) == set(dags) | {SHARED}
+    assert (dags_folder / ".airflowignore").read_text().split() == [f"{SHARED}.py"]
+
+
+def test_a_dag_says_what_it_does_and_what_to_do_when_it_fails(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        assert dag.description
+        assert "When something is red" in dag.doc_md
+        assert all(task.task_id in dag.doc_md for task in dag.tasks)
+
+
+def test_a_dag_has_tags_and_its_tasks_an_owner_and_words(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        assert "birthshare" in dag.tags
+    for task in every_task(dags):
+        assert task.owner == "data lead"
+        assert task.doc_md
+
+
+def test_a_month_never_runs_twice_at_once_and_no_past_is_made_up_for(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        assert dag.max_active_runs == 1
+        assert dag.catchup is False
+        assert dag.start_date is None, "unpausing with a past start date runs the last missed month at once"
+
+
+def test_only_delivery_is_tried_again_and_less_and_less_often(dags: dict[str, Any]) -> None:
+    for task in every_task(dags):
+        if task.task_id == "deliver":
+            assert task.retries > 0
+            assert task.retry_exponential_backoff
+            assert task.max_retry_delay
+            assert task.max_active_tis_per_dagrun == 1
+        else:
+            assert not task.retries
+
+
+def test_no_task_writes_what_it_returns_into_its_log(dags: dict[str, Any]) -> None:
+    for task in every_task(dags):
+        arguments = getattr(task, "partial_kwargs", None) or vars(task)
+        assert arguments.get("show_return_value_in_logs", False) is False
+
+
+def test_every_task_lets_out_only_worded_errors(dags: dict[str, Any], tasks: ModuleType) -> None:
+    quiet = tasks.quietly(len).__code__
+    for task in every_task(dags):
+        callable_ = getattr(task, "python_callable", None)
+        entries = [callable_] if callable_ else [task.execute.__wrapped__, task.execute_complete]
+        assert all(entry.__code__ is quiet for entry in entries), task.task_id
+
+
+def test_the_only_params_are_the_home_and_the_month(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        assert list(dag.params) == ["home", "month"]
+        assert all(dag.params.get_param(name).description for name in dag.params)
+        assert dag.params["month"] == "", "a month is never guessed"
+
+
+def test_reading_the_dags_loads_no_heavy_library(dags_folder: Path, tmp_path: Path) -> None:
+    heavy = {"great_expectations", "pandas", "pyarrow", "paramiko", "openpyxl", "pipeline.month"}
+    read = (
+        "import sys, runpy\n"
+        f"sys.path.insert(0, {str(dags_folder)!r})\n"
+        f"for file in {[str(file) for file in dags_folder.glob('*.py')]!r}: runpy.run_path(file)\n"
+        f"print(*({heavy!r} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", read],
+        env={"AIRFLOW_HOME": str(tmp_path), "_AIRFLOW__AS_LIBRARY": "1", "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == []

@@ -1,0 +1,181 @@
+"""What the DAGs share: quiet failures, the month of a run, batches, and a question that binds its answer."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipeline.errors import IntegrityError, NotAllDelivered, Refused, SettingsError
+
+PLANTED = "PLANTED-NAME"
+PACK = "0123456789abcdef" * 4
+
+
+def stopped_by(tasks: ModuleType, error: Exception) -> Exception:
+    """What a task lets out when `error` is raised in it while another error is handled."""
+
+    @tasks.quietly
+    def task() -> None:
+        row = PLANTED
+        try:
+            raise ValueError(row)
+        except ValueError as lower:
+            raise error from lower
+
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        task()
+    return caught.value
+
+
+def everything_of(error: BaseException) -> str:
+    return (
+        "".join(traceback.format_exception(error))
+        + repr(error)
+        + repr(error.__context__)
+        + repr(error.__cause__)
+    )
+
+
+def test_an_unforeseen_error_shows_its_class_and_place_and_nothing_else(tasks: ModuleType) -> None:
+    stop = stopped_by(tasks, KeyError(PLANTED))
+    assert str(stop).startswith("KeyError at test_tasks.py:")
+    assert "exit code 1" in str(stop)
+    assert PLANTED not in everything_of(stop)
+
+
+def test_an_error_of_ours_keeps_its_message_and_loses_its_causes(tasks: ModuleType) -> None:
+    stop = stopped_by(
+        tasks, IntegrityError("The file is cut off", where="births.csv.gpg", do="Ask for it again.")
+    )
+    assert str(stop) == "IntegrityError, exit code 4: The file is cut off (births.csv.gpg). Ask for it again."
+    assert PLANTED not in everything_of(stop)
+
+
+def test_only_what_may_help_by_itself_is_tried_again(tasks: ModuleType) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    assert not isinstance(stopped_by(tasks, NotAllDelivered("two centres")), AirflowFailException)
+    assert not isinstance(stopped_by(tasks, OSError()), AirflowFailException)
+    assert isinstance(stopped_by(tasks, Refused("suspended")), AirflowFailException)
+
+
+def run(home: Path | str, month: str = "", key: str | None = None) -> dict[str, Any]:
+    return {"params": {"home": str(home), "month": month}, "dag_run": SimpleNamespace(partition_key=key)}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The settings of an authority in which one approver of two answers in Airflow."""
+    (tmp_path / "birthshare.toml").write_text(
+        """
+        [authority]
+        name = "Sampleshire"
+        code = "E10000031"
+        [suppliers.chis]
+        name = "Child Health"
+        signing_key = "keys/suppliers/chis.asc"
+        signing_fingerprint = "0123456789ABCDEF0123456789ABCDEF01234567"
+        [[approvers]]
+        principal = "data.lead@example.org"
+        roles = ["data_lead"]
+        airflow_user = "lead"
+        [[approvers]]
+        principal = "caldicott.guardian@example.org"
+        roles = ["caldicott_guardian"]
+        """
+    )
+    return tmp_path
+
+
+def test_the_month_comes_from_the_schedule_or_from_the_person(tasks: ModuleType, home: Path) -> None:
+    for context in (run(home, key="2026-10"), run(home, month="2026-10"), run(home, "2026-10", "2026-10")):
+        opened, month = tasks.run_of(context)
+        assert (opened.path, str(month)) == (home.resolve(), "2026-10")
+
+
+@pytest.mark.parametrize(("month", "key"), [("", None), ("", ""), ("2026-09", "2026-10")])
+def test_a_month_is_never_guessed(tasks: ModuleType, home: Path, month: str, key: str | None) -> None:
+    with pytest.raises(SettingsError, match="one month"):
+        tasks.run_of(run(home, month, key))
+
+
+def test_a_run_without_a_home_stops(tasks: ModuleType) -> None:
+    with pytest.raises(SettingsError, match="no home"):
+        tasks.run_of(run("", "2026-10"))
+
+
+def test_the_run_of_the_third_is_for_the_month_before_in_london(modules: dict[str, ModuleType]) -> None:
+    from airflow.timetables.trigger import CronPartitionTimetable
+    from pendulum import datetime
+
+    schedule = modules["monthly_births"].prepared.operator.dag.schedule
+    engine = CronPartitionTimetable(
+        schedule.expression, timezone="Europe/London",
+        run_offset=schedule.run_offset, key_format=schedule.key_format,
+    )  # fmt: skip
+    assert str(schedule.timezone) == "Europe/London"
+    summer = datetime(2026, 8, 3, 5)  # 6 o'clock in British Summer Time
+    winter = datetime(2027, 1, 3, 6)
+    assert engine._get_partition_info(summer)[1] == "2026-07"
+    assert engine._get_partition_info(winter)[1] == "2026-12"
+
+
+def test_batches_are_full_and_lose_nobody(tasks: ModuleType) -> None:
+    pairs = [("welcome", f"centre-{number}") for number in range(45)]
+    groups = tasks.batches(pairs)
+    assert [len(group) for group in groups] == [20, 20, 5]
+    assert [tuple(pair) for group in groups for pair in group] == pairs
+
+
+def test_a_month_with_nothing_to_send_still_reaches_its_end(tasks: ModuleType) -> None:
+    assert tasks.batches([]) == [[]]
+
+
+def test_an_answer_counts_for_the_release_on_the_button_alone(tasks: ModuleType) -> None:
+    assert tasks._approves({"chosen_options": ["Approve release 0123456789ab"]}, PACK) is True
+    assert tasks._approves({"chosen_options": ["Refuse"]}, PACK) is False
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [None, [], ["Approve"], ["Approve release ffffffffffff"], ["Approve release 0123456789ab", "Refuse"]],
+)
+def test_any_other_answer_is_refused(tasks: ModuleType, chosen: list[str] | None) -> None:
+    with pytest.raises(Refused, match="another release"):
+        tasks._approves({"chosen_options": chosen}, PACK)
+
+
+def test_the_answer_is_recorded_for_the_approver_behind_the_login(tasks: ModuleType, home: Path) -> None:
+    opened, _ = tasks.run_of(run(home, "2026-10"))
+    assert (
+        tasks._principal(opened, {"responded_by_user": {"id": "lead", "name": "x"}})
+        == "data.lead@example.org"
+    )
+
+
+@pytest.mark.parametrize("user", [None, {"id": "", "name": "lead"}, {"id": "other", "name": "lead"}])
+def test_nobody_else_can_answer(tasks: ModuleType, home: Path, user: dict[str, str] | None) -> None:
+    opened, _ = tasks.run_of(run(home, "2026-10"))
+    with pytest.raises(Refused, match="approver"):
+        tasks._principal(opened, {"responded_by_user": user})
+
+
+def test_a_login_that_two_approvers_share_is_refused(tasks: ModuleType, home: Path) -> None:
+    settings = home / "birthshare.toml"
+    settings.write_text(settings.read_text() + 'airflow_user = "lead"\n')
+    opened, _ = tasks.run_of(run(home, "2026-10"))
+    with pytest.raises(SettingsError, match="login of their own"):
+        tasks._approvers(opened)
+
+
+def test_the_question_shows_the_whole_digest_and_every_count(tasks: ModuleType) -> None:
+    counts = {"received": 400, "notable": ["a", "b"], "agreements": {"welcome": {"shared": 288}}}
+    body = tasks._question(PACK, counts)
+    assert f"| release | `{PACK}` |" in body
+    assert "| received | 400 |" in body
+    assert "| notable | a; b |" in body
+    assert "| agreements: welcome: shared | 288 |" in body

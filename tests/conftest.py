@@ -1,0 +1,8 @@
+"""What every test may use: the helpers that start real servers are importable as `servers.*`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,218 @@
+"""Each postcode gets its recipient or its reason; the room sees a reference and a postcode alone."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from geography.town import NEW, OLD, OURS, THEIRS, WARD, Town
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import IntegrityError, SettingsError
+from pipeline.geography.areas import Kind
+from pipeline.geography.place import Status, explain, place, read_hospital_postcodes
+from pipeline.reasons import Reason
+from pipeline.records import PLACEMENTS
+
+# One postcode for every status, in the town whose areas are below.
+EXAMPLES = {
+    "QA1 1AA": (Status.PLACED, "", "north", "lsoa11", OURS),
+    "QA1 1ZZ": (Status.PLACED_TERMINATED, "", "north", "lsoa11", OURS),
+    "": (Status.BLANK, "postcode_unknown", "", "", ""),
+    "QA9 9ZZ": (Status.UNKNOWN, "postcode_unknown", "", "", ""),
+    "not a postcode": (Status.UNKNOWN, "postcode_unknown", "", "", ""),
+    "ZZ99 3VZ": (Status.PSEUDO, "postcode_pseudo", "", "", ""),
+    "zz993wz": (Status.PSEUDO, "postcode_pseudo", "", "", ""),
+    "BF1 3AA": (Status.FORCES, "postcode_pseudo", "", "", ""),
+    "JE2 3AA": (Status.CROWN_DEPENDENCY, "postcode_imprecise", "", "", ""),
+    "GY1 1AA": (Status.CROWN_DEPENDENCY, "postcode_imprecise", "", "", ""),
+    "QA2 5AA": (Status.IMPRECISE, "postcode_imprecise", "", "", OURS),
+    "QA2 6AA": (Status.IMPRECISE, "postcode_imprecise", "", "", OURS),
+    "QA2 8AA": (Status.IMPRECISE, "postcode_imprecise", "", "", OURS),
+    "QA2 0AA": (Status.IMPRECISE, "postcode_imprecise", "", "", OURS),
+    "QA2 9AA": (Status.NO_GRID, "postcode_imprecise", "", "", OURS),
+    "QA1 2AA": (Status.GAP, "no_reach_area", "", "", OURS),
+    "QB1 1AA": (Status.OUT_OF_AREA, "no_reach_area", "", "", THEIRS),
+    "QA1 1AD": (Status.AMBIGUOUS, "reach_area_ambiguous", "", "postcode", OURS),
+}
+AREAS = [
+    ("centres", "north", "lsoa11", OLD),
+    ("centres", "north", "postcode", "QA1 1AD"),
+    ("centres", "south", "postcode", "QA1 1AD"),
+]
+
+
+@pytest.fixture
+def served(town: Town) -> Town:
+    """The town with its reach index."""
+    town.compile(*AREAS)
+    return town
+
+
+@pytest.mark.parametrize("postcode", EXAMPLES)
+def test_each_kind_of_postcode_has_its_status_and_reason(served: Town, postcode: str) -> None:
+    status, *rest = EXAMPLES[postcode]
+    found = served.one(postcode)
+    assert [found[name] for name in ("status", "reason", "recipient", "matched", "authority")] == [
+        status,
+        *rest,
+    ]
+
+
+def test_the_examples_above_show_every_status() -> None:
+    assert {status for status, *_ in EXAMPLES.values()} == set(Status)
+
+
+def test_every_status_has_a_wording_and_a_known_reason() -> None:
+    for status in Status:
+        assert status.wording
+        assert status.reason == "" or Reason(status.reason)
+
+
+def test_only_placed_birth_has_a_recipient_and_every_other_a_reason(served: Town) -> None:
+    found = served.place(EXAMPLES)
+    assert (found["recipient"].eq("") == found["reason"].ne("")).all()
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), "   ", "\u00a0"])
+def test_a_postcode_that_is_missing_is_no_postcode(served: Town, missing: object) -> None:
+    asked = pd.DataFrame({"reference": [1], "postcode": pd.Series([missing], dtype="object")})
+    found = place(
+        asked,
+        directory=served.directory,
+        reach=served.reach,
+        network="centres",
+        hospital_postcodes=frozenset(),
+    )
+    assert found["reason"].tolist() == ["postcode_unknown"]
+
+
+def test_a_named_postcode_of_no_precise_position_is_held_all_the_same(town: Town) -> None:
+    town.compile(("centres", "north", "postcode", "QA2 5AA"))
+    assert town.one("QA2 5AA")["status"] == "imprecise"
+
+
+def test_placements_have_the_declared_columns_and_types(served: Town) -> None:
+    found = served.place(EXAMPLES)
+    assert {name: str(dtype) for name, dtype in found.dtypes.items()} == PLACEMENTS
+    assert served.place([]).dtypes.astype(str).to_dict() == PLACEMENTS
+    assert set(found["network"]) == {"centres"}
+
+
+@pytest.mark.parametrize("extra", ["given_name", "date_of_birth", "consent_status", "row"])
+def test_a_frame_that_says_more_is_refused(served: Town, extra: str) -> None:
+    asked = pd.DataFrame({"reference": [1], "postcode": ["QA1 1AA"], extra: ["x"]})
+    with pytest.raises(IntegrityError, match="columns other than reference and postcode"):
+        place(
+            asked,
+            directory=served.directory,
+            reach=served.reach,
+            network="centres",
+            hospital_postcodes=frozenset(),
+        )
+
+
+def test_a_frame_that_says_less_is_refused(served: Town) -> None:
+    with pytest.raises(IntegrityError):
+        place(
+            pd.DataFrame({"reference": [1]}),
+            directory=served.directory,
+            reach=served.reach,
+            network="centres",
+            hospital_postcodes=frozenset(),
+        )
+
+
+def test_one_reference_cannot_be_asked_twice(served: Town) -> None:
+    asked = pd.DataFrame({"reference": [1, 1], "postcode": ["QA1 1AA", "QA1 1AB"]})
+    with pytest.raises(IntegrityError, match="same reference twice"):
+        place(
+            asked,
+            directory=served.directory,
+            reach=served.reach,
+            network="centres",
+            hospital_postcodes=frozenset(),
+        )
+
+
+def test_a_network_without_areas_is_a_plain_message(served: Town) -> None:
+    with pytest.raises(SettingsError, match="No reach area of the network libraries"):
+        served.place(["QA1 1AA"], network="libraries")
+
+
+def test_hospital_postcodes_are_marked_however_they_are_written(served: Town) -> None:
+    found = served.place(["QA1 1AA", "qa11ab", "", "QA9 9ZZ"], hospitals=frozenset(["QA11AB", "qa9 9zz", ""]))
+    assert found["hospital"].tolist() == [False, True, False, True]
+
+
+def test_a_list_of_hospitals_is_read_by_its_column(tmp_path: Path) -> None:
+    file = tmp_path / "hospital_postcodes.csv"
+    file.write_text("name,postcode\nGeneral,qa1 1ab\nInfirmary,QB1 1AA\n,\n", encoding="utf-8-sig")
+    assert read_hospital_postcodes(file) == {"QA11AB", "QB11AA"}
+
+
+@pytest.mark.parametrize("content", [None, "code\nQA1 1AB\n", ""])
+def test_a_list_of_hospitals_that_cannot_be_read_is_a_plain_message(
+    tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "hospital_postcodes.csv"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SettingsError, match="hospital postcodes") as stop:
+        read_hospital_postcodes(file)
+    assert "QA1" not in str(stop.value)
+
+
+asked_lists = st.lists(st.sampled_from(sorted(EXAMPLES)), max_size=30)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(postcodes=asked_lists, cut=st.integers(0, 30), order=st.randoms(use_true_random=False))
+def test_neither_order_nor_company_changes_a_placement(
+    served: Town, postcodes: list[str], cut: int, order
+) -> None:  # type: ignore[no-untyped-def]
+    whole = served.place(postcodes)
+    turned = list(range(len(postcodes)))
+    order.shuffle(turned)
+    shuffled = served.place([postcodes[position] for position in turned])
+    parts = pd.concat([served.place(postcodes[:cut]), served.place(postcodes[cut:])], ignore_index=True)
+    columns = [name for name in PLACEMENTS if name != "reference"]
+    pd.testing.assert_frame_equal(whole.iloc[turned][columns].reset_index(drop=True), shuffled[columns])
+    pd.testing.assert_frame_equal(whole[columns], parts[columns])
+
+
+def test_references_come_back_as_they_were_asked(served: Town) -> None:
+    asked = pd.DataFrame({"reference": [70, 3, 41], "postcode": ["QA1 1AA", "", "QB1 1AA"]}, index=[9, 9, 1])
+    found = place(
+        asked,
+        directory=served.directory,
+        reach=served.reach,
+        network="centres",
+        hospital_postcodes=frozenset(),
+    )
+    assert found["reference"].tolist() == [70, 3, 41]
+    assert found["status"].tolist() == ["placed", "blank", "out_of_area"]
+
+
+def test_nothing_is_fetched(served: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("geography used the network")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    served.compile(*AREAS)
+    assert served.one("QA1 1AA")["status"] == "placed"
+
+
+def test_a_placement_is_explained_without_naming_the_place() -> None:
+    assert explain("placed", "lsoa21") == "in the area of a recipient (by its small area (LSOA 2021))"
+    assert explain("gap", "") == "in an authority of this network, but in no recipient's area"
+    assert all(explain(Status.PLACED, kind) for kind in Kind)
+
+
+def test_the_2021_vintage_places_as_well(town: Town) -> None:
+    town.compile(("centres", "north", "lsoa21", NEW), ("centres", "south", "ward", WARD))
+    assert town.one("QA1 1AA")["matched"] == "lsoa21"

@@ -1,0 +1,99 @@
+"""A small country for the geography tests: published files, reach areas, and the places built from them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.geography.place import place
+from pipeline.geography.reach import ReachFacts, build_reach
+
+ONSPD_2023 = (
+    "pcd,pcd2,pcds,dointr,doterm,oscty,ced,oslaua,osward,parish,usertype,oseast1m,osnrth1m,osgrdind,"
+    "oshlthau,nhser,ctry,rgn,streg,pcon,eer,teclec,ttwa,pct,itl,statsward,oa01,casward,npark,lsoa01,"
+    "msoa01,ur01ind,oac01,oa11,lsoa11,msoa11,wz11,sicbl,bua11,buasd11,ru11ind,oac11,lat,long,lep1,"
+    "lep2,pfa,imd,calncv,icb,oa21,lsoa21,msoa21"
+)
+OURS, THEIRS = "E07000001", "E07000002"
+WARD, OTHER_WARD = "E05000001", "E05000002"
+OLD, NEW = "E01000011", "E01000021"  # the LSOA of 2011 and that of 2021 around the same postcode
+
+# An invented town: postcode, doterm, authority, ward, lsoa11, lsoa21, quality, easting, northing.
+TOWN = [
+    ("QA1 1AA", "", OURS, WARD, OLD, NEW, "1", "400000", "200000"),
+    ("QA1 1AB", "", OURS, WARD, OLD, NEW, "1", "400010", "200010"),
+    ("QA1 1AD", "", OURS, OTHER_WARD, "E01000012", "E01000022", "1", "400020", "200020"),
+    ("QA1 2AA", "", OURS, OTHER_WARD, "E01000013", "E01000023", "3", "400030", "200030"),
+    ("QA1 1ZZ", "202103", OURS, WARD, OLD, NEW, "1", "400040", "200040"),
+    ("QA2 5AA", "", OURS, WARD, OLD, NEW, "5", "400050", "200050"),
+    ("QA2 6AA", "", OURS, WARD, OLD, NEW, "6", "400060", "200060"),
+    ("QA2 8AA", "199001", OURS, WARD, OLD, NEW, "8", "400070", "200070"),
+    ("QA2 9AA", "", OURS, WARD, OLD, NEW, "9", "", ""),
+    ("QA2 0AA", "", OURS, WARD, OLD, NEW, "", "", ""),
+    ("QB1 1AA", "", THEIRS, "E05000009", "E01000091", "E01000092", "1", "500000", "300000"),
+    ("GY1 1AA", "", "L99999999", "L99999999", "L99999999", "L99999999", "9", "", ""),
+]
+NAMES = ["pcds", "doterm", "oslaua", "osward", "lsoa11", "lsoa21", "osgrdind", "oseast1m", "osnrth1m"]
+Line = tuple[str, ...]
+
+
+def published(header: str = ONSPD_2023, names: Iterable[str] = NAMES, rows: Iterable[Line] = TOWN) -> str:
+    """The text of a published CSV: the header in full, and the named columns filled."""
+    columns = header.split(",")
+    wanted = list(names)
+    lines = [header]
+    for row in rows:
+        cells = dict(zip(wanted, row, strict=True))
+        lines.append(",".join(f'"{cells.get(name, "")}"' for name in columns))
+    return "\r\n".join(lines) + "\r\n"
+
+
+@dataclass
+class Town:
+    """The built directory, and what the tests ask of it."""
+
+    folder: Path
+
+    @property
+    def directory(self) -> Path:
+        return self.folder / "postcodes.sqlite"
+
+    @property
+    def reach(self) -> Path:
+        return self.folder / "reach.sqlite"
+
+    def areas(self, *lines: Line, header: str = "network,recipient,kind,code,from,to") -> Path:
+        """Write a file of reach areas. Lines may leave out the dates."""
+        file = self.folder / "reach_areas.csv"
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(header.split(","))
+            writer.writerows((*line, "2020-04-01", "") if len(line) == 4 else line for line in lines)
+        return file
+
+    def compile(self, *lines: Line, on: date = date(2026, 10, 31)) -> ReachFacts:
+        """Compile a reach index from lines of reach areas."""
+        return build_reach(self.areas(*lines), self.directory, self.reach, on=on)
+
+    def place(
+        self, postcodes: Iterable[str], network: str = "centres", hospitals: frozenset[str] = frozenset()
+    ) -> pd.DataFrame:
+        """Place postcodes, referenced 0, 1, 2, ..."""
+        listed = pd.Series(list(postcodes), dtype="str")
+        asked = pd.DataFrame({"reference": range(len(listed)), "postcode": listed})
+        return place(
+            asked,
+            directory=self.directory,
+            reach=self.reach,
+            network=network,
+            hospital_postcodes=hospitals,
+        )
+
+    def one(self, postcode: str) -> Mapping[str, object]:
+        """The placement of one postcode."""
+        return self.place([postcode]).iloc[0].to_dict()

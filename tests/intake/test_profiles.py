@@ -1,0 +1,53 @@
+"""Profiles may only speak of what the contract has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.contract import Contract
+from pipeline.errors import SettingsError
+from pipeline.intake import profiles
+from pipeline.intake.profiles import Profile, load_profile
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a profile called `own`."""
+    monkeypatch.setattr(profiles, "PROFILES", tmp_path)
+    return tmp_path / "own.yaml"
+
+
+def test_the_contracts_own_profile_changes_nothing(profile: Profile) -> None:
+    assert (profile.encoding, profile.columns, profile.codes) == ("utf-8", {}, {})
+
+
+@pytest.mark.parametrize("name", ["../secrets", "UPPER", "", "a b"])
+def test_a_name_that_could_leave_the_folder_is_refused(contract: Contract, name: str) -> None:
+    with pytest.raises(SettingsError, match="not a profile's name"):
+        load_profile(name, contract)
+
+
+def test_a_missing_profile_is_refused(contract: Contract) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_profile("nowhere", contract)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("columns: {X: nhs_no}", "columns that the contract does not have: nhs_no"),
+        ("codes: {gender: {M: '1'}}", "columns that the contract does not have: gender"),
+        ("codes: {sex: {M: male}}", "codes that the contract does not have .profile own, column sex"),
+        ("encoding: latin-1", "encoding"),
+        ("colums: {}", "colums"),
+        ("a: [", "cannot be read"),
+    ],
+)
+def test_a_profile_that_says_more_than_the_contract_is_refused(
+    contract: Contract, write: Path, text: str, message: str
+) -> None:
+    write.write_text(f"description: own\n{text}\n")
+    with pytest.raises(SettingsError, match=message):
+        load_profile("own", contract)

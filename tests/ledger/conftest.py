@@ -1,0 +1,100 @@
+"""One ledger, on SQLite and on a real PostgreSQL: every test of this folder that asks runs on both."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+from servers.postgres import PostgresServer, ServerMissing
+
+from pipeline.ledger.ledger import Ledger
+
+NOW = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests; each test has a database of its own."""
+    server = PostgresServer()
+    try:
+        server.__enter__()
+    except ServerMissing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    yield server
+    server.__exit__(None, None, None)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.url(f"ledger_{next(_NUMBERS)}")
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    """An empty ledger."""
+    opened = Ledger.open(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The moment at which the tests take place."""
+    return NOW
+
+
+@pytest.fixture
+def later() -> Callable[[], datetime]:
+    """A moment after the one given before."""
+    minutes = itertools.count(1)
+    return lambda: NOW + timedelta(minutes=next(minutes))
+
+
+@contextmanager
+def _administrator(url: str) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.fixture
+def sql(url: str) -> Callable[..., Any]:
+    """Run one statement past the ledger, as somebody who has the database's password can."""
+
+    def run(statement: str, **values: Any) -> Any:
+        with _administrator(url) as connection:
+            result = connection.execute(sa.text(statement), values)
+            return result.all() if result.returns_rows else result.rowcount
+
+    return run
+
+
+@pytest.fixture
+def unguarded(url: str) -> None:
+    """The database without its triggers, as its administrator can leave it."""
+    with _administrator(url) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("DROP FUNCTION ledger_refuses() CASCADE"))
+            return
+        names = connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
+        for name in names.scalars().all():
+            connection.execute(sa.text(f"DROP TRIGGER {name}"))

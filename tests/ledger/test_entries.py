@@ -1,0 +1,219 @@
+"""What can be recorded: known kinds with exactly their body, and nothing about a person."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pipeline.errors import IntegrityError, SettingsError
+from pipeline.ledger.entries import (
+    BODIES,
+    AgreementSigned,
+    Balanced,
+    Body,
+    Decided,
+    Delivered,
+    DeliveryFailed,
+    Disclosure,
+    Entry,
+    ExtractReceived,
+    ExtractRefused,
+    Kind,
+    MonthClosed,
+    PermitAnnulled,
+    PermitBody,
+    Placed,
+    ReleaseApproved,
+    ReleaseRefused,
+    ReleaseRequested,
+    StagingDestroyed,
+    SuppressionRecorded,
+    Validated,
+    canonical,
+    leaf,
+    read_entry,
+    write_body,
+    write_moment,
+)
+from pipeline.ledger.schema import render_schema
+from pipeline.records import SCHEMAS
+
+SHA = "0123456789abcdef" * 4
+SUBJECT = "0123456789abcdef" * 2
+SIGNATURE = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\nAAAA==\n-----END SSH SIGNATURE-----\n"
+DECISION: dict[str, Any] = {
+    "pack_sha256": SHA,
+    "principal": "data.lead@example.org",
+    "roles": ("data_lead",),
+    "way": "airflow",
+}
+EXAMPLES: list[Body] = [
+    AgreementSigned(
+        agreement="welcome-card", version=1, digest=SHA, role="caldicott_guardian",
+        principal="caldicott.guardian@example.org", signature_sha256=SHA,
+    ),
+    SuppressionRecorded(subject=SUBJECT, word="child_died", since="2026-11-01T00:00:00"),
+    ExtractReceived(
+        supplier="chis", sealed_sha256=SHA, signer="A" * 40,
+        signed_at=datetime(2026, 11, 2, 8, tzinfo=UTC), rows=400,
+    ),
+    ExtractRefused(supplier="chis", sealed_sha256=SHA, problem="wrong_signer"),
+    Validated(supplier="chis", rows=400, accepted=395, quarantined={"nhs_number.check_digit": 5}),
+    Placed(network="centres", directory_sha256=SHA, reach_sha256=SHA, statuses={"placed": 390}),
+    Decided(
+        agreement="welcome-card", version=1, digest=SHA, decisions_sha256=SHA,
+        outcomes={"share": 300}, reasons={"consent_refused": 60}, duplicates=3,
+    ),
+    ReleaseRequested(pack_sha256=SHA),
+    ReleaseApproved(**{**DECISION, "way": "signature", "signature": SIGNATURE}),
+    ReleaseRefused(**DECISION, note="Far fewer births than in any month before."),
+    PermitBody(
+        agreement="welcome-card", version=1, recipient="centre-1", file_name="births_centre-1_2026-10.xlsx",
+        sealed_sha256=SHA, households=2, children=3, pack_sha256=SHA, removed={"child_died": 1},
+    ),
+    Disclosure(permit=1, child=SUBJECT, agreement="welcome-card", recipient="centre-1"),
+    PermitAnnulled(permit=1),
+    Delivered(permit=1, sha256=SHA, size=12345, found_there=False),
+    DeliveryFailed(permit=1, agreement="welcome-card", recipient="centre-1", problem="unreachable"),
+    Balanced(books={"welcome-card": {"chis": {"received": 400, "shared": 300}}}),
+    StagingDestroyed(),
+    MonthClosed(),
+]  # fmt: skip
+
+
+def document(body: Body, seq: int = 7) -> dict[str, Any]:
+    return {
+        "seq": seq, "kind": str(body.kind), "month": "2026-10", "at": "2026-11-03T09:30:00.000000Z",
+        "body": json.loads(write_body(body)),
+    }  # fmt: skip
+
+
+def test_every_kind_has_a_body_a_wording_and_an_example_here() -> None:
+    assert set(BODIES) == set(Kind) == {example.kind for example in EXAMPLES}
+    assert all(kind.wording for kind in Kind)
+    assert len({kind.wording for kind in Kind}) == len(Kind)
+
+
+@pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: body.kind)
+def test_what_was_written_is_what_is_read(body: Body) -> None:
+    recorded = read_entry(7, body.kind, "2026-10", "2026-11-03T09:30:00.000000Z", write_body(body))
+    assert recorded.body == body
+    assert recorded.kind is body.kind
+
+
+@pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: body.kind)
+def test_a_leaf_is_the_canonical_form_of_the_whole_entry(body: Body) -> None:
+    whole = document(body)
+    written = leaf(**{**whole, "body": write_body(body)})
+    assert written == canonical(whole).encode()
+
+
+@pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: body.kind)
+def test_the_published_schema_accepts_every_kind_and_no_unknown_key(body: Body) -> None:
+    check = jsonschema.Draft202012Validator(json.loads(render_schema()))
+    assert check.is_valid(document(body))
+    spoilt = document(body)
+    spoilt["body"]["remark"] = "anything"
+    assert not check.is_valid(spoilt)
+
+
+def test_the_published_schema_is_up_to_date() -> None:
+    assert (SCHEMAS / "ledger_entry.schema.json").read_text(encoding="utf-8") == render_schema()
+
+
+@pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: body.kind)
+def test_an_unknown_key_is_refused(body: Body) -> None:
+    with pytest.raises(IntegrityError):
+        type(body)(**{**body.model_dump(), "remark": "anything"})
+
+
+# What would be a personal value, tried in each place that takes words.
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (ExtractRefused, {"supplier": "chis", "sealed_sha256": SHA, "problem": "9990000026"}),
+        (
+            ExtractRefused,
+            {"supplier": "chis", "sealed_sha256": SHA, "problem": "born: O\u2019Malley, 1 (Ann)"},
+        ),
+        (ExtractRefused, {"supplier": "9990000026", "sealed_sha256": SHA, "problem": "empty"}),
+        (Validated, {"supplier": "chis", "rows": 1, "accepted": 0, "quarantined": {"999 000 0026\n": 1}}),
+        (Disclosure, {"permit": 1, "child": "9990000026", "agreement": "card", "recipient": "centre-1"}),
+        (Balanced, {"books": {"card": {"chis": {"9990000026": 1}}}}),
+        (Balanced, {"books": {"card": "nine"}}),
+        (SuppressionRecorded, {"subject": SUBJECT, "word": "Kirk", "since": ""}),
+        (ReleaseApproved, {**DECISION, "principal": "9990000026@example.org"}),
+        (ReleaseApproved, {**DECISION, "way": "signature", "signature": "9990000026"}),
+        (PermitBody, {**EXAMPLES[10].model_dump(), "file_name": "9990000026.xlsx"}),
+    ],
+)
+def test_a_body_has_no_place_for_a_persons_details(body: type[Body], place: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError) as refusal:
+        body(**place)
+    assert "9990000026" not in str(refusal.value)
+    assert "Malley" not in str(refusal.value)
+    assert refusal.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Born on 3 October",
+        "Postcode CV\u0661",
+        "ask a@example.org",
+        "two\nlines",
+        "x" * 201,
+        "a\u2028b",
+        "\u00bd",
+    ],
+)
+def test_an_approvers_note_with_digits_addresses_or_lines_is_refused_plainly(note: str) -> None:
+    with pytest.raises(SettingsError, match="note") as refusal:
+        ReleaseRefused(**DECISION, note=note)
+    assert note not in str(refusal.value)
+
+
+def test_a_signature_belongs_to_the_way_that_needs_it() -> None:
+    with pytest.raises(IntegrityError, match="signature"):
+        ReleaseApproved(**{**DECISION, "way": "signature"})
+    with pytest.raises(IntegrityError, match="signature"):
+        ReleaseApproved(**DECISION, signature=SIGNATURE)
+
+
+def test_counts_are_never_negative_and_a_household_has_a_child() -> None:
+    with pytest.raises(IntegrityError):
+        Validated(supplier="chis", rows=-1, accepted=0, quarantined={})
+    with pytest.raises(IntegrityError):
+        PermitBody(**{**EXAMPLES[10].model_dump(), "households": 4})
+
+
+def test_an_entry_belongs_to_a_month_or_to_none() -> None:
+    assert Entry(MonthClosed()).month == ""
+    with pytest.raises(SettingsError):
+        Entry(MonthClosed(), "2026-13")
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "body"),
+    [
+        ("gossip", "2026-11-03T09:30:00.000000Z", "{}"),
+        ("month_closed", "yesterday", "{}"),
+        ("month_closed", "2026-11-03T09:30:00.000000Z", '{"name":"Ann"}'),
+        ("release_refused", "2026-11-03T09:30:00.000000Z", json.dumps({**DECISION, "note": "4 Ann Road"})),
+    ],
+)
+def test_an_entry_that_this_program_does_not_know_is_not_read(kind: str, at: str, body: str) -> None:
+    with pytest.raises(IntegrityError, match="entry 7") as refusal:
+        read_entry(7, kind, "", at, body)
+    assert refusal.value.__context__ is None
+
+
+def test_moments_are_written_in_utc() -> None:
+    summer = datetime(2026, 7, 1, 10, 0, 0, 5, tzinfo=timezone(timedelta(hours=1)))
+    assert write_moment(summer) == "2026-07-01T09:00:00.000005Z"
+    with pytest.raises(ValueError, match="time zone"):
+        write_moment(datetime(2026, 7, 1))  # noqa: DTZ001

@@ -1,0 +1,144 @@
+"""A real PostgreSQL server for tests: loopback, random port, temporary folder, never run by root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote
+
+USER = "birthshare"
+
+
+class ServerMissing(RuntimeError):  # noqa: N818 - it names a state of the machine
+    """The machine has no PostgreSQL, and it could not be installed."""
+
+
+class PostgresServer:
+    """`with PostgresServer() as server: server.url("name")`; stopped and removed at the end."""
+
+    def __enter__(self) -> PostgresServer:
+        self._programs = _programs()
+        self._as = _unprivileged()
+        self._folder = Path(tempfile.mkdtemp(prefix="birthshare-postgres-"))
+        self._password = secrets.token_hex(16)
+        try:
+            self._make()
+            self.port = self._start()
+        except BaseException:
+            shutil.rmtree(self._folder)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+        shutil.rmtree(self._folder)
+
+    def url(self, database: str) -> str:
+        """The address, password included, of the database of this name; made when first asked for."""
+        import psycopg
+
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])
+            if known.fetchone() is None:
+                name = psycopg.sql.Identifier(database)
+                connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(name))
+        return self._address(database)
+
+    def _address(self, database: str) -> str:
+        return f"postgresql://{USER}:{self._password}@127.0.0.1:{self.port}/{quote(database)}"
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    def _make(self) -> None:
+        secret = self._folder / "password"
+        secret.write_text(self._password, encoding="ascii")
+        if self._as:
+            user = pwd.getpwnam(self._as)
+            for path in (self._folder, secret):
+                os.chown(path, user.pw_uid, user.pw_gid)
+        options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync"]
+        self._run("initdb", "-D", self._data, "-U", USER, f"--pwfile={secret}", *options)
+        secret.unlink()
+
+    def _start(self) -> int:
+        """Start on a free port; another program may take it first, so try a few."""
+        for _ in range(5):
+            port = _free_port()
+            options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+            log = str(self._folder / "log")
+            try:
+                self._run("pg_ctl", "-D", self._data, "-w", "-l", log, "-o", options, "start")
+            except subprocess.CalledProcessError:
+                continue
+            return port
+        raise RuntimeError("PostgreSQL did not start: " + (self._folder / "log").read_text(encoding="utf-8"))
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self._programs / program), *arguments],
+            user=self._as,
+            group=pwd.getpwnam(self._as).pw_gid if self._as else None,
+            extra_groups=[] if self._as else None,
+            cwd=self._folder,
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _unprivileged() -> str | None:
+    """Whom to run the server as: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    users = {user.pw_name for user in pwd.getpwall()}
+    return "postgres" if "postgres" in users else "nobody"
+
+
+def _programs() -> Path:
+    found = _newest()
+    if found is None:
+        _install()
+        found = _newest()
+    if found is None:
+        raise ServerMissing("PostgreSQL is missing; install the Debian package postgresql")
+    return found
+
+
+def _newest() -> Path | None:
+    versions = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    newest = max(versions, key=lambda program: int(program.parts[-3]), default=None)
+    return newest.parent if newest else None
+
+
+def _install() -> None:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    # Debian would make and start a server of its own; we want the programs only.
+    settings = Path("/etc/postgresql-common/createcluster.conf")
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    if not settings.exists():
+        settings.write_text("create_main_cluster = false\n", encoding="ascii")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    keep_settings = ["-o", "Dpkg::Options::=--force-confold"]
+    install = ["install", "-y", "--no-install-recommends", *keep_settings, "postgresql"]
+    for arguments in (["update"], install):
+        subprocess.run(["apt-get", "-q", *arguments], env=quiet, check=False, stdout=subprocess.DEVNULL)

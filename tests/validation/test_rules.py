@@ -1,0 +1,205 @@
+"""Every rule by example: what breaks it, and what only looks as if it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import nhs_number
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.contract import Contract
+from pipeline.validation import rules
+from pipeline.validation.checks import Validated
+
+Validate = Callable[..., Validated]
+Row = dict[str, str]
+
+# field, value, the rules it breaks
+BREAKING = [
+    ("nhs_number", "", ["value_missing"]),
+    ("nhs_number", "943 476 5919", ["nhs_number_format"]),
+    ("nhs_number", "943476591", ["nhs_number_format"]),
+    ("nhs_number", "94347659190", ["nhs_number_format"]),
+    ("nhs_number", "9434765919\n", ["nhs_number_format"]),
+    ("nhs_number", "943476591X", ["nhs_number_format"]),
+    ("nhs_number", "٩٤٣٤٧٦٥٩١٩", ["nhs_number_format"]),  # digits, but of another script
+    ("nhs_number", "9434765918", ["nhs_number_check_digit"]),
+    ("nhs_number", "9991234560", ["nhs_number_check_digit"]),  # widely copied; its check would be 10
+    ("nhs_number", "4444444444", ["nhs_number_repeated"]),
+    ("nhs_number", "0000000000", ["nhs_number_repeated"]),
+    ("parent_nhs_number", "943 476 5870", ["nhs_number_format"]),
+    ("parent_nhs_number", "9434765871", ["nhs_number_check_digit"]),
+    ("parent_nhs_number", "1111111111", ["nhs_number_repeated"]),
+    ("date_of_birth", "", ["value_missing"]),
+    ("date_of_birth", "05/10/2026", ["date_format"]),
+    ("date_of_birth", "20261005", ["date_format"]),
+    ("date_of_birth", "5 Oct 2026", ["date_format"]),
+    ("date_of_birth", "2026-10-05T00:00:00", ["date_format"]),
+    ("date_of_birth", "2026-10-05\n", ["date_format"]),
+    ("date_of_birth", "2026-02-29", ["date_impossible"]),
+    ("date_of_birth", "2026-13-01", ["date_impossible"]),
+    ("date_of_birth", "0000-00-00", ["date_impossible"]),
+    ("date_of_birth", "2026-11-04", ["date_future"]),
+    ("date_of_birth", "9999-12-31", ["date_future"]),
+    ("date_of_death", "2026-10-04", ["death_before_birth"]),
+    ("date_of_death", "2099-01-01", ["date_future"]),
+    ("parent_date_of_birth", "29/02/1996", ["date_format"]),
+    ("parent_date_of_birth", "2099-01-01", ["date_future"]),
+    ("address_since", "2026-1-1", ["date_format"]),
+    ("address_since", "2026-12-01", ["date_future"]),
+    ("consent_date", "12.10.2026", ["date_format"]),
+    ("notice_date", "2026-09-31", ["date_impossible"]),
+    ("objection_date", "yes", ["date_format"]),
+    ("last_updated", "2026-11-01 08:30:00", ["date_format"]),
+    ("last_updated", "2026-11-01T25:30:00", ["date_impossible"]),
+    ("last_updated", "2026-11-04T00:00:00", ["date_future"]),
+    ("time_of_birth", "24:00", ["time_format"]),
+    ("time_of_birth", "9:15", ["time_format"]),
+    ("time_of_birth", "09:15:60", ["time_format"]),
+    ("number_of_births", "1.0", ["number_format"]),
+    ("number_of_births", "two", ["number_format"]),
+    ("number_of_births", "0", ["number_format"]),
+    ("number_of_births", "10", ["number_format"]),
+    ("birth_order", "first", ["number_format"]),
+    ("birth_order", "3", ["birth_order_too_high"]),
+    ("postcode", "CV32-5AA", ["postcode_characters"]),
+    ("postcode", "=CV32", ["postcode_characters"]),
+    ("postcode", "CV32  5AA  X", ["text_too_long"]),
+    ("given_name", "=1+1", ["text_dangerous"]),
+    ("given_name", "  =1+1", ["text_dangerous"]),
+    ("family_name", "+44", ["text_dangerous"]),
+    ("parent_given_name", "@SUM(A1)", ["text_dangerous"]),
+    ("given_name", "\tZebedee", ["text_dangerous"]),
+    ("given_name", "Zebe\ndee", ["text_dangerous"]),
+    ("given_name", "Zebe\u202edee", ["text_dangerous"]),
+    ("given_name", "Zebe\ufffddee", ["text_dangerous"]),
+    ("given_name", "-2+3", ["name_begins_with_hyphen"]),
+    ("address_line_1", "=HYPERLINK()", ["text_dangerous"]),
+    ("address_line_5", "Flat\x0b", ["text_dangerous"]),
+    ("consent_wording", "form\x00", ["text_dangerous"]),
+    ("family_name", "é" * 101, ["text_too_long"]),
+    ("consent_scope", "x" * 201, ["text_too_long"]),
+    ("language", "=" + "x" * 40, ["text_dangerous", "text_too_long"]),
+]
+
+HARMLESS = [
+    ("nhs_number", " 9434765919 "),  # spaces around a value are taken off
+    ("nhs_number", "9990000018"),  # a range that is not issued is for consent to refuse
+    ("parent_nhs_number", ""),
+    ("date_of_birth", "2026-11-03"),  # the day of signing itself
+    ("date_of_birth", "1999-01-01"),  # too old is for consent to say
+    ("date_of_death", "2026-10-05"),
+    ("consent_date", "2099-01-01"),  # consent withholds it as consent_date_invalid
+    ("objection_date", "2099-01-01"),  # an objection is always honoured
+    ("last_updated", "2026-11-01"),
+    ("last_updated", "2026-11-03T23:59:59"),
+    ("time_of_birth", "00:00:00"),
+    ("time_of_birth", ""),
+    ("number_of_births", "9"),
+    ("number_of_births", ""),
+    ("birth_order", "2"),
+    ("birth_order", "8"),
+    ("birth_order", "9"),
+    ("postcode", "cv325aa"),
+    ("postcode", "ZZ99 3VZ"),
+    ("postcode", "CV32\u00a05AA"),
+    ("postcode", "nonsense"),  # formats are geography's
+    ("given_name", "BABY"),
+    ("given_name", "Anne-Marie"),
+    ("family_name", "O'Neill = née Płońska"),
+    ("family_name", "é" * 100),
+    ("address_line_3", "-"),
+    ("address_line_1", "Flat 2, 17 Canary Row (rear)"),
+]
+
+
+def nhs_numbers_in_the_test_range() -> Iterator[str]:
+    """Valid NHS numbers, one for each example, so that no two examples speak of one child."""
+    for stem in range(999_000_000, 999_999_999):
+        check = nhs_number.calculate_checksum(str(stem))
+        if check != 10:
+            yield f"{stem}{check}"
+
+
+@pytest.fixture(scope="module")
+def example_rows(contract: Contract) -> Callable[..., dict[tuple[str, str], list[tuple[str, str]]]]:
+    """The fields and rules that each of many examples breaks, all validated as one extract."""
+
+    def run(
+        validated: Validate, good: Row, examples: list[tuple[str, str]]
+    ) -> dict[tuple[str, str], list[tuple[str, str]]]:
+        own = zip(examples, nhs_numbers_in_the_test_range(), strict=False)
+        result = validated(*(good | {"nhs_number": number} | {field: value} for (field, value), number in own))
+        broken = result.quarantine.groupby("row")[["field", "rule"]].apply(
+            lambda lines: list(lines.itertuples(index=False, name=None))
+        )
+        return {example: broken.get(row, []) for row, example in enumerate(examples, start=1)}
+
+    return run
+
+
+def test_every_rule_of_the_contract_is_broken_by_an_example(contract: Contract) -> None:
+    shown = {rule for *_, expected in BREAKING for rule in expected}
+    elsewhere = {"row_blank", "other_row_unusable"}
+    assert shown | elsewhere == {rule.id for rule in contract.rules}
+
+
+def test_a_row_of_commas_breaks_one_rule_only(validated: Validate, good: Row) -> None:
+    result = validated(good, dict.fromkeys(good, ""), dict.fromkeys(good, "  "))
+    assert result.quarantine.to_dict("records") == [
+        {"supplier": "chis", "row": row, "field": "", "rule": "row_blank"} for row in (2, 3)
+    ]
+
+
+def test_every_broken_rule_of_a_row_is_reported(validated: Validate, good: Row) -> None:
+    bad = good | {"nhs_number": "12", "date_of_birth": "1/1/26", "postcode": "?", "birth_order": "x"}
+    result = validated(good, bad)
+    assert sorted(result.quarantine["field"]) == ["birth_order", "date_of_birth", "nhs_number", "postcode"]
+    assert result.quarantined_rows == 1
+
+
+def test_another_row_of_a_child_is_not_trusted_alone(validated: Validate, good: Row) -> None:
+    """The row that cannot be used might say that the child died."""
+    died = good | {"nhs_number": "943 476 5919", "death_status": "1", "date_of_death": "12/10/2026"}
+    stranger = good | {"nhs_number": "9990000018"}
+    result = validated(good, died, stranger)
+    assert result.births["row"].tolist() == [3]
+    assert result.quarantine[["row", "rule"]].to_records(index=False).tolist() == [
+        (1, "other_row_unusable"),
+        (2, "nhs_number_format"),
+        (2, "date_format"),
+    ]
+
+
+def test_rows_without_an_nhs_number_are_not_taken_for_one_child(validated: Validate, good: Row) -> None:
+    nameless = good | {"nhs_number": ""}
+    result = validated(good, nameless, nameless)
+    assert result.quarantine["rule"].tolist() == ["value_missing", "value_missing"]
+
+
+def test_the_check_digit_agrees_with_the_nhs_number_package(
+    contract: Contract, good: Row, validated: Validate
+) -> None:
+    rng = np.random.default_rng(20261003)
+    numbers = rng.integers(0, 10**10, size=3000).astype(str)
+    numbers = np.char.zfill(numbers, 10)
+    text = pd.DataFrame({name: pd.Series([""] * len(numbers), dtype="str") for name in contract.names})
+    text["nhs_number"] = pd.Series(numbers, dtype="str")
+    rows = rules.Rows(text, {}, contract, np.datetime64("2026-11-03", "s"))
+    ours = ~rules.check_digit(rows, "nhs_number")
+    theirs = [nhs_number.is_valid(number) for number in numbers]
+    assert ours.tolist() == theirs
+    assert 200 < sum(theirs) < 350  # about one in eleven
+
+
+def test_a_check_that_does_not_exist_is_a_fault_of_the_contract(contract: Contract, good: Row) -> None:
+    from dataclasses import replace
+
+    from pipeline.errors import SettingsError
+
+    invented = replace(contract, rules=(replace(contract.rules[0], check="looks_fine"),))
+    text = pd.DataFrame({name: pd.Series(["x"], dtype="str") for name in contract.names})
+    with pytest.raises(SettingsError, match="looks_fine"):
+        rules.broken(rules.Rows(text, {}, invented, np.datetime64("2026-11-03", "s")))
