@@ -13,7 +13,7 @@ you trigger it.
 again is safe: what was done is not done twice. `birthshare status MONTH` shows the month in more detail.
 
 - *prepare*: most often the extract is missing or is not what was agreed. Put it right, then clear the task.
-- *release_decision*: refused, or not answered by an approver. Trigger the month again to be asked again.
+- *release_decision*: refused. Correct what led to it, then trigger the month again: it makes a new release.
 - *deliver*: a centre could not be reached. The others have their lists. Clear the task when it is back.
 - *close*: something is still open, or the books do not balance. Nothing more is sent until that is explained.
 
@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from airflow.sdk import DAG, CronPartitionTimetable, Param, get_current_context, task
 from birthshare_tasks import RELEASE, ReleaseDecision, batches, quietly, run_of
@@ -63,12 +62,11 @@ def deliver(batch: list[list[str]]) -> int:
 
 @task(show_return_value_in_logs=False)
 @quietly
-def close() -> dict[str, Any]:
+def close() -> bool:
     """Balance, sign and clear away; the answer is whether the books balance."""
     from pipeline import month
 
-    closed = month.close(*run_of(get_current_context()), now=datetime.now(UTC))
-    return {"balanced": closed["balanced"]}
+    return bool(month.close(*run_of(get_current_context()), now=datetime.now(UTC))["balanced"])
 
 
 with DAG(

@@ -38,7 +38,7 @@ class Column:
     """One column: its type, whether the file must have it, and the codes it may hold."""
 
     name: str
-    business_name: str  # as in the NHS Data Dictionary where it has one
+    business_name: str  # in capitals where it is the NHS Data Dictionary's
     description: str
     logical_type: str
     must_exist: bool

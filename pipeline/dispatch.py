@@ -28,7 +28,7 @@ from pipeline.reasons import Outcome, Reason, count
 from pipeline.records import Permit, Receipt
 
 if TYPE_CHECKING:
-    from pipeline.delivery.push import Endpoint
+    from pipeline.delivery.sftp import Endpoint
     from pipeline.lists.compile import FamilyList
 
 
@@ -212,7 +212,7 @@ def _push(desk: Desk, permit: Permit, endpoint: Endpoint, key: str, lease: int) 
 
 
 def _endpoint(desk: Desk, recipient: str) -> Endpoint:
-    from pipeline.delivery.push import Endpoint
+    from pipeline.delivery.sftp import Endpoint
 
     known = desk.recipients.get(recipient)
     if known is None:

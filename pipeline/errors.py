@@ -14,6 +14,7 @@ class BirthshareError(Exception):
     """
 
     exit_code = 1
+    answered = False  # the command line has already given its JSON answer
 
     def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
         self.what, self.where, self.do = what, where, do

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
 from pipeline.desk import Desk
+from pipeline.home import Home
 from pipeline.ledger.entries import (
     Balanced,
     Decided,
@@ -24,6 +26,7 @@ from pipeline.ledger.entries import (
     ReleaseRequested,
     Validated,
 )
+from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.verify import Verification, verify
 from pipeline.preparation import PACK, read_release
 
@@ -33,7 +36,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
     received = _last_by(desk.recorded(Validated), "supplier")
     agreements = _agreements(desk)
     recipients = _recipients(desk)
-    ledger = verified(desk)
+    ledger = verified(desk.home, desk.ledger)
     checkpoint = desk.ledger.latest_checkpoint()
     return {
         "month": str(desk.month),
@@ -58,17 +61,31 @@ def of_month(desk: Desk) -> dict[str, Any]:
     }
 
 
-def verified(desk: Desk) -> Verification:
-    """The whole ledger read again, with the signatures of its checkpoints."""
+@contextmanager
+def opened_ledger(home: Home) -> Iterator[Ledger]:
+    """The authority's ledger, closed at the end of the block."""
+    with closing(Ledger.open(home.database_url)) as ledger:
+        yield ledger
+
+
+def verified(home: Home, ledger: Ledger, *, kept_elsewhere: Iterable[str] = ()) -> Verification:
+    """The whole ledger read again, with the signatures of its checkpoints and of those from outside."""
     from pipeline.encryption.signing import note_verifier, verify_note
 
-    verifier = note_verifier(origin(desk), desk.home.secret("ledger.key"))
-    return verify(desk.ledger, check_note=partial(verify_note, vkey=verifier))
+    verifier = note_verifier(origin(home), home.secret("ledger.key"))
+    return verify(ledger, check_note=partial(verify_note, vkey=verifier), kept_elsewhere=kept_elsewhere)
 
 
-def origin(desk: Desk) -> str:
+def sign(home: Home, text: str) -> str:
+    """A checkpoint's text as a note signed with the authority's ledger key."""
+    from pipeline.encryption.signing import sign_note
+
+    return sign_note(text, name=origin(home), private_key=home.secret("ledger.key"))
+
+
+def origin(home: Home) -> str:
     """The name under which this authority's ledger is signed."""
-    return f"birthshare/{desk.home.settings.authority.code}"
+    return f"birthshare/{home.settings.authority.code}"
 
 
 def _agreements(desk: Desk) -> dict[str, dict[str, Any]]:
@@ -109,7 +126,7 @@ def _removed_at_gate(desk: Desk) -> dict[str, Counter[str]]:
 
 def _recipients(desk: Desk) -> list[dict[str, Any]]:
     """Every list of the month: those planned in the release, and what became of each."""
-    rows = {
+    rows: dict[tuple[str, str], dict[str, Any]] = {
         (agreement, code): {
             "code": code, "agreement": agreement, "households": households,
             "file": "", "sha256": "", "state": "waiting",
@@ -133,7 +150,8 @@ def _recipients(desk: Desk) -> list[dict[str, Any]]:
         if permit.entry in delivered:
             row["state"] = "delivered"
             row.pop("problem", None)
-    return [rows[key] for key in sorted(rows)]
+    names = {code: recipient.name for code, recipient in desk.recipients.items()}
+    return [{**rows[key], "name": names.get(rows[key]["code"], "")} for key in sorted(rows)]
 
 
 def _planned(desk: Desk) -> list[tuple[str, str, int]]:

@@ -36,7 +36,7 @@ from pipeline.ledger.entries import (
     Validated,
 )
 from pipeline.preparation import BIRTHS, PACK, Prepared
-from pipeline.reasons import Outcome
+from pipeline.reasons import Outcome, unpack
 from pipeline.records import Month, Permit
 
 STAGES = ("intake", "validation", "geography", "consent", "release", "delivery", "account")
@@ -100,9 +100,14 @@ def record_decision(
                 where=f"{month}, pack {pack_sha256[:12]}",
                 do="Look at it again: birthshare release show",
             )
-        if way == "signature" and approve:
+        if way == "signature":
+            pack = desk.staging.get(PACK)
             release.check_signature(
-                desk.staging.get(PACK), signature, principal, allowed_signers=home.allowed_signers, at=now
+                pack if approve else release.refusal(pack),
+                signature,
+                principal,
+                allowed_signers=home.allowed_signers,
+                at=now,
             )
         body = ReleaseApproved if approve else ReleaseRefused
         desk.record(
@@ -149,6 +154,30 @@ def status(home: Home, month: Month, *, now: datetime) -> dict[str, Any]:
     """The state of a month, finished or not; changes nothing."""
     with opened(home, month, now) as desk:
         return facts.of_month(desk)
+
+
+def begun(home: Home) -> list[Month]:
+    """Every month that the ledger knows, oldest first."""
+    with facts.opened_ledger(home) as ledger:
+        return sorted({Month.parse(entry.month) for entry in ledger.entries() if entry.month})
+
+
+def pack_asked_about(home: Home, month: Month, *, now: datetime) -> tuple[bytes, str] | None:
+    """The pack of the release that waits for a decision, or has one, and its digest."""
+    with opened(home, month, now) as desk:
+        asked = desk.recorded(ReleaseRequested)
+        if not asked or not desk.staging.has(PACK):
+            return None
+        return desk.staging.get(PACK), asked[-1].pack_sha256
+
+
+def decisions_by_record(home: Home, month: Month, *, now: datetime) -> pd.DataFrame:
+    """record_id, agreement, outcome and reasons (codes, separated by ";"), for the data lead's own checks."""
+    with opened(home, month, now) as desk:
+        records = desk.staging.frame(BIRTHS)[["reference", "record_id"]]
+        return pd.concat(
+            [_by_record(desk, one.agreement.id, records) for one in desk.agreements], ignore_index=True
+        )
 
 
 @contextmanager
@@ -333,12 +362,20 @@ def _final_decisions(desk: Desk, agreement: str) -> pd.DataFrame:
     return pd.concat([others, *(desk.staging.frame(name) for name in lists)], ignore_index=True)
 
 
-def _sign(desk: Desk) -> None:
-    from pipeline.encryption.signing import sign_note
+def _by_record(desk: Desk, agreement: str, records: pd.DataFrame) -> pd.DataFrame:
+    decided = desk.staging.frame(f"decisions.{agreement}").merge(records, on="reference", validate="1:1")
+    return pd.DataFrame(
+        {
+            "record_id": decided["record_id"],
+            "agreement": agreement,
+            "outcome": [Outcome(outcome).word for outcome in decided["outcome"]],
+            "reasons": [";".join(unpack(packed)) for packed in decided["reasons"]],
+        }
+    )
 
-    origin = facts.origin(desk)
-    sign = partial(sign_note, name=origin, private_key=desk.home.secret("ledger.key"))
-    desk.ledger.checkpoint(sign, origin=origin, at=desk.now)
+
+def _sign(desk: Desk) -> None:
+    desk.ledger.checkpoint(partial(facts.sign, desk.home), origin=facts.origin(desk.home), at=desk.now)
 
 
 def _page(desk: Desk) -> Path:

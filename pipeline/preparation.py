@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from pipeline import account, release
 from pipeline.contract import load_contract
 from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, IntegrityError, Refused, WaitingForPerson
+from pipeline.home import Home
 from pipeline.ledger.entries import (
     Decided,
     ExtractReceived,
@@ -72,7 +74,7 @@ class Inputs:
 def gather_inputs(desk: Desk) -> Inputs:
     """Find this month's files. Raises WaitingForPerson for an extract that has not come."""
     arrivals = {supplier: _arrival(desk, supplier) for supplier in _suppliers(desk)}
-    places = _compiled_places(desk)
+    places = compiled_places(desk.home, on=desk.month.last_day)
     digests = {
         "extracts": {supplier: _sha256(file) for supplier, file in arrivals.items()},
         "agreements": {one.agreement.id: one.digest for one in desk.agreements},
@@ -99,21 +101,29 @@ def _arrival(desk: Desk, supplier: str) -> Path:
     return arrivals[0]
 
 
-def _compiled_places(desk: Desk) -> Places:
-    """The reach index of this month's last day, compiled when its sources have changed."""
+def compiled_places(home: Home, *, on: date) -> Places:
+    """The reach index of one day, compiled when its sources have changed."""
     from pipeline.geography.directory import Directory
     from pipeline.geography.reach import build_reach
 
-    settings = desk.home.settings.geography
-    directory, areas = desk.home.at(settings.directory), desk.home.at(settings.reach_areas)
+    settings = home.settings.geography
+    directory, areas = home.at(settings.directory), home.at(settings.reach_areas)
     with Directory(directory) as opened:
         directory_sha256 = opened.facts.sha256
-    key = release.digest(f"{directory_sha256} {_sha256(areas)} {desk.month}".encode())
-    reach = desk.home.state / "reach" / f"{key[:16]}.sqlite"
+    areas_sha256 = _sha256(areas)
+    key = release.digest(f"{directory_sha256} {areas_sha256} {on}".encode())
+    reach = home.state / "reach" / f"{key[:16]}.sqlite"
     if not reach.exists():
         reach.parent.mkdir(parents=True, exist_ok=True)
-        build_reach(areas, directory, reach, on=desk.month.last_day)
-    return Places(directory, reach, directory_sha256, _sha256(areas))
+        build_reach(areas, directory, reach, on=on)
+    return Places(directory, reach, directory_sha256, areas_sha256)
+
+
+def hospitals(home: Home) -> frozenset[str]:
+    """The authority's list of hospital postcodes."""
+    from pipeline.geography.place import read_hospital_postcodes
+
+    return read_hospital_postcodes(home.at(home.settings.geography.hospital_postcodes))
 
 
 # --- intake and validation ------------------------------------------------------------------------
@@ -221,9 +231,7 @@ def _report_to_supplier(desk: Desk, supplier: str, quarantine: pd.DataFrame) -> 
 def place(desk: Desk, births: pd.DataFrame, places: Places) -> pd.DataFrame:
     """Where each birth belongs, in every network that an agreement names."""
     from pipeline.geography.place import place as place_in
-    from pipeline.geography.place import read_hospital_postcodes
 
-    hospitals = read_hospital_postcodes(desk.home.at(desk.home.settings.geography.hospital_postcodes))
     found = []
     for network in sorted({one.agreement.recipients.network for one in desk.agreements}):
         placed = place_in(
@@ -231,7 +239,7 @@ def place(desk: Desk, births: pd.DataFrame, places: Places) -> pd.DataFrame:
             directory=places.directory,
             reach=places.reach,
             network=network,
-            hospital_postcodes=hospitals,
+            hospital_postcodes=hospitals(desk.home),
         )
         found.append(placed)
         _record_once(

@@ -102,15 +102,20 @@ def check_approved(
     ]
 
 
+def refusal(pack: bytes) -> bytes:
+    """What is signed to refuse a pack; never the pack itself, so that it can never pass for approval."""
+    return f"refused: {digest(pack)}\n".encode()
+
+
 def check_signature(
-    pack: bytes, signature: str, principal: str, *, allowed_signers: Path, at: datetime
+    content: bytes, signature: str, principal: str, *, allowed_signers: Path, at: datetime
 ) -> None:
-    """Raises IntegrityError unless `signature` is this person's, over exactly this pack."""
-    signer = verify_ssh(pack, signature.encode(), allowed_signers=allowed_signers, namespace=NAMESPACE, at=at)
+    """Raises IntegrityError unless `signature` is this person's, over exactly these bytes."""
+    signer = verify_ssh(
+        content, signature.encode(), allowed_signers=allowed_signers, namespace=NAMESPACE, at=at
+    )
     if signer != principal:
-        raise IntegrityError(
-            "The signature is another person's", where=f"{principal}, pack {digest(pack)[:12]}"
-        )
+        raise IntegrityError("The signature is another person's", where=principal)
 
 
 def _who_may(persons: set[str], agreement: Agreement, roles: Mapping[str, frozenset[str]]) -> int:

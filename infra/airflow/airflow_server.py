@@ -70,6 +70,12 @@ class AirflowServer:
         self._spawn("dag-processor")
         self.until(self._healthy, "every part of Airflow is healthy", seconds=seconds)
 
+    def keep(self) -> None:
+        """Stay until a part ends by itself, which raises AirflowError, or the caller is interrupted."""
+        while True:
+            self._check_alive()
+            time.sleep(1)
+
     def stop(self) -> None:
         """End every part and whatever they started, the last started first."""
         parts = list(reversed(self._parts.values()))
@@ -93,13 +99,16 @@ class AirflowServer:
         """The first thing that `look` finds; raises AirflowError at the deadline or when a part died."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for name, part in self._parts.items():
-                if part.poll() is not None:
-                    raise AirflowError(f"Airflow's {name} ended by itself: see {self.output(name)}")
+            self._check_alive()
             if found := look():
                 return found
             time.sleep(every)
         raise AirflowError(f"Not within {seconds:.0f} s: {what}. See {self.site.logs}")
+
+    def _check_alive(self) -> None:
+        for name, part in self._parts.items():
+            if part.poll() is not None:
+                raise AirflowError(f"Airflow's {name} ended by itself: see {self.output(name)}")
 
     def _answers(self, path: str) -> Callable[[], bool]:
         def look() -> bool:
@@ -260,6 +269,12 @@ class Run:
     def answer(self, task: str, option: str) -> None:
         """Answer what a task asks."""
         self._login.patch(f"{self.path}/taskInstances/{task}/-1/hitlDetails", {"chosen_options": [option]})
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody on this machine listens on the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def free_port() -> int:

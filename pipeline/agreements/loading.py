@@ -9,7 +9,7 @@ whatever is in it: stopping must be easier than starting.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -163,8 +163,8 @@ def _refused(reason: Reason, file: Path, detail: str) -> Refused:
 class _NoDuplicates(yaml.SafeLoader):
     """Refuses a key that is written twice: what is signed must say one thing."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Mapping[Hashable, Any]:  # type: ignore[override]
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         if len(set(keys)) < len(keys):
             raise yaml.MarkedYAMLError(problem="a key is written twice", problem_mark=node.start_mark)
         return super().construct_mapping(node, deep=deep)

@@ -136,7 +136,7 @@ class Dates(Strict):
 class Event(Strict):
     """Why a rule exists and who agreed it, for those who come after."""
 
-    on: date
+    when: date
     what: str
 
 

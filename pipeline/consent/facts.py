@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -67,9 +68,14 @@ class Facts:
         """Births of these children, every version."""
         return self.births["child"].isin(children)
 
-    def answered(self, answer: str) -> pd.DataFrame:
-        """The standing answers that say `answer`."""
-        return self.answers[self.answers["answer"] == answer]
+    @cached_property
+    def yes(self) -> pd.DataFrame:
+        """The standing answers that give consent."""
+        return self.answers[self.answers["answer"] == answers.GIVEN]
+
+    def answered(self, answer: str) -> Mask:
+        """Births about whose child that answer stands."""
+        return self.about(self.answers.loc[self.answers["answer"] == answer, "child"])
 
     def days_since(self, column: str) -> pd.Series[float]:
         """Whole days from a date in the births to the moment of decision; no date gives no number."""

@@ -18,12 +18,12 @@ from pipeline.reasons import Reason
 
 def consent_refused(facts: Facts) -> Mask:
     """Newest answer of any person with parental responsibility is a refusal."""
-    return facts.about(facts.answered(REFUSED)["child"]) | facts.told(Reason.CONSENT_REFUSED)
+    return facts.answered(REFUSED) | facts.told(Reason.CONSENT_REFUSED)
 
 
 def consent_withdrawn(facts: Facts) -> Mask:
     """Newest answer is a withdrawal."""
-    return facts.about(facts.answered(WITHDRAWN)["child"]) | facts.told(Reason.CONSENT_WITHDRAWN)
+    return facts.answered(WITHDRAWN) | facts.told(Reason.CONSENT_WITHDRAWN)
 
 
 def consent_conflict(facts: Facts) -> Mask:
@@ -44,7 +44,7 @@ def consent_not_recorded(facts: Facts) -> Mask:
 def consent_scope_missing(facts: Facts) -> Mask:
     """The answer does not cover this kind of recipient."""
     wanted = facts.agreement.confidentiality.scope
-    given = facts.answered(GIVEN)
+    given = facts.yes
     if wanted is None:
         return facts.nobody
     covers = [wanted in (kind.strip() for kind in scope.split(";")) for scope in given["scope"]]
@@ -53,13 +53,13 @@ def consent_scope_missing(facts: Facts) -> Mask:
 
 def consent_wording_not_accepted(facts: Facts) -> Mask:
     """The form's wording version is not one that the agreement lists."""
-    given = facts.answered(GIVEN)
+    given = facts.yes
     return facts.about(given.loc[~given["wording"].isin(facts.agreement.confidentiality.wordings), "child"])
 
 
 def consent_date_invalid(facts: Facts) -> Mask:
     """No date, in the future, or before the birth minus the antenatal window."""
-    given = facts.answered(GIVEN)
+    given = facts.yes
     impossible = given["date"].isna() | (given["date"] > facts.today)
     earliest = given.groupby("child")["date"].min().reindex(facts.births["child"]).to_numpy()
     antenatal = pd.Timedelta(days=facts.agreement.confidentiality.antenatal_days)
@@ -69,7 +69,7 @@ def consent_date_invalid(facts: Facts) -> Mask:
 
 def consent_expired(facts: Facts) -> Mask:
     """Older than the agreement's `max_age_days` at the moment of decision."""
-    given, most = facts.answered(GIVEN), facts.agreement.confidentiality.max_age_days
+    given, most = facts.yes, facts.agreement.confidentiality.max_age_days
     if most is None:
         return facts.nobody
     return facts.about(given.loc[(facts.today - given["date"]).dt.days > most, "child"])
@@ -109,5 +109,5 @@ def _consented(facts: Facts) -> Mask:
         consent_refused, consent_withdrawn, consent_conflict, consent_scope_missing,
         consent_wording_not_accepted, consent_date_invalid, consent_expired,
     ]  # fmt: skip
-    said_yes = facts.about(facts.answered(GIVEN)["child"])
+    said_yes = facts.answered(GIVEN)
     return said_yes & ~pd.concat([rule(facts) for rule in wrong], axis=1).any(axis=1)

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypedDict
 
 import pandas as pd
 import yaml
@@ -25,7 +26,7 @@ import yaml
 from pipeline.agreements.loading import NAMESPACE as AGREEMENT
 from pipeline.agreements.loading import read_agreement
 from pipeline.contract import load_contract
-from pipeline.demo.births import as_csv, synthetic_extract
+from pipeline.demo.births import as_csv, check_births, synthetic_extract
 from pipeline.demo.case import hospital_postcode
 from pipeline.demo.cases import CASES
 from pipeline.demo.keys import OpenPgpKey, make_openpgp_key, make_ssh_key, seal_as_supplier, write_secret
@@ -76,7 +77,15 @@ class Demonstration:
         return self.folder / "recipients" / code
 
 
-def sftp_places(folder: Path) -> dict[str, Path]:
+class SftpPlaces(TypedDict):
+    """Arguments of `pipeline.demo.sftp.DemonstrationSftp`."""
+
+    root: Path
+    authorised_key: Path
+    host_key_file: Path
+
+
+def sftp_places(folder: Path) -> SftpPlaces:
     """What `pipeline.demo.sftp.DemonstrationSftp` needs to serve the demonstration in `folder`."""
     return {
         "root": folder / "recipients",
@@ -101,8 +110,9 @@ def make_authority(
 
     The agreement is in force at `now`. The births are the same for the same seed, month and number;
     keys and passwords never are. Raises SettingsError where `folder` already holds a demonstration,
-    for a number of centres that the sample cannot be divided into, and where gpg or ssh-keygen is missing.
+    for a number of births or centres that cannot be, and where gpg or ssh-keygen is missing.
     """
+    check_births(births)
     codes = centre_codes(centres)
     home = folder / "home"
     if home.exists():

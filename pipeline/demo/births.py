@@ -19,9 +19,12 @@ from pipeline.demo.case import Case, Setting, case_rows
 from pipeline.demo.cases import CASES
 from pipeline.demo.names import BOYS, FAMILIES, GIRLS, LANGUAGES, PARENTS, POST_TOWN, STREETS, TEMPORARY_NAMES
 from pipeline.demo.nhs_numbers import nhs_numbers
+from pipeline.errors import SettingsError
 from pipeline.records import Month
 
 Texts = npt.NDArray[np.str_]
+
+MOST_BIRTHS = 400_000  # children and parents take their NHS numbers from one range
 
 WORDING = "first-visit-form-2025"
 SCOPE = "childrens_centre"
@@ -49,7 +52,9 @@ def synthetic_extract(
     `places` has the columns postcode and group. The hard cases take at most half of the rows, in the
     order of their table, so that a small extract still has ordinary families. Dates are such that the
     extract can have been made on the first day of the following month. No births give a header only.
+    Raises SettingsError as `check_births`.
     """
+    check_births(births)
     rng = np.random.default_rng([seed, month.year, month.number])
     setting = Setting.of(month, places)
     chosen = _cases_that_fit(births // 2)
@@ -61,6 +66,12 @@ def synthetic_extract(
     rows = pd.concat([hard, _vary(rng, families, setting)], ignore_index=True).fillna("")
     shuffled = rows.iloc[rng.permutation(len(rows))].reset_index(drop=True)
     return pd.DataFrame({name: shuffled.get(name, "") for name in columns}, index=shuffled.index, dtype="str")
+
+
+def check_births(births: int) -> None:
+    """Raises SettingsError for a number of births that the demonstration cannot make."""
+    if not 0 <= births <= MOST_BIRTHS:
+        raise SettingsError(f"The demonstration has 0 to {MOST_BIRTHS:,} births", where="--births")
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:

@@ -420,7 +420,7 @@ _UNUSABLE = (
         "Two versions; the newer cannot be read, so neither is used.",
         (
             CaseRow(QUARANTINED + "date_format", {"date_of_death": "yesterday"}),
-            CaseRow(QUARANTINED + "other_row_unusable", _BEFORE, "child"),
+            CaseRow(QUARANTINED + "other_row_unusable", {"date_of_death": "", **_BEFORE}, "child"),
         ),
     ),
 )

@@ -90,8 +90,8 @@ def _gpg(home: Path, *order: str, given: bytes = b"") -> bytes:
 def _fingerprint(home: Path) -> str:
     """The primary key's fingerprint, where the home has one private key."""
     listing = _gpg(home, "--with-colons", "--list-secret-keys").decode()
-    return next(fields[9] for fields in map(_fields, listing.splitlines()) if fields[0] == "fpr")
-
-
-def _fields(line: str) -> list[str]:
-    return line.split(":")
+    lines = [line.split(":") for line in listing.splitlines()]
+    found = [fields[9] for fields in lines if fields[0] == "fpr"]
+    if not found:
+        raise SettingsError("A demonstration key cannot be used: the file holds no private key")
+    return found[0]

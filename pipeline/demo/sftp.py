@@ -83,13 +83,14 @@ class DemonstrationSftp:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         try:
             listener = await self._listen()
-        except (OSError, asyncssh.Error, ValueError):
+        except Exception as error:
             failure = SettingsError(
                 "The demonstration's SFTP server cannot start",
                 where=f"port {self._wanted_port}, {self._host_key_file}",
                 do="Another program may use the port; make the demonstration in a new folder.",
             )
-            self._started.set_exception(failure)
+            failure.__cause__ = error
+            self._started.set_exception(failure)  # whatever it was: who waits for the start must hear of it
             return
         self._started.set_result(listener.get_port())
         await self._stop.wait()

@@ -31,8 +31,6 @@ _OPTIONS = (
     "--no-auto-key-locate",
     "--pinentry-mode",
     "error",
-    "--trust-model",
-    "always",
 )
 
 
@@ -78,13 +76,17 @@ class Finished:
 
 
 @contextmanager
-def temporary_home() -> Iterator[Path]:
-    """A private GnuPG home, in memory where the system has such a place, gone afterwards."""
+def temporary_home(*, agent: bool = True) -> Iterator[Path]:
+    """A private GnuPG home, in memory where the system has such a place, gone afterwards.
+
+    `agent` says whether gpg may start its agent there, as it does for private keys.
+    """
     home = Path(tempfile.mkdtemp(prefix="gpg-", dir=_short_place()))
     try:
         yield home
     finally:
-        _stop_agent(home)
+        if agent:
+            _stop_agent(home)
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -55,7 +55,7 @@ def seal_openpgp(content: bytes, recipient_key: Path) -> bytes:
     """
     if not recipient_key.is_file():
         raise KeyUnusable(KeyProblem.MISSING, recipient_key)
-    with temporary_home() as home:
+    with temporary_home(agent=False) as home:
         # Already compressed or small: gpg's own compression (-z 6) costs five to ten times the rest.
         finished = run(
             home,

@@ -8,12 +8,12 @@ with Ed25519, so that the tools of transparency logs can read them.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import re
 import subprocess
 import tempfile
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +26,7 @@ _SECONDS = 30.0
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*\Z")
 _KEY_NAME = re.compile(r"[^\s+]+\Z")
 _ED25519 = b"\x01"  # signature type of the C2SP signed note
-_KEY_ID = 4  # bytes
+_KEY_ID, _SEED, _PUBLIC = 4, 32, 33  # bytes; the public key with its type
 _SIGNATURE_LINE = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/]+={0,2})\Z")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
@@ -178,21 +178,22 @@ def _split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
 
 
 def _decoded(encoded: str) -> bytes:
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        raise IntegrityError("A signed note has a signature that cannot be read") from None
+    """Base64 in its one canonical spelling; raises IntegrityError for anything else."""
+    decoded = b""
+    with suppress(ValueError):
+        decoded = base64.b64decode(encoded, validate=True)
+    if not decoded or base64.b64encode(decoded).decode() != encoded:
+        raise IntegrityError("A signed note or its verifier key cannot be read", do="Copy it again, whole.")
+    return decoded
 
 
 def _read_verifier(vkey: str) -> tuple[str, bytes]:
     name, key_id, encoded = [*vkey.strip().split("+", 2), "", ""][:3]
-    try:
-        key = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        key = b""
-    if len(key) != 33 or key[:1] != _ED25519 or key_id != _key_id(name, key[1:]).hex():  # noqa: PLR2004
-        raise SettingsError("This is not a verifier key for signed notes", do="Copy it again, whole.")
-    return name, key[1:]
+    with suppress(IntegrityError):
+        key = _decoded(encoded)
+        if len(key) == _PUBLIC and key[:1] == _ED25519 and key_id == _key_id(name, key[1:]).hex():
+            return name, key[1:]
+    raise SettingsError("This is not a verifier key for signed notes", do="Copy it again, whole.")
 
 
 def _is_good(public: bytes, signature: bytes, text: str) -> bool:
@@ -209,7 +210,7 @@ def _key_id(name: str, public: bytes) -> bytes:
 
 
 def _note_key(private_key: bytes) -> Ed25519PrivateKey:
-    if len(private_key) != 32:  # noqa: PLR2004
+    if len(private_key) != _SEED:
         raise SettingsError("A key for signed notes is 32 bytes long", do="Make one with new_note_key.")
     return Ed25519PrivateKey.from_private_bytes(private_key)
 

@@ -58,7 +58,7 @@ CREATE TABLE facts (content TEXT NOT NULL);
 _INSERT = "INSERT INTO postcode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _FIND = """
 SELECT p.postcode, p.terminated, p.authority, p.ward, p.lsoa11, p.lsoa21, p.gridind, p.easting, p.northing
-FROM json_each(?1) AS asked JOIN postcode AS p ON p.postcode = asked.value
+FROM json_each(?1) AS asked CROSS JOIN postcode AS p ON p.postcode = asked.value
 """
 
 _SPACES = "[\\s\u00a0\u1680\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]+"

@@ -74,7 +74,7 @@ INSERT INTO served SELECT network, postcode, recipient, kind FROM (
 _COVER = "INSERT INTO covered SELECT DISTINCT network, authority FROM hit WHERE authority != ''"
 _FIND = """
 SELECT s.postcode, s.recipient, s.matched
-FROM json_each(?1) AS asked JOIN served AS s ON s.network = ?2 AND s.postcode = asked.value
+FROM json_each(?1) AS asked CROSS JOIN served AS s ON s.network = ?2 AND s.postcode = asked.value
 """
 
 

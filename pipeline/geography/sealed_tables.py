@@ -84,7 +84,8 @@ def look_up(
 ) -> pd.DataFrame:
     """The rows that `query` finds for the distinct `keys`, indexed by the first column.
 
-    `query` joins on `json_each(?1)`; sorted keys walk the table in its own order.
+    `query` starts from `json_each(?1)` and says CROSS JOIN, which holds SQLite to that order: one step
+    by primary key for each key asked. Sorted keys walk the table in its own order.
     """
     wanted = json.dumps(sorted(set(keys.tolist())))
     found = connection.execute(query, (wanted, *more)).fetchall()

@@ -172,7 +172,7 @@ def _parse(text: bytes, begin: int, names: Sequence[str]) -> pd.DataFrame | None
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         )
-    except pa.ArrowInvalid:
+    except pa.ArrowException:
         return None
     frame: pd.DataFrame = table.to_pandas()
     return frame.astype("str")

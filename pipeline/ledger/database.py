@@ -94,7 +94,7 @@ def _parse(address: str) -> URL:
     """The database address; plain `postgresql://` means the driver that is installed."""
     try:
         url = make_url(address)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         url = URL.create("unreadable")
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")

@@ -125,7 +125,7 @@ class Ledger:
             for subject, word, since in rows[list(SUPPRESSION_COLUMNS)].itertuples(index=False)
         ]
         with self.database.writing() as connection:
-            known = set(connection.execute(_suppression_rows()).tuples())
+            known = set(connection.execute(_suppression_rows()))
             new = [
                 word for word in dict.fromkeys(words) if (word.subject, word.word, word.since) not in known
             ]
@@ -140,7 +140,7 @@ class Ledger:
     def suppressions(self) -> pd.DataFrame:
         """All later words, in the order of recording (columns of records.SUPPRESSIONS)."""
         with self.database.reading() as connection:
-            rows = connection.execute(_suppression_rows()).tuples().all()
+            rows = connection.execute(_suppression_rows()).all()
         frame = pd.DataFrame(rows, columns=list(SUPPRESSION_COLUMNS))
         frame["since"] = pd.to_datetime(frame["since"].replace("", None), format="ISO8601")
         return declared(frame, SUPPRESSION_COLUMNS)
@@ -153,7 +153,7 @@ class Ledger:
         columns = [DISCLOSURES.c[name] for name in DISCLOSURE_COLUMNS]
         query = select(*columns).where(DISCLOSURES.c.month != before_month).order_by(DISCLOSURES.c.entry)
         with self.database.reading() as connection:
-            rows = connection.execute(query).tuples().all()
+            rows = connection.execute(query).all()
         return declared(pd.DataFrame(rows, columns=list(DISCLOSURE_COLUMNS)), DISCLOSURE_COLUMNS)
 
     def checkpoint(self, sign: Callable[[str], str], *, origin: str, at: datetime) -> Checkpoint:

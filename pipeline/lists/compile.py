@@ -51,7 +51,7 @@ def compile_list(
     Of `births` only the reference, child, dwelling, birth_order and the sources of the agreement's
     fields are read. The rows' order does not depend on the extract's. Raises IntegrityError when a
     row to be shared is not exactly one known birth with no reason against it, or shares its
-    household with a child that no agreement may share (decisions.md, "Households").
+    household with a child that no agreement may share (the decision rules, "Households").
     """
     _check_decided_once(decisions)
     shared = decisions[(decisions["outcome"] == Outcome.SHARE) & (decisions["recipient"] == recipient)]

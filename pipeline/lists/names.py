@@ -22,7 +22,7 @@ _WORD_START = re.compile(r"(?:^|(?<=[\s.\-]))\w|(?<=['’])\w(?=\w)")
 def is_temporary(given: str, family: str) -> bool:
     """Whether a child's name is a stand-in ("BABY SMITH", "Infant", "Twin 1", "Male infant", blank).
 
-    Source: decisions.md, "Households". PDS calls them temporary names assigned at birth.
+    Source: the decision rules, "Households". PDS calls them temporary names assigned at birth.
     """
     if _stands_in(given, _STAND_INS) or _is_initial(given):
         return True

@@ -58,6 +58,7 @@ class RecipientFacts:
     file: str
     sha256: str
     state: str
+    problem: str  # code of what went wrong at the last try, or ""
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,14 @@ class MonthFacts:
     approvals: tuple[ApprovalFacts, ...]
     ledger: LedgerFacts
     checkpoint: str  # the signed note, or "" before the month is closed
-    waiting_for: tuple[str, ...]
-    said_balanced: bool
+    waiting_for: str  # in words, or "" where nothing is
+    balance_recorded: bool  # the ledger says that the books balanced, which it does at the end
+    demonstration: bool
 
     @property
     def balanced(self) -> bool:
-        """Whether the month says that its books balance and the sums on the page agree."""
-        return self.said_balanced and all(agreement.balanced for agreement in self.agreements)
+        """Whether the sums on the page agree under every agreement."""
+        return all(agreement.balanced for agreement in self.agreements)
 
     @property
     def undelivered(self) -> tuple[RecipientFacts, ...]:
@@ -107,10 +109,10 @@ class MonthFacts:
     def of(cls, state: Mapping[str, Any]) -> MonthFacts:
         """From a month's state, the JSON of `birthshare run` and `status`.
 
-        Read beyond its declared keys, each optional: `authority`, `approvals` (principal, approve,
-        way, at), `checkpoint` (the signed note), `waiting_for` (a text or several), and in an agreement
-        its own received, quarantined and duplicates. Other keys are not read. Raises IntegrityError
-        where a declared key is missing.
+        Required are month, received, quarantined, duplicates, agreements, recipients, balanced and
+        ledger. Read where they are there: authority, demonstration, approvals, checkpoint,
+        waiting_for, a recipient's problem, and an agreement's own received, quarantined and
+        duplicates. Raises IntegrityError where a required key is missing, or a reason is unknown.
         """
         try:
             return _facts(state)
@@ -120,7 +122,6 @@ class MonthFacts:
 
 
 def _facts(state: Mapping[str, Any]) -> MonthFacts:
-    waiting = state.get("waiting_for") or ()
     return MonthFacts(
         month=state["month"],
         authority=state.get("authority", ""),
@@ -129,8 +130,9 @@ def _facts(state: Mapping[str, Any]) -> MonthFacts:
         approvals=tuple(_approval(one) for one in state.get("approvals", ())),
         ledger=LedgerFacts(*(state["ledger"][key] for key in ("entries", "root", "verified"))),
         checkpoint=state.get("checkpoint") or "",
-        waiting_for=(waiting,) if isinstance(waiting, str) else tuple(waiting),
-        said_balanced=state["balanced"] is True,
+        waiting_for=state.get("waiting_for") or "",
+        balance_recorded=state["balanced"] is True,
+        demonstration=bool(state.get("demonstration", False)),
     )
 
 
@@ -159,9 +161,8 @@ def reason_counts(counts: Mapping[str, int]) -> tuple[ReasonCount, ...]:
 
 
 def _recipient(one: Mapping[str, Any]) -> RecipientFacts:
-    return RecipientFacts(
-        **{key: one[key] for key in ("code", "agreement", "households", "file", "sha256", "state")}
-    )
+    stated = {key: one[key] for key in ("code", "agreement", "households", "file", "sha256", "state")}
+    return RecipientFacts(**stated, problem=one.get("problem", ""))
 
 
 def _approval(one: Mapping[str, Any]) -> ApprovalFacts:

@@ -20,7 +20,7 @@ _WORDED = {"month", "authority", "decided_at", "books", "agreements", "notable"}
 
 def month_page(facts: MonthFacts) -> str:
     """The month at a glance: where it stands, the books, the reasons, the lists, the proof."""
-    return _environment().get_template("month.html").render(facts=facts, month=_in_full(facts.month))
+    return _environment().get_template("month.html").render(facts=facts, month=month_in_full(facts.month))
 
 
 def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
@@ -36,15 +36,21 @@ def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
         .render(
             pack=pack,
             pack_sha256=pack_sha256,
-            month=_in_full(pack["month"]),
+            month=month_in_full(pack["month"]),
             reasons={name: reason_counts(terms["reasons"]) for name, terms in pack["agreements"].items()},
-            bound=_flat({key: value for key, value in pack.items() if key not in _WORDED}),
+            bound=also_bound(pack),
         )
     )
 
 
-def _in_full(month: str) -> str:
+def month_in_full(month: str) -> str:
+    """YYYY-MM as people write it: October 2026."""
     return f"{Month.parse(month).first_day:%B %Y}"
+
+
+def also_bound(pack: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a release binds beyond its worded parts, as pairs of place and value."""
+    return _flat({key: value for key, value in pack.items() if key not in _WORDED})
 
 
 def _flat(content: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:

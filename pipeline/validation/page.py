@@ -18,8 +18,9 @@ _PAGE = """\
 *Made from `birth_extract.yaml`, contract version {version}. Change the contract, not this page.*
 
 One CSV file for each supplier and month: UTF-8, commas, a header with the names below in any order, one
-row for each birth record. A column may be left out unless it "must exist". Spaces around a value are
-taken off; nothing else is repaired. Any value may be blank unless the table says that it must be filled.
+row for each birth record. A month without births is the header alone. A column may be left out unless
+it "must exist". Spaces around a value are taken off; nothing else is repaired. Any value may be blank
+unless the table says that it must be filled.
 
 ## What stops the whole file
 
@@ -27,11 +28,11 @@ taken off; nothing else is repaired. Any value may be blank unless the table say
 - A quotation mark inside a text is not doubled, or is never closed; a row has more or fewer fields.
 - A column that must exist is missing, is there twice, or a column is not listed here.
 - A coded column holds a code that is not listed here.
-- Births of the file's month are missing, or most births came after that month.
+- It has births, but none of the file's month, or more after that month than in it.
 
 ## Columns
 
-| column | NHS Data Dictionary name | type | must exist | what it holds |
+| column | name (in capitals: the NHS Data Dictionary's) | type | must exist | what it holds |
 |---|---|---|---|---|
 {columns}
 

@@ -189,8 +189,8 @@ def same_child(rows: Rows, name: str, failed: Mask) -> Mask:
     permission cannot be trusted.
     """
     digits = pd.Series(pc.replace_substring_regex(rows.column(name), r"[^0-9]", "").to_numpy())
-    shared = digits.isin(digits[failed]) & (digits != "")
-    return np.asarray(shared) & ~failed
+    # A row that broke no rule so far has ten digits, so rows without any are never taken for one child.
+    return np.asarray(digits.isin(digits[failed])) & ~failed
 
 
 Check = Callable[[Rows, str], Mask]

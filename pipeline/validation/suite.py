@@ -18,7 +18,11 @@ from functools import cache
 import great_expectations as gx
 import pandas as pd
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from great_expectations.datasource.fluent.interfaces import Batch
 from great_expectations.expectations.core.expect_column_values_to_be_in_set import (
     ExpectColumnValuesToBeInSet,
@@ -89,10 +93,13 @@ def check_outcomes(outcomes: pd.DataFrame, contract: Contract) -> tuple[RuleResu
 
 
 def _batch(outcomes: pd.DataFrame) -> Batch:
-    """The outcomes as a batch of a context that lives in memory only and reports to nobody."""
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(False)
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    """The outcomes as a batch of a context that lives in memory, builds no pages and reports to nobody."""
+    in_memory = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+    context = gx.get_context(mode="ephemeral", project_config=in_memory)
     asset = context.data_sources.add_pandas("outcomes").add_dataframe_asset("rows")
     return asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": outcomes})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,20 +17,17 @@ from pipeline.geography.directory import build_directory
 from pipeline.records import Month
 
 MONTH = Month.parse("2026-02")  # a short one
-
-
-@dataclass(frozen=True)
-class Made:
-    """A demonstration, and the server that its centres share."""
-
-    demonstration: Demonstration
-    server: DemonstrationSftp
-    now: datetime
+NOW = datetime(2026, 3, 3, 9, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
 def month() -> Month:
     return MONTH
+
+
+@pytest.fixture(scope="session")
+def now() -> datetime:
+    return NOW
 
 
 @pytest.fixture(scope="session")
@@ -48,19 +44,27 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    folder: Path = tmp_path_factory.mktemp("demo") / "d"
-    now = datetime.now(UTC)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "d"
+
+
+@pytest.fixture(scope="session")
+def server(folder: Path) -> Iterator[DemonstrationSftp]:
     with DemonstrationSftp(**sftp_places(folder)) as server:
-        demonstration = make_authority(
-            folder,
-            month=MONTH,
-            births=250,
-            centres=4,
-            seed=1,
-            now=now,
-            host=server.host,
-            port=server.port,
-            host_key=server.host_key,
-        )
-        yield Made(demonstration, server, now)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def made(folder: Path, server: DemonstrationSftp) -> Demonstration:
+    """A demonstration whose centres are all on the server."""
+    return make_authority(
+        folder,
+        month=MONTH,
+        births=250,
+        centres=4,
+        seed=1,
+        now=NOW,
+        host=server.host,
+        port=server.port,
+        host_key=server.host_key,
+    )

@@ -13,7 +13,9 @@ import pytest
 
 from pipeline.contract import load_contract
 from pipeline.demo.births import as_csv, synthetic_extract
+from pipeline.demo.case import hospital_postcode
 from pipeline.demo.cases import expectations
+from pipeline.errors import SettingsError
 from pipeline.records import Month
 
 Make = Callable[..., pd.DataFrame]
@@ -43,6 +45,12 @@ def test_same_seed_same_extract(make: Make) -> None:
 @pytest.mark.parametrize("births", [0, 1, 2, 3, 41, 400])
 def test_as_many_rows_as_asked_for(make: Make, births: int) -> None:
     assert len(make(births)) == births
+
+
+@pytest.mark.parametrize("births", [-1, 400_001])
+def test_numbers_that_cannot_be_are_refused(make: Make, births: int) -> None:
+    with pytest.raises(SettingsError, match="0 to 400,000"):
+        make(births)
 
 
 def test_no_births_leave_the_header(make: Make, columns: list[str]) -> None:
@@ -123,12 +131,18 @@ def test_twins_come_in_twos(ordinary: pd.DataFrame) -> None:
     assert (homes["birth_order"].agg("".join).map(sorted) == [["1", "2"]] * homes.ngroups).all()
 
 
-def test_no_family_lives_at_the_hospital_or_where_two_centres_quarrel(
+def test_families_live_in_every_group_but_where_two_centres_quarrel(
     ordinary: pd.DataFrame, places: pd.DataFrame
 ) -> None:
     group = ordinary["postcode"].map(places.set_index("postcode")["group"])
     assert set(group) == {"live", "terminated", "neighbour", "imprecise", "gap"}
-    assert places.loc[places["group"] == "live", "postcode"].max() not in set(ordinary["postcode"])
+
+
+def test_only_its_own_case_lives_at_the_hospital(columns: list[str], month: Month) -> None:
+    places = pd.DataFrame({"postcode": ["CV31 1AA", "CV31 1AB"], "group": "live"})
+    rows = synthetic_extract(month, 400, seed=1, places=places, columns=columns)
+    there = rows.loc[rows["postcode"] == hospital_postcode(places), "record_id"]
+    assert there.tolist() == ["case-hospital-address-1"]
 
 
 def test_the_file_says_what_the_frame_says(make: Make) -> None:

@@ -8,58 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from geography.town import NAMES, ONSPD_2023, OURS, TOWN, Town, published
+from geography.town import LAYOUTS, ONSPD_2023, OURS, TOWN, Town, published
 
 from pipeline.errors import SettingsError
 from pipeline.geography.directory import Directory, build_directory, compact
-
-# Headers as published. Those of 2025 on are as far as they are documented.
-ONSPD_2021 = (
-    "pcd,pcd2,pcds,dointr,doterm,oscty,ced,oslaua,osward,parish,usertype,oseast1m,osnrth1m,osgrdind,"
-    "oshlthau,nhser,ctry,rgn,streg,pcon,eer,teclec,ttwa,pct,nuts,statsward,oa01,casward,park,lsoa01,"
-    "msoa01,ur01ind,oac01,oa11,lsoa11,msoa11,wz11,ccg,bua11,buasd11,ru11ind,oac11,lat,long,lep1,lep2,"
-    "pfa,imd,calncv,stp"
-)
-NSPL_2021 = (
-    "pcd,pcd2,pcds,dointr,doterm,usertype,oseast1m,osnrth1m,osgrdind,oa11,cty,ced,laua,ward,hlthau,"
-    "nhser,ctry,rgn,pcon,eer,teclec,ttwa,pct,nuts,park,lsoa11,msoa11,wz11,ccg,bua11,buasd11,ru11ind,"
-    "oac11,lat,long,lep1,lep2,pfa,imd,calncv,stp"
-)
-NSPL_2023 = (
-    "pcd,pcd2,pcds,dointr,doterm,usertype,oseast1m,osnrth1m,osgrdind,oa21,cty,ced,laua,ward,nhser,ctry,"
-    "rgn,pcon,ttwa,itl,park,lsoa21,msoa21,wz11,sicbl,bua22,ru11ind,oac11,lat,long,lep1,lep2,pfa,imd,icb"
-)
-ONSPD_AUG_2025 = (
-    "pcd7,pcd8,pcds,dointr,doterm,cty25cd,ced25cd,lad25cd,wd25cd,parncp25cd,usrtypind,east1m,north1m,"
-    "gridind,ctry25cd,rgn25cd,oa11cd,lsoa11cd,msoa11cd,lat,long,imd20ind,oa21cd,lsoa21cd,msoa21cd"
-)
-ONSPD_AUG_2026 = (
-    "pcd7,pcd8,pcds,dointr,doterm,cty26cd,ced26cd,lad26cd,wd26cd,parncp26cd,usrtypind,east1m,north1m,"
-    "gridind,hlth19cd,nhser24cd,ctry26cd,rgn26cd,oa11cd,lsoa11cd,msoa11cd,lat,long,imd20ind,cal26cd,"
-    "icb26cd,oa21cd,lsoa21cd,msoa21cd,ruc21ind,oac21ind,imd25ind"
-)
-NSPL_AUG_2026 = (
-    "pcd7,pcd8,pcds,dointr,doterm,usrtypind,east1m,north1m,gridind,oa21cd,cty26cd,ced25cd,lad26cd,wd26cd,"
-    "nhser24cd,ctry26cd,rgn26cd,pcon24cd,ttwa15cd,itl25cd,npark16cd,lsoa21cd,msoa21cd,wz11cd,sicbl26cd,"
-    "bua24cd,ruc21ind,oac21ind,lat,long,lep21cd1,lep21cd2,pfa23cd,imd25ind,icb26cd"
-)
-OLD_NSPL = ["pcds", "doterm", "laua", "ward", "lsoa11", "", "osgrdind", "oseast1m", "osnrth1m"]
-NEW_NSPL = ["pcds", "doterm", "laua", "ward", "", "lsoa21", "osgrdind", "oseast1m", "osnrth1m"]
-Y2025 = ["pcds", "doterm", "lad25cd", "wd25cd", "lsoa11cd", "lsoa21cd", "gridind", "east1m", "north1m"]
-Y2026 = ["pcds", "doterm", "lad26cd", "wd26cd", "lsoa11cd", "lsoa21cd", "gridind", "east1m", "north1m"]
-NSPL26 = ["pcds", "doterm", "lad26cd", "wd26cd", "", "lsoa21cd", "gridind", "east1m", "north1m"]
-HUB = "X,Y,OBJECTID," + ONSPD_2023.upper()
-
-LAYOUTS = {
-    "ONSPD 2021": (ONSPD_2021, [name if name != "lsoa21" else "" for name in NAMES]),
-    "ONSPD 2023": (ONSPD_2023, NAMES),
-    "ONSPD August 2025": (ONSPD_AUG_2025, Y2025),
-    "ONSPD August 2026": (ONSPD_AUG_2026, Y2026),
-    "NSPL 2021": (NSPL_2021, OLD_NSPL),
-    "NSPL 2023": (NSPL_2023, NEW_NSPL),
-    "NSPL August 2026": (NSPL_AUG_2026, NSPL26),
-    "download from the hub": (HUB, [name.upper() for name in NAMES]),
-}
 
 
 def write(folder: Path, text: str, name: str = "ONSPD_NOV_2023_UK.csv", encoding: str = "utf-8") -> Path:
@@ -91,7 +43,7 @@ def test_every_published_layout_gives_the_same_places(tmp_path: Path, layout: st
 
 
 def test_the_facts_say_what_the_directory_is_made_of(tmp_path: Path) -> None:
-    facts = build_directory(write(tmp_path, published(NSPL_AUG_2026, NSPL26)), tmp_path / "d.sqlite")
+    facts = build_directory(write(tmp_path, published(*LAYOUTS["NSPL August 2026"])), tmp_path / "d.sqlite")
     assert facts.release == "ONSPD_NOV_2023_UK.csv"
     assert facts.columns["authority"] == "lad26cd"
     assert (facts.rows, facts.live, facts.vintages) == (12, 10, ("2021",))
@@ -135,7 +87,10 @@ def test_a_zip_with_two_candidates_is_not_guessed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        (ONSPD_AUG_2026.replace("lad26cd", "lad25cd,lad26cd"), "more than one column for authority"),
+        (
+            LAYOUTS["ONSPD August 2026"][0].replace("lad26cd", "lad25cd,lad26cd"),
+            "more than one column for authority",
+        ),
         (ONSPD_2023.replace("osward", "osward,ward"), "more than one column for ward"),
         (ONSPD_2023.replace("pcds", "pcds,PCDS"), "more than one column for postcode"),
         (ONSPD_2023.replace("oslaua,", ""), "no column for authority"),

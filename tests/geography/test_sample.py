@@ -43,7 +43,8 @@ def test_the_sample_is_english_and_holds_no_northern_irish_postcode() -> None:
 
 
 def test_the_sample_is_small_and_holds_a_whole_authority() -> None:
-    own = rows().query("oslaua == @AUTHORITY and doterm == ''")
+    every = rows()
+    own = every[every["oslaua"].eq(AUTHORITY) & every["doterm"].eq("")]
     assert SAMPLE.stat().st_size < 1_000_000
     assert len(own) > 4000
     assert own["lsoa11"].nunique() == 86

@@ -19,6 +19,55 @@ ONSPD_2023 = (
     "msoa01,ur01ind,oac01,oa11,lsoa11,msoa11,wz11,sicbl,bua11,buasd11,ru11ind,oac11,lat,long,lep1,"
     "lep2,pfa,imd,calncv,icb,oa21,lsoa21,msoa21"
 )
+NAMES = ["pcds", "doterm", "oslaua", "osward", "lsoa11", "lsoa21", "osgrdind", "oseast1m", "osnrth1m"]
+# Headers of other releases as far as they are documented; some are shorter than the published ones.
+ONSPD_2021 = (
+    "pcd,pcd2,pcds,dointr,doterm,oscty,ced,oslaua,osward,parish,usertype,oseast1m,osnrth1m,osgrdind,"
+    "oshlthau,nhser,ctry,rgn,streg,pcon,eer,teclec,ttwa,pct,nuts,statsward,oa01,casward,park,lsoa01,"
+    "msoa01,ur01ind,oac01,oa11,lsoa11,msoa11,wz11,ccg,bua11,buasd11,ru11ind,oac11,lat,long,lep1,lep2,"
+    "pfa,imd,calncv,stp"
+)
+NSPL_2021 = (
+    "pcd,pcd2,pcds,dointr,doterm,usertype,oseast1m,osnrth1m,osgrdind,oa11,cty,ced,laua,ward,hlthau,"
+    "nhser,ctry,rgn,pcon,eer,teclec,ttwa,pct,nuts,park,lsoa11,msoa11,wz11,ccg,bua11,buasd11,ru11ind,"
+    "oac11,lat,long,lep1,lep2,pfa,imd,calncv,stp"
+)
+NSPL_2023 = (
+    "pcd,pcd2,pcds,dointr,doterm,usertype,oseast1m,osnrth1m,osgrdind,oa21,cty,ced,laua,ward,nhser,ctry,"
+    "rgn,pcon,ttwa,itl,park,lsoa21,msoa21,wz11,sicbl,bua22,ru11ind,oac11,lat,long,lep1,lep2,pfa,imd,icb"
+)
+ONSPD_AUG_2025 = (
+    "pcd7,pcd8,pcds,dointr,doterm,cty25cd,ced25cd,lad25cd,wd25cd,parncp25cd,usrtypind,east1m,north1m,"
+    "gridind,ctry25cd,rgn25cd,oa11cd,lsoa11cd,msoa11cd,lat,long,imd20ind,oa21cd,lsoa21cd,msoa21cd"
+)
+ONSPD_AUG_2026 = (
+    "pcd7,pcd8,pcds,dointr,doterm,cty26cd,ced25cd,lad26cd,wd26cd,parncp26cd,usrtypind,east1m,north1m,"
+    "gridind,hlth19cd,nhser24cd,ctry26cd,rgn26cd,oa11cd,lsoa11cd,msoa11cd,lat,long,imd20ind,cal26cd,"
+    "icb26cd,oa21cd,lsoa21cd,msoa21cd,ruc21ind,oac21ind,imd25ind"
+)
+NSPL_AUG_2026 = (
+    "pcd7,pcd8,pcds,dointr,doterm,usrtypind,east1m,north1m,gridind,oa21cd,cty26cd,ced25cd,lad26cd,wd26cd,"
+    "nhser24cd,ctry26cd,rgn26cd,pcon24cd,ttwa15cd,itl25cd,npark16cd,lsoa21cd,msoa21cd,wz11cd,sicbl26cd,"
+    "bua24cd,ruc21ind,oac21ind,lat,long,lep21cd1,lep21cd2,pfa23cd,imd25ind,icb26cd"
+)
+OLD_NSPL = ["pcds", "doterm", "laua", "ward", "lsoa11", "", "osgrdind", "oseast1m", "osnrth1m"]
+NEW_NSPL = ["pcds", "doterm", "laua", "ward", "", "lsoa21", "osgrdind", "oseast1m", "osnrth1m"]
+Y2025 = ["pcds", "doterm", "lad25cd", "wd25cd", "lsoa11cd", "lsoa21cd", "gridind", "east1m", "north1m"]
+Y2026 = ["pcds", "doterm", "lad26cd", "wd26cd", "lsoa11cd", "lsoa21cd", "gridind", "east1m", "north1m"]
+NSPL26 = ["pcds", "doterm", "lad26cd", "wd26cd", "", "lsoa21cd", "gridind", "east1m", "north1m"]
+HUB = "X,Y,OBJECTID," + ONSPD_2023.upper()
+
+LAYOUTS = {
+    "ONSPD 2021": (ONSPD_2021, [name if name != "lsoa21" else "" for name in NAMES]),
+    "ONSPD 2023": (ONSPD_2023, NAMES),
+    "ONSPD August 2025": (ONSPD_AUG_2025, Y2025),
+    "ONSPD August 2026": (ONSPD_AUG_2026, Y2026),
+    "NSPL 2021": (NSPL_2021, OLD_NSPL),
+    "NSPL 2023": (NSPL_2023, NEW_NSPL),
+    "NSPL August 2026": (NSPL_AUG_2026, NSPL26),
+    "download from the hub": (HUB, [name.upper() for name in NAMES]),
+}
+
 OURS, THEIRS = "E07000001", "E07000002"
 WARD, OTHER_WARD = "E05000001", "E05000002"
 OLD, NEW = "E01000011", "E01000021"  # the LSOA of 2011 and that of 2021 around the same postcode
@@ -38,7 +87,6 @@ TOWN = [
     ("QB1 1AA", "", THEIRS, "E05000009", "E01000091", "E01000092", "1", "500000", "300000"),
     ("GY1 1AA", "", "L99999999", "L99999999", "L99999999", "L99999999", "9", "", ""),
 ]
-NAMES = ["pcds", "doterm", "oslaua", "osward", "lsoa11", "lsoa21", "osgrdind", "oseast1m", "osnrth1m"]
 Line = tuple[str, ...]
 
 

@@ -48,7 +48,9 @@ def test_the_months_file_is_found_among_others(home: Home) -> None:
     assert find_arrivals(home, "chis", OCTOBER) == [file]
 
 
-@pytest.mark.parametrize("unfinished", [".births_chis_2026-10.csv.gpg.x1.part", "births_chis_2026-10.csv.gpg.part"])
+@pytest.mark.parametrize(
+    "unfinished", [".births_chis_2026-10.csv.gpg.x1.part", "births_chis_2026-10.csv.gpg.part"]
+)
 def test_a_file_still_arriving_is_not_taken(home: Home, unfinished: str) -> None:
     arrive(home, unfinished)
     assert find_arrivals(home, "chis", OCTOBER) == []

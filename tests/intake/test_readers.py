@@ -90,9 +90,7 @@ def test_a_month_without_births_is_a_header_alone(
     assert list(frame) == [*a_row, "row"]
 
 
-def test_a_row_of_commas_is_a_row(
-    read: Callable[[bytes], pd.DataFrame], as_file: AsFile, a_row: Row
-) -> None:
+def test_a_row_of_commas_is_a_row(read: Callable[[bytes], pd.DataFrame], as_file: AsFile, a_row: Row) -> None:
     frame = read(as_file(a_row, dict.fromkeys(a_row, ""), a_row))
     assert frame["nhs_number"].tolist() == ["9434765919", "", "9434765919"]
 
@@ -129,9 +127,7 @@ def test_utf_16_is_refused(refused: Callable[[bytes], str], as_file: AsFile, a_r
     assert "UTF-16" in refused(as_file(a_row).decode().encode("utf-16"))
 
 
-def test_an_unclosed_quote_is_refused(
-    refused: Callable[[bytes], str], as_file: AsFile, a_row: Row
-) -> None:
+def test_an_unclosed_quote_is_refused(refused: Callable[[bytes], str], as_file: AsFile, a_row: Row) -> None:
     content = as_file(a_row, a_row, a_row).replace(b"Zebedee", b'"Zebedee', 1)
     assert "never closed (file, record 1)" in refused(content)
 
@@ -206,9 +202,7 @@ def test_a_field_too_large_for_the_reader_stops_without_its_text(
     assert "not read as it was counted" in refused(as_file(a_row, huge))
 
 
-def test_a_profile_maps_headings_codes_and_encoding(
-    contract: Contract, as_file: AsFile, a_row: Row
-) -> None:
+def test_a_profile_maps_headings_codes_and_encoding(contract: Contract, as_file: AsFile, a_row: Row) -> None:
     own = Profile(
         description="another system",
         encoding="cp1252",
@@ -218,7 +212,9 @@ def test_a_profile_maps_headings_codes_and_encoding(
     renamed: Mapping[str, str] = {
         "BABY_FORENAME" if name == "given_name" else name: value for name, value in a_row.items()
     }
-    theirs = [dict(renamed) | {"BABY_FORENAME": "Zoë", "consent_status": code} for code in ("1", "2", "", " 1")]
+    theirs = [
+        dict(renamed) | {"BABY_FORENAME": "Zoë", "consent_status": code} for code in ("1", "2", "", " 1")
+    ]
     content = as_file(*theirs).decode().encode("cp1252")
     frame = read_csv(content, contract=contract, profile=own)
     assert frame["given_name"].tolist() == ["Zoë"] * 4
@@ -239,9 +235,7 @@ def test_the_extract_keeps_who_signed_it(
     contract: Contract, profile: Profile, as_file: AsFile, a_row: Row, canaries: tuple[str, ...]
 ) -> None:
     signed_at = datetime(2026, 11, 3, 9, tzinfo=UTC)
-    opened = Opened(
-        content=as_file(a_row), signer="A" * 40, signed_at=signed_at, sealed_sha256="0" * 64
-    )
+    opened = Opened(content=as_file(a_row), signer="A" * 40, signed_at=signed_at, sealed_sha256="0" * 64)
     extract = as_extract(opened, "chis", Month(2026, 10), contract=contract, profile=profile)
     assert (extract.supplier, extract.signer, extract.signed_at) == ("chis", "A" * 40, signed_at)
     assert len(extract.frame) == 1

@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.contract import Column, Contract
@@ -20,6 +20,8 @@ TWO_COLUMNS = Contract(
     "test", "1", tuple(Column(name, name, name, "string", True, False, None, {}) for name in ("a", "b")), ()
 )
 
+# A busy machine is slow, not wrong.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=200)
 hostile_text = st.text(alphabet='a",\n\ré ', max_size=6)
 hostile_body = st.text(alphabet='a",\n\r', max_size=24)
 
@@ -28,6 +30,7 @@ def as_csv_module_reads(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline=""), strict=True))
 
 
+@unhurried
 @given(st.lists(st.tuples(hostile_text, hostile_text), max_size=8), st.sampled_from(["\n", "\r\n", "\r"]))
 @example([("", "")], "\n")
 @example([('"', '""'), ("\r\n", ",")], "\r\n")
@@ -40,6 +43,7 @@ def test_whatever_a_correct_writer_writes_is_read_back(rows: list[tuple[str, str
     assert frame["row"].tolist() == list(range(1, len(rows) + 1))
 
 
+@unhurried
 @given(hostile_body)
 @example('a,"b\n')
 @example('"a""b",a\n,')
@@ -54,6 +58,7 @@ def test_whatever_is_accepted_is_read_as_the_csv_module_reads_it(body: str) -> N
     assert [["a", "b"], *frame[["a", "b"]].to_numpy().tolist()] == as_csv_module_reads(text)
 
 
+@unhurried
 @given(hostile_body)
 def test_whatever_the_csv_module_refuses_is_refused(body: str) -> None:
     text = f"a,b\n{body}".rstrip("\r\n")

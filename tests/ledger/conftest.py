@@ -6,19 +6,19 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-
 from servers.postgres import PostgresServer, ServerMissing
 
+from pipeline.encryption.signing import note_verifier, sign_note, verify_note
 from pipeline.ledger.ledger import Ledger
+
+sys.path.insert(0, str(Path(__file__).parent))  # for ledger_examples
 
 NOW = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
 _NUMBERS = itertools.count()
@@ -68,20 +68,36 @@ def later() -> Callable[[], datetime]:
     return lambda: NOW + timedelta(minutes=next(minutes))
 
 
-@contextmanager
-def _administrator(url: str) -> Iterator[sa.Connection]:
+ORIGIN = "birthshare.example.org/test"
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def sign() -> Callable[[str], str]:
+    """Sign a checkpoint's text with the ledger's own key."""
+    return partial(sign_note, name=ORIGIN, private_key=KEY)
+
+
+@pytest.fixture
+def check_note() -> Callable[[str], str]:
+    """Check a signed note as anybody can who has the public key."""
+    return partial(verify_note, vkey=note_verifier(ORIGIN, KEY))
+
+
+@pytest.fixture
+def administrator(url: str) -> Iterator[sa.Engine]:
+    """The database as one sees it who has its password."""
     engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.begin() as connection:
-        yield connection
+    yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def sql(url: str) -> Callable[..., Any]:
-    """Run one statement past the ledger, as somebody who has the database's password can."""
+def sql(administrator: sa.Engine) -> Callable[..., Any]:
+    """Run one statement past the ledger."""
 
     def run(statement: str, **values: Any) -> Any:
-        with _administrator(url) as connection:
+        with administrator.begin() as connection:
             result = connection.execute(sa.text(statement), values)
             return result.all() if result.returns_rows else result.rowcount
 
@@ -89,9 +105,9 @@ def sql(url: str) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def unguarded(url: str) -> None:
-    """The database without its triggers, as its administrator can leave it."""
-    with _administrator(url) as connection:
+def unguarded(ledger: Ledger, administrator: sa.Engine) -> None:
+    """The ledger's tables without their triggers, as an administrator can leave them."""
+    with administrator.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("DROP FUNCTION ledger_refuses() CASCADE"))
             return

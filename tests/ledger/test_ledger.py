@@ -91,19 +91,21 @@ def test_what_was_recorded_is_there_after_closing(url: str, now: datetime) -> No
     ],
 )
 def test_the_database_refuses_to_change_what_was_recorded(
-    ledger: Ledger, sql: Callable[..., Any], now: datetime, change: str
+    ledger: Ledger, sql: Callable[..., Any], sign: Callable[[str], str], now: datetime, change: str
 ) -> None:
     ledger.append(entry(), entry(), at=now)
-    ledger.checkpoint(lambda text: text, origin="test", at=now)
+    ledger.checkpoint(sign, origin="test", at=now)
     with pytest.raises(sqlalchemy.exc.DBAPIError, match="append-only"):
         sql(change)
     assert verify(ledger, check_note=None).sound
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-def test_sqlite_refuses_to_replace_an_entry(ledger: Ledger, sql: Callable[..., Any], now: datetime) -> None:
+def test_sqlite_refuses_to_replace_an_entry(
+    ledger: Ledger, sql: Callable[..., Any], sign: Callable[[str], str], now: datetime
+) -> None:
     ledger.append(entry(), at=now)
-    ledger.checkpoint(lambda text: text, origin="test", at=now)
+    ledger.checkpoint(sign, origin="test", at=now)
     for table in ("entries", "checkpoints"):
         with pytest.raises(sqlalchemy.exc.DBAPIError, match="append-only"):
             sql(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
@@ -141,11 +143,6 @@ def test_nothing_is_recorded_after_a_head_that_does_not_fit(
     with pytest.raises(IntegrityError, match="head does not belong to its last entry"):
         ledger.append(entry(), at=now)
     assert sql("SELECT count(*) FROM entries") == before
-
-
-@pytest.fixture
-def unguarded(ledger: Ledger, unguarded: None) -> None:
-    """Triggers can be dropped once the ledger has made them."""
 
 
 def test_an_error_in_the_middle_leaves_nothing_behind(ledger: Ledger, now: datetime) -> None:

@@ -31,6 +31,7 @@ KNOWN_WORDS = {
 }  # fmt: skip
 
 Found = dict[str, str]  # reason -> outcome
+Home = tuple[str, str]  # dwelling and family name
 
 STRICTNESS = ["share", "hold", "withhold"]
 
@@ -344,7 +345,7 @@ def _children(world: World) -> list[Row]:
     return [row for row in world.births if stays(row, world) is row]
 
 
-def _near(one: Row, other: Row, world: World) -> bool:
+def _near(one: Row, other: Row, parent_unknown: set[Home]) -> bool:
     """Two rows are of one delivery."""
     if one["child"] == other["child"]:
         return True
@@ -352,25 +353,25 @@ def _near(one: Row, other: Row, world: World) -> bool:
         return False
     if one["parent"] and one["parent"] == other["parent"]:
         return True
-    return bool(_home(one)) and _home(one) == _home(other) and _parent_unknown_at(_home(one), world)
+    return _home(one) == _home(other) and _home(one) in parent_unknown
 
 
-def _home(row: Row) -> tuple[str, str] | None:
+def _home(row: Row) -> Home | None:
     name = row["family_name"].upper().strip()
     return (row["dwelling"], name) if row["dwelling"] and name else None
 
 
-def _parent_unknown_at(home: tuple[str, str] | None, world: World) -> bool:
-    newest_rows = [row for row in world.births if row in newest(row, world)]
-    return any(row["parent"] == "" and _home(row) == home for row in newest_rows)
-
-
 def delivery(child: Row, world: World) -> list[Row]:
-    """All newest rows that are linked to the child's, directly or through others."""
+    """All newest rows that are linked to the child's, directly or through others.
+
+    Where a row does not give the parent, its dwelling and family name stand for the parent.
+    """
     rows = [row for row in world.births if row in newest(row, world)]
+    homes = [_home(row) for row in rows if row["parent"] == ""]
+    parent_unknown = {home for home in homes if home is not None}
     reached = [row for row in rows if row["child"] == child["child"]]
     for found in reached:
-        reached += [row for row in rows if row not in reached and _near(found, row, world)]
+        reached += [row for row in rows if row not in reached and _near(found, row, parent_unknown)]
     return reached
 
 

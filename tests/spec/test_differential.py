@@ -18,7 +18,7 @@ DECIDED = {str(reason) for reason in Reason if reason.reason_class is not Reason
 reached: Counter[str] = Counter()
 
 
-@worlds_tried(1000)
+@worlds_tried(110)
 @given(worlds())
 def test_engine_and_interpreter_agree(world: World) -> None:
     decided = plain(world.decide())

@@ -1,0 +1,68 @@
+"""The pages and schemas that are made from the code, so that each fact has one place.
+
+`python infra/generate.py` writes them; with `--check` it changes nothing and fails where one is stale.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def agreement_schema() -> str:
+    """JSON Schema of a sharing agreement."""
+    from pipeline.agreements.model import Agreement
+
+    return json.dumps(Agreement.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def ledger_schema() -> str:
+    """JSON Schema of a ledger entry."""
+    from pipeline.ledger.schema import render_schema
+
+    return render_schema()
+
+
+def contract_page() -> str:
+    """The contract for extracts, as a page for suppliers."""
+    from pipeline.validation.page import render_contract_page
+
+    return render_contract_page()
+
+
+def decision_table() -> str:
+    """The examples of the spec tests, as a page for Caldicott guardians."""
+    render: Callable[[], str] = runpy.run_path(str(ROOT / "tests/spec/decision_table.py"))["render"]
+    return render()
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "schemas/agreement.schema.json": agreement_schema,
+    "schemas/ledger_entry.schema.json": ledger_schema,
+    "schemas/BIRTH_EXTRACT.md": contract_page,
+    "sharing_agreements/DECISION_TABLE.md": decision_table,
+}
+
+
+def main(check: bool) -> int:
+    """Write or check every page; gives the exit code."""
+    stale = []
+    for name, render in PAGES.items():
+        page, wanted = ROOT / name, render()
+        if page.exists() and page.read_text(encoding="utf-8") == wanted:
+            continue
+        stale.append(name)
+        if not check:
+            page.write_text(wanted, encoding="utf-8")
+    for name in stale:
+        print(f"{'stale' if check else 'written'}: {name}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

@@ -1,0 +1,70 @@
+"""`birthshare ledger`: prove that the record was not altered, and sign how far it goes."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import for_home, moment
+from pipeline.cli.voice import Voice
+from pipeline.errors import IntegrityError
+from pipeline.home import Home
+
+
+@click.group()
+def ledger() -> None:
+    """Prove that the ledger was not altered, or sign how far it goes."""
+
+
+@ledger.command()
+@click.option(
+    "--kept",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A checkpoint kept outside this database; only such can show that everything was rewritten.",
+)
+@for_home
+def verify(kept: tuple[Path, ...], home: Home, voice: Voice) -> None:
+    """Read the whole ledger again and recompute every hash; names the first damage."""
+    from pipeline import facts
+
+    notes = [file.read_text(encoding="utf-8") for file in kept]
+    with facts.opened_ledger(home) as opened:
+        found = facts.verified(home, opened, kept_elsewhere=notes)
+    voice.answer(
+        {
+            "entries": found.entries,
+            "root": found.root,
+            "checkpoints": found.checkpoints,
+            "verified": found.problem is None,
+        }
+    )
+    if found.problem is not None:
+        error = IntegrityError(
+            "The ledger is damaged", where=str(found.problem), do="Keep the database and restore a backup."
+        )
+        error.answered = True
+        raise error
+    voice.say(
+        f"Sound: {found.entries} entries, {found.checkpoints} signed checkpoints. Root {found.root}.",
+        ""
+        if kept
+        else "Give a checkpoint from outside with --kept to rule out that all of it was rewritten.",
+    )
+
+
+@ledger.command()
+@for_home
+def checkpoint(home: Home, voice: Voice) -> None:
+    """Sign how long the ledger is and its root; keep the result somewhere else."""
+    from pipeline import facts
+
+    with facts.opened_ledger(home) as opened:
+        signed = opened.checkpoint(partial(facts.sign, home), origin=facts.origin(home), at=moment())
+    voice.answer({"size": signed.size, "root": signed.root, "note": signed.note})
+    voice.say(signed.note)
+
+
+COMMANDS = (ledger,)

@@ -1,0 +1,86 @@
+"""What every command has: where the home is, and how to answer (for people, or as JSON)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.voice import Voice
+from pipeline.home import Home
+from pipeline.records import Month
+
+Command = Callable[..., Any]
+
+
+class MonthType(click.ParamType[Month]):
+    """A month, written YYYY-MM."""
+
+    name = "month"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Month:
+        """Raises SettingsError, which names the form and not the value."""
+        return value if isinstance(value, Month) else Month.parse(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """As the help shows it."""
+        return "YYYY-MM"
+
+
+class MomentType(click.ParamType[datetime]):
+    """A moment in ISO 8601; without a zone it is UTC."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Fails with a usage message for anything else."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail("write it as 2026-11-03 or 2026-11-03T09:30+00:00", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+home_option = click.option(
+    "--home",
+    "home_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="BIRTHSHARE_HOME",
+    default=Path(),
+    help="The authority's home folder (or set BIRTHSHARE_HOME). Default: this folder.",
+)
+
+
+def for_home(command: Command) -> Command:
+    """Give a command `--home` and `--json`, as the opened `home` and a `voice`."""
+
+    @home_option
+    @json_option
+    @wraps(command)
+    def with_home(*args: Any, home_path: Path, as_json: bool, **kwargs: Any) -> Any:
+        return command(*args, home=Home.open(home_path), voice=Voice(as_json), **kwargs)
+
+    return with_home
+
+
+def speaking(command: Command) -> Command:
+    """Give a command `--json` as a `voice`."""
+
+    @json_option
+    @wraps(command)
+    def with_voice(*args: Any, as_json: bool, **kwargs: Any) -> Any:
+        return command(*args, voice=Voice(as_json), **kwargs)
+
+    return with_voice
+
+
+def moment() -> datetime:
+    """Now, read here and passed in everywhere else."""
+    return datetime.now(UTC)

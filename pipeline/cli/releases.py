@@ -1,0 +1,136 @@
+"""`birthshare release`: look at what would leave, and decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.options import MonthType, for_home, moment
+from pipeline.cli.voice import Voice
+from pipeline.errors import SettingsError, WaitingForPerson
+from pipeline.home import Home
+from pipeline.records import Month
+
+_AS = click.option("--as", "who", required=True, help="You: your address in the list of approvers.")
+
+
+@click.group()
+def release() -> None:
+    """Look at a month's release (counts, no names) and approve or refuse it."""
+
+
+@release.command()
+@click.argument("month", type=MonthType())
+@click.option("--as", "who", help="Who is looking.")
+@for_home
+def show(month: Month, who: str | None, home: Home, voice: Voice) -> None:
+    """Show what would leave: counts by agreement, reason and recipient, and notable changes."""
+    import json
+
+    from pipeline.reporting import release_page
+
+    pack, pack_sha256 = _pack(home, month)
+    content = json.loads(pack)
+    voice.answer({"pack_sha256": pack_sha256, **content})
+    voice.say(release_page(content, pack_sha256=pack_sha256))
+
+
+@release.command()
+@click.argument("month", type=MonthType())
+@_AS
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="Your private SSH key; it signs exactly this release.",
+)
+@click.option("--note", default="", help="One line for the record; no names, digits or addresses.")
+@for_home
+def approve(month: Month, who: str, key: Path, note: str, home: Home, voice: Voice) -> None:
+    """Approve exactly the release that `show` shows, with your signature."""
+    from pipeline.encryption.signing import sign_ssh
+    from pipeline.release import NAMESPACE
+
+    pack, pack_sha256 = _pack(home, month)
+    signature = sign_ssh(pack, private_key=key, namespace=NAMESPACE).decode()
+    _decide(home, month, pack_sha256, who, approve=True, signature=signature, note=note)
+    voice.answer({"month": str(month), "pack_sha256": pack_sha256, "approved_by": who})
+    voice.say(f"Approved: release {pack_sha256[:12]} of {month}. Now: birthshare run {month}")
+
+
+@release.command()
+@click.argument("month", type=MonthType())
+@_AS
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="Your private SSH key.",
+)
+@click.option("--note", default="", help="Why, in one line; no names, digits or addresses.")
+@for_home
+def refuse(month: Month, who: str, key: Path, note: str, home: Home, voice: Voice) -> None:
+    """Refuse it: nothing leaves until something was changed and asked about anew."""
+    from pipeline.encryption.signing import sign_ssh
+    from pipeline.release import NAMESPACE, refusal
+
+    pack, pack_sha256 = _pack(home, month)
+    signature = sign_ssh(refusal(pack), private_key=key, namespace=NAMESPACE).decode()
+    _decide(home, month, pack_sha256, who, approve=False, signature=signature, note=note)
+    voice.answer({"month": str(month), "pack_sha256": pack_sha256, "refused_by": who})
+    voice.say(f"Refused: release {pack_sha256[:12]} of {month}. Nothing of it will be sent.")
+
+
+@release.command()
+@click.argument("month", type=MonthType())
+@click.option("--as", "who", help="Who is exporting.")
+@click.option("--pack", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the pack.")
+@click.option(
+    "--decisions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write record_id, agreement, outcome and reason codes (CSV; no personal value).",
+)
+@for_home
+def export(
+    month: Month, who: str | None, pack: Path | None, decisions: Path | None, home: Home, voice: Voice
+) -> None:
+    """Write the release's pack, or its decisions row by row, to a file for your own checks."""
+    from pipeline import month as months
+
+    if pack is None and decisions is None:
+        raise SettingsError("Nothing to export was named", do="Add --pack FILE or --decisions FILE.")
+    content, pack_sha256 = _pack(home, month)
+    if pack is not None:
+        pack.write_bytes(content)
+    rows = 0
+    if decisions is not None:
+        table = months.decisions_by_record(home, month, now=moment())
+        rows = len(table)
+        table.to_csv(decisions, index=False)
+        decisions.chmod(0o600)
+    voice.answer({"month": str(month), "pack_sha256": pack_sha256, "rows": rows})
+    voice.say(f"Written. Release {pack_sha256[:12]} of {month}" + (f", {rows} rows." if rows else "."))
+
+
+def _pack(home: Home, month: Month) -> tuple[bytes, str]:
+    from pipeline import month as months
+
+    found = months.pack_asked_about(home, month, now=moment())
+    if found is None:
+        raise WaitingForPerson(
+            f"No release of {month} is asked about", do=f"Run the month first: birthshare run {month}"
+        )
+    return found
+
+
+def _decide(home: Home, month: Month, pack_sha256: str, who: str, **decision: Any) -> None:
+    from pipeline import month as months
+
+    months.record_decision(
+        home, month, pack_sha256=pack_sha256, principal=who, way="signature", now=moment(), **decision
+    )
+
+
+COMMANDS = (release,)

@@ -1,0 +1,70 @@
+"""How the command line speaks: tables and sentences for people, one JSON object for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.desk import Watch, no_watch
+
+
+class Voice:
+    """Answers on stdout, everything else on stderr."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def answer(self, content: Any) -> None:
+        """The one JSON object, where it was asked for."""
+        if self.as_json:
+            print(json.dumps(content, indent=2, ensure_ascii=False))
+
+    def say(self, *lines: str) -> None:
+        """Sentences for a person."""
+        if not self.as_json:
+            for line in lines:
+                _console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def table(
+        self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0
+    ) -> None:
+        """A table for a person; the last `numbers` columns are aligned to the right."""
+        if self.as_json:
+            return
+        from rich.table import Table
+
+        table = Table(title=title, title_justify="left", header_style="bold")
+        for place, name in enumerate(header):
+            table.add_column(name, justify="right" if place >= len(header) - numbers else "left")
+        for row in rows:
+            table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        _console().print(table)
+
+    @contextmanager
+    def progress(self) -> Iterator[Watch]:
+        """A bar for each stage, on a terminal only."""
+        if not sys.stderr.isatty():
+            yield no_watch
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+            tasks: dict[str, Any] = {}
+
+            def watch(stage: str, done: int, total: int) -> None:
+                if stage not in tasks:
+                    tasks[stage] = bars.add_task(stage, total=total)
+                bars.update(tasks[stage], completed=done, total=total)
+
+            yield watch
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 110)

@@ -1,0 +1,378 @@
+"""A month through real Airflow: triggered and approved over its REST API, found on real OpenSSH accounts.
+
+The lists are opened by other programs than those that made them, and compared with the families that a
+few plain lines find in the extract before it was sealed. Then everything that Airflow has kept is
+searched for anybody's name, number or address.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msoffcrypto
+import pytest
+import yaml
+from airflow_environment import Site
+from airflow_server import AirflowServer, Run, free_port
+from python_calamine import CalamineWorkbook
+from servers.sshd import CannotServe, OpenSshServer
+
+from pipeline import month as months
+from pipeline.demo.authority import Demonstration, make_authority
+from pipeline.demo.places import SAMPLE
+from pipeline.home import Home
+from pipeline.records import Month
+
+NOW = datetime.now(UTC)
+MONTH = Month(NOW.year, NOW.month).plus(-1)
+BIRTHS = 300
+DAG = "monthly_births"
+QUESTION = "release_decision"
+
+# parent, first line, postcode -> dates of birth
+Families = dict[tuple[str, str, str], set[str]]
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+    """An authority with four centres; where they are is filled in when their server runs."""
+    return make_authority(
+        tmp_path_factory.mktemp("authority") / "demo",
+        month=MONTH, births=BIRTHS, centres=4, seed=20261103, now=NOW,
+        host="127.0.0.1", port=1, host_key="ssh-ed25519 AAAA",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def centres(authority: Demonstration) -> Iterator[OpenSshServer]:
+    """A real OpenSSH account for every centre, entered in the authority's register."""
+    try:
+        server = OpenSshServer(authority.centres, public_key=authority.home / "keys" / "delivery.key.pub")
+        server.__enter__()
+    except CannotServe as reason:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no OpenSSH server: {reason}")
+    try:
+        register = authority.home / "reference" / "recipients.yaml"
+        entries = yaml.safe_load(register.read_text(encoding="utf-8"))
+        for one in entries["recipients"]:
+            one |= {"port": server.port, "host_key": server.host_key}
+            one |= {"user": server.user(one["code"]), "folder": server.folder}
+        register.write_text(yaml.safe_dump(entries), encoding="utf-8")
+        yield server
+    finally:
+        server.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory, centres: OpenSshServer) -> Iterator[AirflowServer]:
+    users = {"data_lead": "user", "caldicott_guardian": "user", "passer_by": "user", "operator": "op"}
+    site = Site(tmp_path_factory.mktemp("airflow"), free_port(), users)
+    with AirflowServer(site) as server:
+        server.login("operator").open_dag(DAG)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def before(airflow: AirflowServer) -> bytes:
+    """All that Airflow keeps before it has run anything."""
+    return everything_in(airflow.site.folder)
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was seen on the way."""
+
+    run: Run
+    state: str
+    states: dict[str, list[str | None]]
+    on_the_servers: list[str]  # files, at the end of the run
+
+
+@pytest.fixture(scope="module")
+def marked(airflow: AirflowServer, authority: Demonstration, centres: OpenSshServer, before: bytes) -> Story:
+    """A run whose question nobody answered: a user marked it as a success."""
+    user = airflow.login("passer_by")
+    run = user.trigger(DAG, {"home": str(authority.home), "month": str(MONTH)})
+    run.until_asked(QUESTION, seconds=60)
+    user.patch(f"{run.path}/taskInstances/{QUESTION}", {"new_state": "success"})
+    state = run.until_finished(seconds=60)
+    return Story(run, state, run.states(), files_on(centres))
+
+
+@dataclass(frozen=True)
+class Approved(Story):
+    question: dict[str, Any]
+    before_the_answer: list[str]  # files on the servers
+    refused_status: int  # what a login that is no approver's got for its answer
+
+
+@pytest.fixture(scope="module")
+def approved(
+    airflow: AirflowServer, authority: Demonstration, centres: OpenSshServer, marked: Story
+) -> Approved:
+    """The next run of the same month, approved by the data lead."""
+    lead = airflow.login("data_lead")
+    run = lead.trigger(DAG, {"home": str(authority.home), "month": str(MONTH)})
+    run.until_asked(QUESTION, seconds=60)
+    question, nothing = run.question(QUESTION), files_on(centres)
+    yes = question["options"][0]
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        Run(airflow.login("passer_by"), DAG, run.run_id).answer(QUESTION, yes)
+    run.answer(QUESTION, yes)
+    state = run.until_finished(seconds=90)
+    return Approved(
+        run, state, run.states(), files_on(centres), question, nothing, refused.value.response.status_code
+    )
+
+
+def test_marking_the_question_a_success_delivers_nothing(marked: Story) -> None:
+    assert marked.states[QUESTION] == ["success"]
+    assert marked.states["deliver"] == ["failed"]
+    assert marked.states["close"] == ["upstream_failed"]
+    assert marked.state == "failed"
+    assert marked.on_the_servers == []
+
+
+def test_marking_the_question_a_success_records_no_approval(
+    authority: Demonstration, approved: Approved
+) -> None:
+    """Only the answer that a person gave stands in the ledger."""
+    state = months.status(Home.open(authority.home), MONTH, now=NOW)
+    assert [(one["principal"], one["way"]) for one in state["approvals"]] == [
+        ("data.lead@example.org", "airflow")
+    ]
+
+
+def test_the_failed_delivery_says_what_is_missing_and_is_not_tried_again(
+    marked: Story, airflow: AirflowServer
+) -> None:
+    log = "".join(file.read_text() for file in airflow.site.logs.rglob("*deliver*/**/*.log"))
+    assert "WaitingForPerson, exit code 6: The release waits for approval" in log
+    assert "Task failed with exception" in log
+
+
+def test_nothing_leaves_before_the_answer(approved: Approved) -> None:
+    assert approved.before_the_answer == []
+
+
+def test_only_approvers_may_answer(approved: Approved) -> None:
+    assert approved.refused_status == 403
+    assigned = {user["id"] for user in approved.question["assigned_users"]}
+    assert assigned == {"data_lead", "caldicott_guardian", "data_protection_officer"}
+
+
+def test_the_question_shows_counts_and_the_digest_that_the_button_names(approved: Approved) -> None:
+    body, options = approved.question["body"], approved.question["options"]
+    digest = re.search(r"\| release \| `([0-9a-f]{64})` \|", body)
+    assert digest
+    assert options == [f"Approve release {digest[1][:12]}", "Refuse"]
+    assert f"received | {BIRTHS} |" in body
+
+
+def test_the_approved_month_runs_to_its_end(approved: Approved) -> None:
+    assert approved.state == "success"
+    assert set(approved.states) == {"prepare", QUESTION, "deliver", "close"}
+    assert all(state == "success" for states in approved.states.values() for state in states)
+
+
+def test_every_centre_finds_exactly_its_families(
+    authority: Demonstration, centres: OpenSshServer, approved: Approved
+) -> None:
+    expected = expected_families(authority)
+    assert set(expected) == set(authority.centres), "every centre has families in this extract"
+    for code in authority.centres:
+        (file,) = centres.files(code).iterdir()
+        assert opened(file, code, authority) == expected[code], code
+
+
+def test_running_the_month_by_hand_afterwards_sends_nothing(
+    authority: Demonstration, centres: OpenSshServer, approved: Approved
+) -> None:
+    then = files_on(centres)
+    months.run(Home.open(authority.home), MONTH, now=NOW)
+    assert files_on(centres) == then
+
+
+def test_what_travels_between_tasks_is_references_and_counts(
+    airflow: AirflowServer, approved: Approved
+) -> None:
+    lead, path = airflow.login("data_lead"), approved.run.path
+    entries = {
+        (entry["task_id"], entry["key"]): lead.get(
+            f"{path}/taskInstances/{entry['task_id']}/xcomEntries/{entry['key']}?map_index={entry['map_index']}"
+        )["value"]
+        for entry in lead.get(f"{path}/taskInstances/~/xcomEntries")["xcom_entries"]
+    }
+    returned = {(task, "return_value") for task in ("prepare", "deliver", "close")}
+    assert set(entries) == {("prepare", "release"), *returned}
+    assert set(entries["prepare", "release"]) == {"pack_sha256", "counts"}
+    assert entries["deliver", "return_value"] == 4
+    assert entries["close", "return_value"] is True
+
+
+def test_airflow_has_kept_nothing_of_any_family(
+    airflow: AirflowServer, authority: Demonstration, before: bytes, approved: Approved
+) -> None:
+    after = everything_in(airflow.site.folder)
+    assert approved.run.run_id.encode() in after, "the search looks where runs are kept"
+    planted = personal_values(authority)
+    assert len(planted) > 4 * BIRTHS
+    assert sorted(value for value in planted if found(value, after) and not found(value, before)) == []
+
+
+def test_the_scheduler_does_not_repeat_what_tasks_say(airflow: AirflowServer, marked: Story) -> None:
+    assert "The release waits for approval" not in airflow.output("scheduler").read_text()
+
+
+def test_only_its_owner_reads_what_airflow_keeps(airflow: AirflowServer, approved: Approved) -> None:
+    for path in [airflow.site.folder, *airflow.site.folder.rglob("*")]:
+        if not path.is_symlink():
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_opening_the_dag_ran_no_month_by_itself(airflow: AirflowServer, approved: Approved) -> None:
+    runs = airflow.login("operator").get(f"/dags/{DAG}/dagRuns")["dag_runs"]
+    assert [run["run_type"] for run in runs] == ["manual", "manual"]
+
+
+# --- what ought to be there, found without our engine ----------------------------------------------
+
+
+def expected_families(authority: Demonstration) -> dict[str, Families]:
+    """By centre: whose parents agreed, at an address that one centre serves, and the hard cases as told."""
+    stories = read_csv(authority.folder / "supplier" / "hard_cases.csv")
+    hard = {one["record_id"] for one in stories}
+    fine = {one["record_id"] for one in stories if one["expected"] == "share"}
+    served = centre_of_each_postcode(authority)
+    families: dict[str, Families] = {}
+    for row in read_csv(authority.extract):
+        code = served.get(compact(row["postcode"]), "")
+        case = row["record_id"] in hard or not row["record_id"]
+        if code and (row["record_id"] in fine if case else row["consent_status"] == "given"):
+            parent = f"{row['parent_given_name']} {row['parent_family_name']}".casefold()
+            key = (parent, row["address_line_1"], compact(row["postcode"]))
+            families.setdefault(code, {}).setdefault(key, set()).add(row["date_of_birth"])
+    return families
+
+
+def centre_of_each_postcode(authority: Demonstration) -> dict[str, str]:
+    """The one centre that claims each postcode most narrowly: postcode, small area, sector, ward."""
+    claims: dict[tuple[str, str], set[str]] = {}
+    for line in read_csv(authority.home / "reference" / "reach_areas.csv"):
+        claims.setdefault((line["kind"], compact(line["code"])), set()).add(line["recipient"])
+    served = {}
+    for row in read_csv(SAMPLE):
+        postcode = compact(row["pcds"])
+        places = [
+            ("postcode", postcode),
+            ("lsoa11", row["lsoa11"]),
+            ("sector", postcode[:-2]),
+            ("ward", row["osward"]),
+        ]
+        narrowest = next((claims[place] for place in places if place in claims), set())
+        if len(narrowest) == 1 and row["oslaua"] == "E07000222" and row["osgrdind"] in ("1", "2", "3", "4"):
+            (served[postcode],) = narrowest
+    return served
+
+
+def opened(file: Path, code: str, authority: Demonstration) -> Families:
+    """A list as its centre sees it, opened with what the centre has."""
+    rows = from_gpg(file, code, authority) if file.suffix == ".gpg" else from_office(file, code, authority)
+    return {
+        (parent.casefold(), line, compact(postcode)): {
+            day(text) for text in re.split(r"\W+and\W+|;|, ", born)
+        }
+        for parent, line, postcode, born in rows
+    }
+
+
+def from_gpg(file: Path, code: str, authority: Demonstration) -> list[tuple[str, ...]]:
+    with tempfile.TemporaryDirectory(prefix="g") as home:  # short: gpg's agent refuses long paths
+        gpg = ["gpg", "--homedir", home, "--batch", "--quiet"]
+        subprocess.run([*gpg, "--import", authority.recipient(code) / f"{code}.private.asc"], check=True)
+        text = subprocess.run([*gpg, "--decrypt", file], check=True, capture_output=True).stdout.decode()
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True)
+    names = ("parent", "address_line_1", "postcode", "date_of_birth")
+    return [tuple(row[name] for name in names) for row in csv.DictReader(StringIO(text))]
+
+
+def from_office(file: Path, code: str, authority: Demonstration) -> list[tuple[str, ...]]:
+    how = (authority.recipient(code) / "HOW-TO-OPEN.txt").read_text(encoding="utf-8")
+    password = next(line.strip() for line in how.splitlines() if line.startswith("    "))
+    plain = BytesIO()
+    with file.open("rb") as sealed:
+        office = msoffcrypto.OfficeFile(sealed)
+        office.load_key(password=password)
+        office.decrypt(plain, verify_integrity=True)
+    plain.seek(0)
+    header, *rows = CalamineWorkbook.from_filelike(plain).get_sheet_by_name("Families").to_python()
+    places = [
+        header.index(name) for name in ("Parent or carer", "Address line 1", "Postcode", "Date of birth")
+    ]
+    return [tuple(str(row[place]) for place in places) for row in rows]
+
+
+def day(text: str) -> str:
+    """A date as the extract writes it, from either kind of list."""
+    for written in ("%Y-%m-%d", "%d %B %Y"):
+        try:
+            return datetime.strptime(text, written).date().isoformat()  # noqa: DTZ007
+        except ValueError:
+            continue
+    raise ValueError("neither kind of list writes a date like this")
+
+
+def compact(postcode: str) -> str:
+    return postcode.replace(" ", "").upper()
+
+
+def read_csv(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+# --- what Airflow keeps -----------------------------------------------------------------------------
+
+
+def personal_values(authority: Demonstration) -> set[str]:
+    """Every name, NHS number, postcode and first address line of the extract, as it may be written."""
+    values: set[str] = set()
+    for row in read_csv(authority.extract):
+        for who in ("", "parent_"):
+            given, family = row[f"{who}given_name"], row[f"{who}family_name"]
+            values |= {row[f"{who}nhs_number"], family, f"{given} {family}"}
+        values |= {row["postcode"], compact(row["postcode"]), row["address_line_1"]}
+    return {value for value in values if len(value.strip()) > 3}
+
+
+def everything_in(folder: Path) -> bytes:
+    """Every file below a folder, end to end: database, its journal, logs of tasks and of Airflow itself."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return b"\n".join(file.read_bytes() for file in files)
+
+
+def found(value: str, content: bytes) -> bool:
+    """Whether a value stands there as a word of its own, also as JSON would write it."""
+    return any(
+        re.search(rb"(?<![0-9A-Za-z])" + re.escape(text) + rb"(?![0-9A-Za-z])", content)
+        for text in {value.encode(), value.encode("ascii", "backslashreplace")}
+        if text in content
+    )
+
+
+def files_on(centres: OpenSshServer) -> list[str]:
+    return sorted(str(file) for code in centres.codes for file in centres.files(code).rglob("*"))

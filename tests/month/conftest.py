@@ -1,0 +1,7 @@
+"""The authority that each test of a month has for itself."""
+
+from __future__ import annotations
+
+from month_authority import authority, prototype
+
+__all__ = ["authority", "prototype"]

@@ -1,0 +1,239 @@
+"""The pages say what the counts say, in words, and need nothing but themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from pipeline.errors import IntegrityError
+from pipeline.reasons import Reason
+from pipeline.reporting import MonthFacts, month_page, release_page
+
+State = dict[str, Any]
+
+
+class Page(HTMLParser):
+    """A page as a reader sees it: its words, its tables' rows, and whatever it would fetch or run."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words = ""
+        self.rows: list[list[str]] = []
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.in_cell = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in {"src", "href", "action", "data"}]
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in {"td", "th"}:
+            self.rows[-1].append("")
+            self.in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"td", "th"}:
+            self.in_cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1] == "style":
+            return
+        self.words += data
+        if self.in_cell:
+            self.rows[-1][-1] += data
+
+    def row(self, first: str) -> list[str]:
+        """The cells of the first row that begins with these words."""
+        return next([" ".join(cell.split()) for cell in row] for row in self.rows if row and first in row[0])
+
+
+def the_month(state: State) -> str:
+    return month_page(MonthFacts.of(state))
+
+
+def the_release(pack: State) -> str:
+    return release_page(pack, pack_sha256="09" * 32)
+
+
+@pytest.fixture(params=["month", "release"])
+def page(request: pytest.FixtureRequest, state: State, pack: State) -> str:
+    return the_month(state) if request.param == "month" else the_release(pack)
+
+
+def test_a_page_needs_nothing_from_anywhere(page: str) -> None:
+    seen = Page(page)
+
+    assert seen.addresses == []
+    assert not {"script", "link", "img", "iframe", "form", "object"} & set(seen.tags)
+    assert not re.search(r"https?:|//[a-z]|url\(|@import|\bon[a-z]+=", page)
+    assert "default-src 'none'" in page
+
+
+def test_a_page_shows_the_balanced_books(page: str) -> None:
+    seen = Page(page)
+
+    for name, rows in [("Shared", 60), ("Held", 13), ("Withheld", 20), ("Duplicates", 3), ("Quarantined", 4)]:
+        assert seen.row(name)[-1] == str(rows)
+    assert seen.row("Accounted for")[-1] == seen.row("Received")[-1] == "100"
+    assert seen.row("Received")[1] == "the books balance"
+
+
+def test_a_page_gives_each_reason_in_words_with_its_outcome_and_code(page: str) -> None:
+    assert Page(page).row("Consent was refused") == [
+        "Consent was refused",
+        "withhold",
+        "consent_refused",
+        "18",
+    ]
+
+
+def test_every_reason_can_be_shown(state: State) -> None:
+    state["agreements"]["welcome-card"]["reasons"] = {str(reason): 1 for reason in Reason}
+
+    seen = Page(the_month(state))
+
+    assert all(any(str(reason) in row[-2:-1] for row in seen.rows) for reason in Reason)
+
+
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x onerror=x>', "Tom & Jerry"])
+def test_whatever_is_in_a_count_s_name_stays_text(state: State, pack: State, hostile: str) -> None:
+    state["authority"] = pack["authority"] = hostile
+    state["recipients"][0]["file"] = hostile
+    pack["notable"] = [hostile]
+
+    for seen in (Page(the_month(state)), Page(the_release(pack))):
+        assert not {"script", "img"} & set(seen.tags)
+        assert hostile in seen.words
+
+
+def test_a_month_shows_its_lists_approvals_and_checkpoint(state: State) -> None:
+    seen = Page(the_month(state))
+
+    assert seen.row("centre-2")[1:4] == ["welcome-card", "26", "delivered"]
+    assert "b2" * 32 in seen.row("centre-2")[4]
+    assert seen.row("data.lead@example.org")[1:3] == ["approved", "signature"]
+    assert state["checkpoint"].strip() in seen.words
+    assert "c3" * 32 in seen.words
+
+
+def change_books(state: State) -> None:
+    state["received"] = 101
+
+
+def leave_open(state: State) -> None:
+    state["balanced"] = False
+
+
+def break_ledger(state: State) -> None:
+    state["ledger"]["verified"] = False
+
+
+def wait(state: State) -> None:
+    state["waiting_for"] = "approval of release 0123456789ab"
+
+
+def fail_one(state: State) -> None:
+    state["recipients"][0] |= {"state": "failed", "problem": "host_key"}
+
+
+@pytest.mark.parametrize(
+    ("happens", "said"),
+    [
+        (lambda state: None, "2 lists are delivered, for 58 households"),
+        (change_books, "The books do not balance"),
+        (leave_open, "The month is not closed"),
+        (break_ledger, "The ledger is not verified"),
+        (wait, "Waiting for approval of release 0123456789ab"),
+        (fail_one, "1 of 2 lists are not delivered"),
+    ],
+)
+def test_the_first_thing_that_a_month_says_is_where_it_stands(
+    state: State, happens: Callable[[State], None], said: str
+) -> None:
+    happens(state)
+
+    words = " ".join(Page(the_month(state)).words.split())
+
+    assert said in words.split("Books")[0]
+    assert ("are delivered" in words) == (said.startswith("2 lists"))
+
+
+def test_a_page_never_says_that_books_balance_which_do_not(state: State, pack: State) -> None:
+    change_books(state)
+    pack["books"]["welcome-card"]["chis"]["received"] = 101
+
+    for page in (the_month(state), the_release(pack)):
+        assert Page(page).row("Received")[1] == "THE BOOKS DO NOT BALANCE"
+
+
+def test_a_list_that_failed_says_why(state: State) -> None:
+    fail_one(state)
+
+    assert Page(the_month(state)).row("centre-1")[3] == "failed: host key"
+
+
+def test_a_demonstration_says_that_it_is_one(state: State) -> None:
+    assert "demonstration" not in Page(the_month(state)).words
+    assert "demonstration" in Page(the_month(state | {"demonstration": True})).words
+
+
+def test_a_month_that_has_not_begun_to_send_can_be_shown(state: State) -> None:
+    state |= {"recipients": [], "approvals": [], "checkpoint": "", "waiting_for": "an approval"}
+
+    words = Page(the_month(state)).words
+
+    assert "No list has been made" in words
+    assert "Nobody has decided yet" in words
+
+
+@pytest.mark.parametrize("key", ["month", "received", "agreements", "recipients", "balanced", "ledger"])
+def test_a_state_with_something_missing_makes_no_page(state: State, key: str) -> None:
+    del state[key]
+
+    with pytest.raises(IntegrityError, match=key):
+        the_month(state)
+
+
+def test_a_reason_that_nobody_knows_makes_no_page(state: State, pack: State) -> None:
+    state["agreements"]["welcome-card"]["reasons"] = {"invented": 1}
+    pack["agreements"]["welcome-card"]["reasons"] = {"invented": 1}
+
+    for page in (lambda: the_month(state), lambda: the_release(pack)):
+        with pytest.raises(IntegrityError, match="invented"):
+            page()
+
+
+def test_a_release_shows_everything_that_its_approval_binds(pack: State) -> None:
+    words = the_release(pack)
+
+    def leaves(content: Any) -> list[str]:
+        if isinstance(content, dict):
+            return [leaf for value in content.values() for leaf in leaves(value)]
+        return (
+            [leaf for one in content for leaf in leaves(one)] if isinstance(content, list) else [str(content)]
+        )
+
+    shown = Page(words).words
+    for leaf in leaves({key: value for key, value in pack.items() if key != "month"}):
+        assert leaf in shown
+    assert "October 2026" in shown
+    assert "09" * 32 in shown
+
+
+def test_a_release_shows_what_it_binds_even_when_it_binds_more(pack: State) -> None:
+    pack["something_new"] = {"deep": {"inside": "ab12"}}
+
+    assert Page(the_release(pack)).row("something_new")[-1] == "ab12"
+
+
+def test_a_release_shows_empty_lists_too(pack: State) -> None:
+    seen = Page(the_release(pack))
+
+    assert seen.row("centre-3") == ["centre-3", "0"]
+    assert seen.row("3 lists") == ["3 lists", "58"]

@@ -1,0 +1,328 @@
+"""The table of examples: what is decided about which family, and why.
+
+Every example starts from one birth with nothing against it, under an agreement on consent, and says
+what is different. The table is tested against the engine and the reference interpreter, and printed
+as sharing_agreements/DECISION_TABLE.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pipeline.agreements.model import Agreement
+from spec.world import MOMENT, NOTICE, Row, World, agreement, birth, placed, word
+
+TODAY = MOMENT.date()
+
+
+@dataclass(frozen=True)
+class Example:
+    """One family, told in a sentence, and what each of its rows must come to (by reference)."""
+
+    story: str
+    world: World
+    decided: dict[int, tuple[str, frozenset[str]]]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Examples of one question."""
+
+    title: str
+    examples: tuple[Example, ...]
+
+
+SHARED = ("share", frozenset[str]())
+
+
+def held(*reasons: str) -> tuple[str, frozenset[str]]:
+    """Not now, for these reasons."""
+    return "hold", frozenset(reasons)
+
+
+def withheld(*reasons: str) -> tuple[str, frozenset[str]]:
+    """No, for these reasons."""
+    return "withhold", frozenset(reasons)
+
+
+def one(
+    story: str, decided: tuple[str, frozenset[str]], agreed: Agreement | None = None, **changes: Any
+) -> Example:
+    """A single birth with changes."""
+    world = World.of(birth(**changes), agreement=agreed or agreement())
+    return Example(story, world, {1: decided})
+
+
+def told(story: str, decided: tuple[str, frozenset[str]], *words: Row, **changes: Any) -> Example:
+    """A single birth about which something was said later."""
+    return Example(story, World.of(birth(**changes)).with_words(*words), {1: decided})
+
+
+def where(story: str, decided: tuple[str, frozenset[str]], **changes: Any) -> Example:
+    """A single birth with changes to where geography placed it."""
+    return Example(story, World.of(birth(), placements=(placed(**changes),)), {1: decided})
+
+
+def rows(story: str, *decided: tuple[Row, tuple[str, frozenset[str]]]) -> Example:
+    """Several rows, each with what must become of it."""
+    expected = {row["reference"]: outcome for row, outcome in decided}
+    return Example(story, World.of(*(row for row, _ in decided)), expected)
+
+
+def version(reference: int, **changes: Any) -> Row:
+    """Another row about the child of the first, by default last updated before it."""
+    older = {"last_updated": datetime(2026, 10, 22)}
+    return {**birth(1), "reference": reference, **older, **changes}
+
+
+def twin(reference: int, **changes: Any) -> Row:
+    """A child of the delivery of the first, of two by default."""
+    own = {"number_of_births": 2, "birth_order": reference}
+    return birth(reference, **{"parent": "parent-1", "dwelling": "dwelling-1", **own, **changes})
+
+
+def days_ago(days: int) -> date:
+    """So many days before the decision."""
+    return TODAY - timedelta(days=days)
+
+
+def lifted(exclusion: str) -> Agreement:
+    """An agreement that lifts one exclusion."""
+    return agreement(exclusions={exclusion: False})
+
+
+def by_notice(**terms: Any) -> Agreement:
+    """An agreement that rests on notice without objection."""
+    return agreement(confidentiality=NOTICE | terms)
+
+
+CHAPTERS = (
+    Chapter("Was the child born alive, and is the child alive?", (
+        one("A live birth; the parents agreed; everything is in order.", SHARED),
+        one("The indicator says stillbirth (2, 3 or 4).", withheld("not_a_live_birth"), live_or_still_birth="3"),
+        one("The indicator says born alive and died later (5).", withheld("not_a_live_birth"),
+            live_or_still_birth="5"),
+        one("The indicator is blank.", held("live_birth_not_stated"), live_or_still_birth=""),
+        one("The indicator is a code that nobody knows.", held("live_birth_not_stated"), live_or_still_birth="7"),
+        one("An informal notice of death.", withheld("child_died"), death_status="1"),
+        one("A formal notice of death.", withheld("child_died"), death_status="2"),
+        one("A date of death and no status.", withheld("child_died"), date_of_death=date(2026, 10, 20)),
+        one("A death status that nobody knows.", withheld("child_died"), death_status="8"),
+        one("A notice of death was sent in error and removed (U).", SHARED, death_status="U"),
+        one("Removed, but the date of death still stands.", withheld("child_died"),
+            death_status="U", date_of_death=date(2026, 10, 20)),
+        told("The deaths feed names the child later.", withheld("child_died"), word("child-1", "child_died")),
+        told("The later death is removed by a still later word.", SHARED,
+             word("child-1", "child_died", datetime(2026, 11, 1)),
+             word("child-1", "death_removed", datetime(2026, 11, 2))),
+        told("A removal as old as the death removes nothing.", withheld("child_died"),
+             word("child-1", "child_died", datetime(2026, 11, 1)),
+             word("child-1", "death_removed", datetime(2026, 11, 1))),
+        told("A removal with no date removes nothing.", withheld("child_died"),
+             word("child-1", "child_died"), word("child-1", "death_removed", None)),
+        rows("An older version of the row shows the death; the newer is silent.",
+             (birth(1), withheld("child_died")),
+             (version(2, death_status="2"), withheld("child_died", "duplicate_record"))),
+        rows("An older version shows the death; the newer removes it.",
+             (birth(1, death_status="U"), SHARED),
+             (version(2, death_status="2"), withheld("duplicate_record"))),
+    )),
+    Chapter("Twins and more: are all the children there?", (
+        rows("Twins, both well: one card.", (twin(1), SHARED), (twin(2), SHARED)),
+        rows("Twins either side of midnight: one card.",
+             (twin(1), SHARED), (twin(2, date_of_birth=date(2026, 10, 9)), SHARED)),
+        rows("Twins whose rows do not give the parent: one dwelling and name.",
+             (twin(1, parent=""), SHARED), (twin(2, parent=""), SHARED)),
+        rows("One twin died.", (twin(1), held("sibling_died_or_missing")),
+             (twin(2, death_status="2"), withheld("child_died"))),
+        rows("One twin was stillborn.", (twin(1), held("sibling_died_or_missing")),
+             (twin(2, live_or_still_birth="2"), withheld("not_a_live_birth"))),
+        rows("Two were born, one row came.", (twin(1), held("sibling_died_or_missing"))),
+        rows("Three were born, two rows came.",
+             (twin(1, number_of_births=3), held("sibling_died_or_missing")),
+             (twin(2, number_of_births=3), held("sibling_died_or_missing"))),
+        rows("One row came twice: that makes no twin.", (twin(1), held("sibling_died_or_missing")),
+             (version(2, number_of_births=2), withheld("duplicate_record", "sibling_died_or_missing"))),
+        rows("Two children, each said to be the only one.",
+             (twin(1, number_of_births=1), held("sibling_died_or_missing")),
+             (twin(2, number_of_births=1), held("sibling_died_or_missing"))),
+        rows("Two rows for the same place in the order: perhaps one child under two numbers.",
+             (twin(1), held("sibling_died_or_missing")),
+             (twin(2, birth_order=1), held("sibling_died_or_missing"))),
+        one("Nobody says how many were born.", held("sibling_died_or_missing"), number_of_births=0),
+        one("How many were born is not known (9).", held("sibling_died_or_missing"), number_of_births=9),
+        rows("One twin's record is restricted: no card for the other either.",
+             (twin(1), held("sibling_died_or_missing")),
+             (twin(2, confidentiality="R"), withheld("restricted_record"))),
+        rows("One twin is still in hospital: the one card waits.", (twin(1), held("in_hospital")),
+             (twin(2, in_hospital="Y"), held("in_hospital"))),
+        rows("Consent was refused for one twin: no card for the other either.",
+             (twin(1), held("consent_refused")),
+             (twin(2, consent_status="refused"), withheld("consent_refused"))),
+    )),
+    Chapter("Is the record protected, and is it real?", (
+        *(one(f"PDS confidentiality {code or 'blank'}.", outcome, confidentiality=code) for code, outcome in [
+            ("", SHARED), *((code, withheld("restricted_record")) for code in ("R", "V", "REDACTED", "S", "?")),
+        ]),
+        told("Restricted after the extract.", withheld("restricted_record"), word("child-1", "restricted_record")),
+        told("The child is on the suppression list.", withheld("suppressed"), word("child-1", "suppressed")),
+        told("The parent is on the suppression list.", withheld("suppressed"), word("parent-1", "suppressed")),
+        told("The address is on the suppression list (a refuge).", withheld("suppressed"),
+             word("dwelling-1", "suppressed")),
+        told("A later word that nobody knows.", withheld("suppressed"), word("child-1", "something new")),
+        told("A word about a blank subject is about nobody.", SHARED, word("", "suppressed"), parent=""),
+        told("The NHS number was superseded.", withheld("identity_superseded"),
+             word("child-1", "identity_superseded")),
+        one("NHS number of the test range 999.", withheld("test_record"), nhs_number="9990000026"),
+        one("NHS number of a range that is not issued.", withheld("test_record"), nhs_number="5000000000"),
+        Example("The same test number 999 in a demonstration.",
+                World.of(birth(nhs_number="9990000026"), demonstration=True), {1: SHARED}),
+        Example("Another range that is not issued, in a demonstration.",
+                World.of(birth(nhs_number="5000000000"), demonstration=True), {1: withheld("test_record")}),
+    )),
+    Chapter("Several rows about one child", (
+        rows("An identical row: one stays.", (birth(1), SHARED),
+             (version(2, last_updated=birth()["last_updated"]), withheld("duplicate_record"))),
+        rows("An older row with a restriction that was lifted since.", (birth(1), SHARED),
+             (version(2, confidentiality="R"), withheld("duplicate_record", "restricted_record"))),
+        rows("Two rows equally new; one is restricted: that counts.",
+             (birth(1), withheld("restricted_record")),
+             (version(2, last_updated=birth()["last_updated"], confidentiality="R"),
+              withheld("duplicate_record", "restricted_record"))),
+        rows("A row that does not say how new it is may be the newest.",
+             (birth(1), withheld("safeguarding")),
+             (version(2, last_updated=None, safeguarding="Y"), withheld("duplicate_record", "safeguarding"))),
+        rows("Two rows equally new with different addresses: nobody knows which is right.",
+             (birth(1), held("recent_move")),
+             (version(2, last_updated=birth()["last_updated"], address_line_1="2 Other Street"),
+              withheld("duplicate_record", "recent_move"))),
+    )),
+    Chapter("Is this a birth that the agreement is about?", (
+        one("Born on the first day of the earliest month that counts.", SHARED,
+            agreement(cohort={"maximum_age_days": None}), date_of_birth=date(2026, 8, 1)),
+        one("Born the day before.", withheld("born_outside_window"),
+            agreement(cohort={"maximum_age_days": None}), date_of_birth=date(2026, 7, 31)),
+        one("Born after the month.", withheld("born_outside_window", "age_outside_window", "consent_date_invalid"),
+            date_of_birth=date(2026, 11, 1)),
+        one("Fourteen days old, as agreed.", SHARED, date_of_birth=days_ago(14)),
+        one("Thirteen days old: wait.", held("age_outside_window"), agreement(confidentiality={"antenatal_days": 9}),
+            date_of_birth=days_ago(13) + timedelta(days=1)),
+        one("Sixty days old, as agreed.", SHARED, agreement(cohort={"maximum_age_days": 60}),
+            date_of_birth=days_ago(60)),
+        one("A day too old.", withheld("age_outside_window"), agreement(cohort={"maximum_age_days": 60}),
+            date_of_birth=days_ago(61)),
+        where("Lives in an authority that is not covered.", withheld("not_resident"), authority="E07000218"),
+    )),
+    Chapter("Situations in which a card could hurt", (
+        *(one(f"The flag {flag} is set.", withheld(flag), **{flag: "Y"})
+          for flag in ("looked_after", "adoption", "safeguarding")),
+        one("The flag looked_after is blank.", SHARED, looked_after=""),
+        one("The flag looked_after holds a value that nobody knows.", withheld("looked_after"), looked_after="?"),
+        one("The agreement lifts looked_after, and the flag is set.", SHARED, lifted("looked_after"),
+            looked_after="Y"),
+        told("A safeguarding word comes later.", withheld("safeguarding"), word("child-1", "safeguarding")),
+        one("The named parent has died.", held("parent_died"), parent_death_status="2"),
+        one("The child is in hospital.", held("in_hospital"), in_hospital="Y"),
+        where("The postcode is a hospital's.", held("in_hospital"), hospital=True),
+        one("The address changed 13 days ago, 14 are agreed.", held("recent_move"), address_since=days_ago(13)),
+        one("The address changed 14 days ago.", SHARED, address_since=days_ago(14)),
+        one("Nobody says since when the address holds.", SHARED, address_since=None),
+        one("The parent turned 16 the day after the birth.", held("parent_under_16"),
+            parent_date_of_birth=date(2010, 10, 9)),
+        one("The parent turned 16 on the day of the birth.", SHARED, parent_date_of_birth=date(2010, 10, 8)),
+        one("The parent's date of birth is not given.", SHARED, parent_date_of_birth=None),
+    )),
+    Chapter("What did the parents answer?", (
+        one("Refused.", withheld("consent_refused"), consent_status="refused"),
+        one("Withdrawn.", withheld("consent_withdrawn"), consent_status="withdrawn"),
+        told("Withdrawn after the extract.", withheld("consent_withdrawn"), word("child-1", "consent_withdrawn")),
+        told("Refused after the extract.", withheld("consent_refused"), word("child-1", "consent_refused")),
+        rows("The mother agreed; the father had refused.",
+             (birth(1), withheld("consent_refused", "consent_conflict")),
+             (version(2, consent_status="refused", consent_given_by="father"),
+              withheld("consent_refused", "consent_conflict", "duplicate_record"))),
+        rows("The mother refused at first and agreed later.", (birth(1), SHARED),
+             (version(2, consent_status="refused", consent_date=date(2026, 10, 12)), withheld("duplicate_record"))),
+        rows("The mother agreed at first; the newer row no longer says so.",
+             (birth(1, consent_status="", consent_date=None), held("consent_not_recorded")),
+             (version(2), withheld("duplicate_record"))),
+        rows("An older refusal does not say who refused: nobody overtook it.",
+             (birth(1), withheld("consent_refused", "consent_conflict")),
+             (version(2, consent_status="refused", consent_given_by="", consent_date=date(2026, 10, 12)),
+              withheld("consent_refused", "consent_conflict", "duplicate_record"))),
+        one("Not asked yet.", held("consent_not_asked"), consent_status="not_asked"),
+        one("No answer recorded.", held("consent_not_recorded"), consent_status=""),
+        one("An answer that nobody knows.", held("consent_not_recorded"), consent_status="perhaps"),
+        one("The answer covers libraries only.", withheld("consent_scope_missing"), consent_scope="library"),
+        one("The answer covers both.", SHARED, consent_scope="library; childrens_centre"),
+        one("A form that the agreement does not list.", withheld("consent_wording_not_accepted"),
+            consent_wording="form-2019"),
+        one("No date of consent.", withheld("consent_date_invalid"), consent_date=None),
+        one("A consent from tomorrow.", withheld("consent_date_invalid"), consent_date=days_ago(-1)),
+        one("A consent from today.", SHARED, consent_date=TODAY),
+        one("A consent from the day before the birth.", withheld("consent_date_invalid"),
+            consent_date=date(2026, 10, 7)),
+        one("The same, where consent at booking is agreed.", SHARED, agreement(confidentiality={"antenatal_days": 1}),
+            consent_date=date(2026, 10, 7)),
+        one("A consent 60 days old, 60 are agreed.", SHARED,
+            date_of_birth=days_ago(75), consent_date=days_ago(60)),
+        one("A consent 61 days old.", withheld("consent_expired"),
+            date_of_birth=days_ago(75), consent_date=days_ago(61)),
+    )),
+    Chapter("Were the parents told, and did anyone object?", (
+        one("Told more than 14 days ago, nobody objected; consent is not needed.", SHARED, by_notice(),
+            consent_status="", consent_date=None),
+        one("Not told.", held("notice_not_sent"), by_notice(), notice_date=None),
+        one("To be told tomorrow.", held("notice_not_sent", "objection_window_open"), by_notice(),
+            notice_date=days_ago(-1)),
+        one("Told 13 days ago, 14 are agreed.", held("objection_window_open"), by_notice(), notice_date=days_ago(13)),
+        one("Told 14 days ago.", SHARED, by_notice(), notice_date=days_ago(14)),
+        one("Objected.", withheld("objected"), by_notice(), objection_date=date(2026, 10, 20)),
+        one("Agreed, and objected.", withheld("objected"), objection_date=date(2026, 10, 20)),
+        rows("Only an older version of the row shows the objection.", (birth(1), withheld("objected")),
+             (version(2, objection_date=date(2026, 10, 20)), withheld("objected", "duplicate_record"))),
+        told("Objected after the extract.", withheld("objected"), word("parent-1", "objected")),
+        one("Nobody needed to ask, but the parents refused: that is an objection.", withheld("objected"),
+            by_notice(), consent_status="refused"),
+        told("A national opt-out, but the parent consented to this very use.", SHARED,
+             word("child-1", "national_opt_out")),
+        Example("A national opt-out where the parents were only told.",
+                World.of(birth(), agreement=by_notice()).with_words(word("child-1", "national_opt_out")),
+                {1: withheld("national_opt_out")}),
+        Example("The same, under an agreement to which the opt-out does not apply.",
+                World.of(birth(), agreement=by_notice(national_opt_out=False)).with_words(
+                    word("child-1", "national_opt_out")),
+                {1: SHARED}),
+    )),
+    Chapter("Where would the card go, and did it go before?", (
+        one("No first line of the address.", held("address_incomplete"), address_line_1=""),
+        one("No postcode.", held("address_incomplete"), postcode=" "),
+        *(where(f"Geography says {reason}.", held(reason), reason=reason, recipient="", authority="")
+          for reason in ("postcode_unknown", "postcode_pseudo", "postcode_imprecise", "no_reach_area",
+                         "reach_area_ambiguous")),
+        where("Geography says something that nobody knows.", held("no_reach_area"), reason="something new"),
+        where("Geography names no recipient and no reason.", held("no_reach_area"), recipient=""),
+        where("Placed in another network only.", held("no_reach_area"), network="hubs"),
+        *(Example(story, World.of(birth(), disclosures=(
+            {"child": "child-1", "agreement": "welcome-card", "recipient": "oak", "month": "2026-09", **past},
+        )), {1: decided}) for story, past, decided in [
+            ("The same recipient had this family in an earlier month.", {}, withheld("already_shared")),
+            ("Another recipient had it.", {"recipient": "elm"}, SHARED),
+            ("It was had under another agreement.", {"agreement": "another"}, SHARED),
+            ("It was sent this very month, and the run is finished after an interruption.",
+             {"month": "2026-10"}, SHARED),
+        ]),
+    )),
+    Chapter("Several reasons at once", (
+        one("In hospital, and refused: both are kept, the stricter decides.",
+            withheld("in_hospital", "consent_refused"), in_hospital="Y", consent_status="refused"),
+    )),
+)  # fmt: skip
+
+EXAMPLES = tuple(example for chapter in CHAPTERS for example in chapter.examples)
+
+REASONS_SHOWN = {
+    reason for example in EXAMPLES for _, reasons in example.decided.values() for reason in reasons
+}

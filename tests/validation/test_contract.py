@@ -1,0 +1,101 @@
+"""The contract is whole, agrees with the design, and its page is current."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.contract import CONTRACT_FILE, Contract, in_words, load_contract
+from pipeline.errors import SettingsError
+from pipeline.records import SCHEMAS
+from pipeline.validation.page import render_contract_page
+from pipeline.validation.rules import CHECKS, CHECKS_AFTERWARDS
+
+MUST_EXIST = (
+    "nhs_number date_of_birth live_or_still_birth number_of_births death_status given_name family_name "
+    "address_line_1 postcode confidentiality consent_status consent_date"
+)
+
+
+def test_it_is_an_open_data_contract() -> None:
+    raw = yaml.safe_load(CONTRACT_FILE.read_text(encoding="utf-8"))
+    assert (raw["apiVersion"], raw["kind"], raw["status"]) == ("v3.1.0", "DataContract", "active")
+    assert {rule["type"] for rule in raw["schema"][0]["quality"]} == {"custom"}
+
+
+def test_the_columns_that_must_exist(contract: Contract) -> None:
+    assert contract.must_exist == tuple(MUST_EXIST.split())
+
+
+def test_consent_status_has_the_agreed_codes(contract: Contract) -> None:
+    assert set(contract.column("consent_status").codes) == {"given", "refused", "withdrawn", "not_asked"}
+
+
+def test_codes_are_text(contract: Contract) -> None:
+    """An unquoted Y, N or 1 in YAML would be a truth value or a number."""
+    assert all(isinstance(code, str) for column in contract.columns for code in column.codes)
+
+
+def test_every_check_is_named_and_every_named_check_exists(contract: Contract) -> None:
+    assert {rule.check for rule in contract.rules} == set(CHECKS) | set(CHECKS_AFTERWARDS)
+
+
+def test_every_free_text_column_is_checked_for_length_and_danger(contract: Contract) -> None:
+    rules = {rule.id: set(rule.fields) for rule in contract.rules}
+    judged_by_pattern = {"nhs_number", "parent_nhs_number"}
+    free = {column.name for column in contract.columns if column.dtype == "str" and not column.codes}
+    free -= judged_by_pattern | {"time_of_birth"}
+    assert rules["text_too_long"] == free
+    assert rules["text_dangerous"] | {"postcode"} == free
+    assert all(contract.column(name).max_length for name in free)
+
+
+def test_every_date_is_checked(contract: Contract) -> None:
+    dates = set(contract.of_type("date", "timestamp"))
+    rules = {rule.id: set(rule.fields) for rule in contract.rules}
+    assert rules["date_format"] == rules["date_impossible"] == dates
+
+
+def test_the_columns_that_must_be_filled_are_those_with_the_rule(contract: Contract) -> None:
+    (rule,) = [rule for rule in contract.rules if rule.id == "value_missing"]
+    assert set(rule.fields) == {column.name for column in contract.columns if column.required}
+
+
+def test_the_page_is_current() -> None:
+    page = SCHEMAS / "BIRTH_EXTRACT.md"
+    assert page.read_text(encoding="utf-8") == render_contract_page(), "write it again from the contract"
+
+
+def test_the_page_names_every_column_code_and_rule(contract: Contract) -> None:
+    page = render_contract_page(contract)
+    codes = [code for column in contract.columns for code in column.codes]
+    for name in [*contract.names, *codes, *[rule.id for rule in contract.rules]]:
+        assert f"`{name}`" in page
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("logicalType: time\n", "logicalType: hour\n", "time_of_birth has an unknown logicalType"),
+        ("- name: nhs_number\n", "- name: postcode\n", "listed twice"),
+        ("value: [time_of_birth]", "value: [hour_of_birth]", "do not exist: hour_of_birth"),
+        ("severity: error", "severity: warning", "its severity is error"),
+        ("implementation: blank_row\n", "\n", "implementation"),
+        ("schema:\n", "schema: [\n", "cannot be read"),
+    ],
+)
+def test_a_contract_that_cannot_be_used_says_why(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = CONTRACT_FILE.read_text(encoding="utf-8")
+    assert old in text
+    file = tmp_path / "contract.yaml"
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(SettingsError, match=message):
+        load_contract(file)
+
+
+def test_record_numbers_are_listed_up_to_five() -> None:
+    assert in_words([3]) == "record 3"
+    assert in_words([3, 4]) == "records 3, 4"
+    assert in_words([1, 2, 3, 4, 5, 6]) == "records 1, 2, 3, 4, 5 and 1 more"
