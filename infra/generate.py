@@ -37,6 +37,7 @@ def contract_page() -> str:
 
 def decision_table() -> str:
     """The examples of the spec tests, as a page for Caldicott guardians."""
+    sys.path.insert(0, str(ROOT / "tests"))
     render: Callable[[], str] = runpy.run_path(str(ROOT / "tests/spec/decision_table.py"))["render"]
     return render()
 

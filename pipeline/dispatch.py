@@ -228,7 +228,7 @@ def _endpoint(desk: Desk, recipient: str) -> Endpoint:
         user=known.user,
         folder=known.folder,
         host_key=known.host_key,
-        private_key=desk.home.at(settings.private_key),
+        private_key=desk.home.private_file(settings.private_key),
         timeout_seconds=settings.timeout_seconds,
     )
 

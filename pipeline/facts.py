@@ -34,7 +34,7 @@ from pipeline.preparation import PACK, read_release
 def of_month(desk: Desk) -> dict[str, Any]:
     """The state of the desk's month; see the module for its keys."""
     received = _last_by(desk.recorded(Validated), "supplier")
-    agreements = _agreements(desk)
+    agreements = _agreements(desk, received)
     recipients = _recipients(desk)
     ledger = verified(desk.home, desk.ledger)
     checkpoint = desk.ledger.latest_checkpoint()
@@ -88,7 +88,7 @@ def origin(home: Home) -> str:
     return f"birthshare/{home.settings.authority.code}"
 
 
-def _agreements(desk: Desk) -> dict[str, dict[str, Any]]:
+def _agreements(desk: Desk, received: Mapping[str, Validated]) -> dict[str, dict[str, Any]]:
     """By agreement: what was decided, less what the gate has taken off since."""
     decided = _last_by(desk.recorded(Decided), "agreement")
     removed = _removed_at_gate(desk)
@@ -101,10 +101,21 @@ def _agreements(desk: Desk) -> dict[str, dict[str, Any]]:
         reasons = Counter(one.reasons) + removed.get(name, Counter())
         found[name] = {
             "version": one.version,
+            **_rows_received(desk, name, received),
             **{column: columns[column] for column in ("shared", "held", "withheld", "duplicates")},
             "reasons": dict(sorted(reasons.items())),
         }
     return found
+
+
+def _rows_received(desk: Desk, agreement: str, received: Mapping[str, Validated]) -> dict[str, int]:
+    """Rows received and quarantined from the suppliers of one agreement."""
+    suppliers = {s for one in desk.loaded if one.agreement.id == agreement for s in one.agreement.suppliers}
+    mine = [one for supplier, one in received.items() if supplier in suppliers]
+    return {
+        "received": sum(one.rows for one in mine),
+        "quarantined": sum(one.rows - one.accepted for one in mine),
+    }
 
 
 def _final(books: Any) -> Counter[str]:

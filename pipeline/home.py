@@ -165,12 +165,11 @@ class Home:
         """The embedded database and the encrypted working files."""
         return self.path / "state"
 
-    def secret(self, name: str) -> bytes:
-        """A key file under `keys/`; raises SettingsError where it is missing or open to others."""
-        file = self.path / "keys" / name
+    def private_file(self, relative: str) -> Path:
+        """A file that only its owner may read; raises SettingsError where it is missing or open to others."""
+        file = self.path / relative
         try:
             mode = file.stat().st_mode
-            content = file.read_bytes()
         except OSError:
             raise SettingsError(
                 "A key file is missing", where=str(file), do="Run `birthshare doctor`."
@@ -179,7 +178,11 @@ class Home:
             raise SettingsError(
                 "A key file can be read by others", where=str(file), do=f"Run: chmod 600 '{file}'"
             )
-        return content
+        return file
+
+    def secret(self, name: str) -> bytes:
+        """A secret under `keys/`; raises SettingsError as `private_file` does."""
+        return self.private_file(f"keys/{name}").read_bytes()
 
     def recipients(self) -> dict[str, Recipient]:
         """All recipients by code; raises SettingsError where the register cannot be read."""

@@ -33,6 +33,7 @@ from pipeline.ledger.entries import (
 
 if TYPE_CHECKING:
     from pipeline.records import Extract
+    from pipeline.validation.checks import Validated as Checked
 
 BIRTHS, PACK = "births", "release-pack"
 
@@ -145,7 +146,7 @@ def _receive_one(desk: Desk, supplier: str, file: Path) -> Extract:
     try:
         opened = open_openpgp(
             file,
-            private_key=desk.home.path / "keys" / "decryption.key",
+            private_key=desk.home.private_file("keys/decryption.key"),
             signing_key=desk.home.at(settings.signing_key),
             fingerprint=settings.signing_fingerprint,
             max_bytes=settings.max_bytes,
@@ -203,12 +204,14 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
         except IntegrityError as error:
             _record_refusal(desk, extract.supplier, extract.sealed_sha256, error)
             raise
-        _report_to_supplier(desk, extract.supplier, valid.quarantine)
+        _report_to_supplier(desk, extract.supplier, valid)
         received, accepted = len(extract.frame), len(valid.births)
         rows[extract.supplier] = {"received": received, "quarantined": valid.quarantined_rows}
-        by_rule = {str(rule): int(n) for rule, n in valid.quarantine["rule"].value_counts().items()}
         _record_once(
-            desk, Validated(supplier=extract.supplier, rows=received, accepted=accepted, quarantined=by_rule)
+            desk,
+            Validated(
+                supplier=extract.supplier, rows=received, accepted=accepted, quarantined=dict(valid.by_rule)
+            ),
         )
         births.append(valid.births)
         first += received
@@ -217,12 +220,14 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
     return together, rows
 
 
-def _report_to_supplier(desk: Desk, supplier: str, quarantine: pd.DataFrame) -> None:
+def _report_to_supplier(desk: Desk, supplier: str, valid: Checked) -> None:
     from pipeline.reporting import supplier_report
 
     folder = desk.home.outbox / supplier
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"quarantine_{supplier}_{desk.month}.csv").write_bytes(supplier_report(quarantine))
+    (folder / f"quarantine_{supplier}_{desk.month}.csv").write_bytes(supplier_report(valid.quarantine))
+    summary = json.dumps(valid.summary, indent=2) + "\n"
+    (folder / f"validation_{supplier}_{desk.month}.json").write_text(summary, encoding="utf-8")
 
 
 # --- geography and consent ------------------------------------------------------------------------

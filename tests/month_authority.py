@@ -85,7 +85,9 @@ def _opened_workbook(file: Path, password: str) -> list[list[str]]:
         office = msoffcrypto.OfficeFile(sealed)
         office.load_key(password=password, verify_password=True)
         office.decrypt(plain, verify_integrity=True)
-    return CalamineWorkbook.from_filelike(io.BytesIO(plain.getvalue())).get_sheet_by_name("Families").to_python()
+    return (
+        CalamineWorkbook.from_filelike(io.BytesIO(plain.getvalue())).get_sheet_by_name("Families").to_python()
+    )
 
 
 def _opened_csv(file: Path, key: Path) -> list[list[str]]:

@@ -256,10 +256,15 @@ class Run:
         self._login.until(lambda: self._parked(task), f"the scheduler has parked {task}", seconds=seconds)
 
     def _parked(self, task: str) -> bool:
-        return any(
-            "Received executor event" in line and f"task_id='{task}'" in line and self.run_id in line
-            for line in self._login.scheduler_lines()
-        )
+        attempt = self.question(task)["task_instance"]["try_number"]
+        marks = ("Received executor event", f"task_id='{task}'", self.run_id, f"try_number={attempt},")
+        return any(all(mark in line for mark in marks) for line in self._login.scheduler_lines())
+
+    def clear(self, task: str) -> None:
+        """Run the task and all after it again."""
+        asked = {"task_ids": [task], "include_downstream": True, "only_failed": False, "reset_dag_runs": True}
+        body = asked | {"dry_run": False, "dag_run_id": self.run_id}
+        self._login.post(f"/dags/{self.dag}/clearTaskInstances", body)
 
     def question(self, task: str) -> dict[str, Any]:
         """What a task asks a person: subject, body, options."""

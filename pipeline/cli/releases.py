@@ -29,12 +29,12 @@ def show(month: Month, who: str | None, home: Home, voice: Voice) -> None:
     """Show what would leave: counts by agreement, reason and recipient, and notable changes."""
     import json
 
-    from pipeline.reporting import release_page
+    from pipeline.reporting import release_text
 
     pack, pack_sha256 = _pack(home, month)
     content = json.loads(pack)
     voice.answer({"pack_sha256": pack_sha256, **content})
-    voice.say(release_page(content, pack_sha256=pack_sha256))
+    voice.say(release_text(content, pack_sha256=pack_sha256))
 
 
 @release.command()

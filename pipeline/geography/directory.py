@@ -21,7 +21,7 @@ import pandas as pd
 
 from pipeline.errors import SettingsError
 from pipeline.geography.layout import find_columns
-from pipeline.geography.sealed_tables import keep_facts, kept_facts, look_up, open_sealed, written_whole
+from pipeline.geography.read_only import keep_facts, kept_facts, look_up, open_read_only, written_whole
 from pipeline.geography.source import Source, find_source
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class Directory:
 
     def __init__(self, path: Path) -> None:
         """Open it; raises SettingsError where it is missing or was built by another version."""
-        self._connection = open_sealed(path, version=VERSION, what="postcode directory")
+        self._connection = open_read_only(path, version=VERSION, what="postcode directory")
         self.facts = DirectoryFacts.read(kept_facts(self._connection))
 
     def __enter__(self) -> Directory:

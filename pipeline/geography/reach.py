@@ -21,13 +21,13 @@ import pandas as pd
 from pipeline.errors import SettingsError
 from pipeline.geography.areas import Area, Kind, Problems, read_areas
 from pipeline.geography.directory import Directory, DirectoryFacts
-from pipeline.geography.sealed_tables import (
+from pipeline.geography.read_only import (
     REBUILD,
     address,
     keep_facts,
     kept_facts,
     look_up,
-    open_sealed,
+    open_read_only,
     written_whole,
 )
 
@@ -185,7 +185,7 @@ class Reach:
 
     def __init__(self, path: Path, directory: DirectoryFacts) -> None:
         """Open it; raises SettingsError where it is missing or was made from another directory."""
-        self._connection = open_sealed(path, version=VERSION, what="reach index")
+        self._connection = open_read_only(path, version=VERSION, what="reach index")
         self.facts = ReachFacts.read(kept_facts(self._connection))
         if self.facts.directory_sha256 != directory.sha256:
             self._connection.close()

@@ -81,7 +81,7 @@ SshSignature = Annotated[
 ]
 Note = Annotated[str, AfterValidator(check_note)]
 Counts = dict[Word, Count]
-Books = dict[Word, Count | dict[Word, Count | dict[Word, Count | Counts]]]
+Books = dict[Name, dict[Name, dict[Word, Count]]]  # agreement, supplier, column of the books
 
 
 class Kind(StrEnum):
@@ -313,7 +313,7 @@ class DeliveryFailed(Body):
 
 
 class Balanced(Body):
-    """The month's books: counts nested by supplier, agreement and outcome, as they were computed."""
+    """The month's books: rows by agreement, supplier and column."""
 
     kind = Kind.BALANCED
     books: Books

@@ -113,6 +113,22 @@ def marked(airflow: AirflowServer, authority: Demonstration, centres: OpenSshSer
     return Story(run, state, run.states(), files_on(centres))
 
 
+@pytest.fixture(scope="module")
+def outdated(
+    airflow: AirflowServer, authority: Demonstration, centres: OpenSshServer, marked: Story
+) -> Story:
+    """The same run again, after its input changed: Airflow keeps the old question, and the lead says yes to it."""
+    reach = authority.home / "reference" / "reach_areas.csv"
+    header, *lines = reach.read_text(encoding="utf-8").splitlines()
+    reach.write_text("\n".join([header, *reversed(lines), ""]), encoding="utf-8")
+    run = Run(airflow.login("data_lead"), DAG, marked.run.run_id)
+    run.clear("prepare")
+    run.until_asked(QUESTION, seconds=60)
+    run.answer(QUESTION, run.question(QUESTION)["options"][0])
+    state = run.until_finished(seconds=60)
+    return Story(run, state, run.states(), files_on(centres))
+
+
 @dataclass(frozen=True)
 class Approved(Story):
     question: dict[str, Any]
@@ -122,7 +138,7 @@ class Approved(Story):
 
 @pytest.fixture(scope="module")
 def approved(
-    airflow: AirflowServer, authority: Demonstration, centres: OpenSshServer, marked: Story
+    airflow: AirflowServer, authority: Demonstration, centres: OpenSshServer, outdated: Story
 ) -> Approved:
     """The next run of the same month, approved by the data lead."""
     lead = airflow.login("data_lead")
@@ -163,6 +179,12 @@ def test_the_failed_delivery_says_what_is_missing_and_is_not_tried_again(
     log = "".join(file.read_text() for file in airflow.site.logs.rglob("*deliver*/**/*.log"))
     assert "WaitingForPerson, exit code 6: The release waits for approval" in log
     assert "Task failed with exception" in log
+
+
+def test_a_yes_to_an_outdated_question_approves_nothing(outdated: Story) -> None:
+    assert outdated.states["prepare"] == ["success"]
+    assert outdated.states[QUESTION] == ["failed"]
+    assert outdated.on_the_servers == []
 
 
 def test_nothing_leaves_before_the_answer(approved: Approved) -> None:

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from servers.sshd import CannotServe, OpenSshServer
 
 from pipeline.delivery.sftp import Endpoint
 from pipeline.records import Permit
+from servers.sshd import CannotServe, OpenSshServer
 
 CODES = ("NE-01", "NE-02")
 

@@ -14,14 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from servers.sshd import OpenSshServer
-from servers.wires import Wire
 
 from pipeline.delivery.problems import DeliveryFailed, Problem
 from pipeline.delivery.push import look, push
 from pipeline.delivery.sftp import Endpoint, FarSide
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.records import Permit
+from servers.sshd import OpenSshServer
+from servers.wires import Wire
 
 SEALED = os.urandom(70_000)
 NAME = "NE-01_2026-10.xlsx"
@@ -187,6 +187,19 @@ def test_what_comes_back_altered_is_not_put_in_place(
     monkeypatch.setattr(FarSide, "write", written_otherwise)
     assert problem_of(SEALED, permit_for(SEALED), endpoint) is Problem.ALTERED
     assert list(folder.iterdir()) == []
+
+
+def test_a_server_with_the_bare_protocol_gets_lists_but_replaces_none(
+    endpoint: Endpoint, folder: Path, permit_for: PermitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.delivery.sftp._extensions", lambda version: frozenset())
+    push(SEALED, permit_for(SEALED), endpoint, stands=stands)
+    assert (folder / NAME).read_bytes() == SEALED
+    newer = os.urandom(100)
+    replaces = {permit_for(SEALED).sealed_sha256}
+    assert problem_of(newer, permit_for(newer), endpoint, replaces=replaces) is Problem.NOT_PLACED
+    assert [file.name for file in folder.iterdir()] == [NAME]
+    assert (folder / NAME).read_bytes() == SEALED
 
 
 def new_key(file: Path, kind: str = "ed25519") -> str:

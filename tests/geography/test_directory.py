@@ -69,6 +69,7 @@ def test_the_whole_country_is_found_in_a_published_zip(tmp_path: Path) -> None:
         tmp_path,
         {
             "Data/ONSPD_NOV_2023_UK.csv": published(),
+            "Data/ward_names.csv": "WD23CD,WD23NM\r\n",
             "Data/multi_csv/ONSPD_NOV_2023_UK_QA.csv": published(rows=TOWN[:1]),
             "Documents/LA_UA names and codes UK as at 04_23.csv": "LAD23CD,LAD23NM\r\n",
             "User Guide/guide.pdf": "",

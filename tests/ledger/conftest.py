@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from servers.postgres import PostgresServer, ServerMissing
 
 from pipeline.encryption.signing import note_verifier, sign_note, verify_note
 from pipeline.ledger.ledger import Ledger
+from servers.postgres import PostgresServer, ServerMissing
 
 sys.path.insert(0, str(Path(__file__).parent))  # for ledger_examples
 

@@ -251,10 +251,7 @@ def test_a_checkpoint_moved_to_another_size_is_found(exposed: Ledger, sql: Sql, 
         ("UPDATE disclosures SET recipient = 'centre-2' WHERE entry = 10", 8),
         ("UPDATE disclosures SET month = '2026-09' WHERE entry = 10", 8),
         ("UPDATE disclosures SET permit = 4 WHERE entry = 10", 4),
-        (
-            "INSERT INTO disclosures SELECT 5, child, agreement, recipient, month, 4 FROM disclosures LIMIT 1",
-            4,
-        ),
+        ("INSERT INTO disclosures VALUES (5, 'x', 'welcome-card', 'centre-1', '2026-10', 4)", 4),
         ("DELETE FROM suppressions WHERE entry = 1", 0),
         ("UPDATE suppressions SET word = 'objected' WHERE entry = 2", 0),
         ("UPDATE suppressions SET since = '2027-01-01T00:00:00' WHERE entry = 2", 0),
@@ -272,6 +269,12 @@ def test_an_invented_entry_with_good_hashes_and_no_meaning_is_found(
     exposed: Ledger, sql: Sql, body: str
 ) -> None:
     sql("UPDATE entries SET kind = 'disclosure', body = :body WHERE seq = 11", body=body)
+    rehash(sql)
+    assert found(exposed) == Problem(Damage.ALTERED, 11)
+
+
+def test_a_body_that_is_not_canonical_is_found_even_with_good_hashes(exposed: Ledger, sql: Sql) -> None:
+    sql("UPDATE entries SET body = '{ }' WHERE seq = 11")
     rehash(sql)
     assert found(exposed) == Problem(Damage.ALTERED, 11)
 

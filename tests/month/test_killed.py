@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from month_authority import MONTH, NOW, Authority
 
+from month_authority import MONTH, NOW, Authority
 from pipeline import month as months
 from pipeline.delivery import push as pushing
 from pipeline.facts import opened_ledger

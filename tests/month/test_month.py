@@ -6,8 +6,8 @@ import csv
 from datetime import timedelta
 
 import pytest
-from month_authority import MONTH, NOW, Authority
 
+from month_authority import MONTH, NOW, Authority
 from pipeline import month as months
 from pipeline.errors import Refused, SettingsError, WaitingForPerson
 from pipeline.facts import opened_ledger
@@ -112,7 +112,12 @@ def test_only_an_approver_of_releases_may_approve(authority: Authority) -> None:
 def test_a_refused_release_is_not_sent(authority: Authority) -> None:
     asked = months.prepare(authority.home, MONTH, now=NOW)
     months.record_decision(
-        authority.home, MONTH, pack_sha256=asked.pack_sha256, principal="data.lead@example.org", approve=False, now=NOW
+        authority.home,
+        MONTH,
+        pack_sha256=asked.pack_sha256,
+        principal="data.lead@example.org",
+        approve=False,
+        now=NOW,
     )
     with pytest.raises(Refused, match="refused"):
         authority.run()

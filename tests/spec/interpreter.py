@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from pipeline.agreements.model import Agreement
 from spec.world import Decision, Row, World
+
+from pipeline.agreements.model import Agreement
 
 NEVER = {
     "not_a_live_birth": "withhold", "live_birth_not_stated": "hold", "child_died": "withhold",

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from spec.effort import worlds_tried
+from spec.world import Row, World, birth, placed, plain, word
+from spec.worlds import words, worlds
 
 from pipeline.consent.gate import gate
 from pipeline.errors import IntegrityError
 from pipeline.reasons import Outcome
-from spec.effort import worlds_tried
-from spec.world import Row, World, birth, placed, plain, word
-from spec.worlds import words, worlds
 
 
 def gated(decisions: pd.DataFrame, world: World) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def gated(decisions: pd.DataFrame, world: World) -> pd.DataFrame:
     return gate(decisions, *world.frames, world.agreement, **world.setting)
 
 
-@worlds_tried(50)
+@worlds_tried(25)
 @given(worlds(), st.lists(words(), max_size=4), st.integers(0, 40))
 def test_the_gate_only_removes(world: World, said: list[Row], days: int) -> None:
     before = world.decide()

@@ -9,19 +9,20 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from spec.effort import worlds_tried
+from spec.world import World, agreement, birth, plain, word
+from spec.worlds import words, worlds
 
 from pipeline.consent.decide import decide
 from pipeline.reasons import Outcome, Reason, ReasonClass
 from pipeline.records import DECISIONS
-from spec.effort import worlds_tried
-from spec.world import World, agreement, birth, plain, word
-from spec.worlds import words, worlds
 
 NEVER = {str(reason) for reason in Reason if reason.reason_class is ReasonClass.NEVER}
 
 # For each flag a value that speaks against the family; none of them may ever let a family through.
 FLAGS = {
-    "live_or_still_birth": "", "confidentiality": "R", "looked_after": "Y", "adoption": "Y", "safeguarding": "Y",
+    "live_or_still_birth": "", "confidentiality": "R", "looked_after": "Y", "adoption": "Y",
+        "safeguarding": "Y",
     "in_hospital": "Y", "parent_death_status": "1", "consent_status": "refused",
     "objection_date": birth()["notice_date"], "date_of_death": birth()["notice_date"],
 }  # fmt: skip
@@ -32,7 +33,7 @@ def shared(world: World) -> set[int]:
     return {reference for reference, decision in plain(world.decide()).items() if decision.outcome == "share"}
 
 
-@worlds_tried(40)
+@worlds_tried(20)
 @given(worlds())
 def test_shared_means_no_reason_and_everything_else_has_one(world: World) -> None:
     for decision in plain(world.decide()).values():
@@ -40,7 +41,7 @@ def test_shared_means_no_reason_and_everything_else_has_one(world: World) -> Non
         assert decision.recipient or decision.reasons
 
 
-@worlds_tried(40)
+@worlds_tried(20)
 @given(worlds())
 def test_no_agreement_lifts_a_reason_of_class_n(world: World) -> None:
     lenient = agreement(
@@ -60,13 +61,13 @@ def test_no_agreement_lifts_a_reason_of_class_n(world: World) -> None:
         assert not (decision.reasons & NEVER and decision.outcome == "share")
 
 
-@worlds_tried(50)
+@worlds_tried(25)
 @given(worlds(), words().filter(lambda said: said["word"] != "death_removed"))
 def test_a_later_word_never_shares_more(world: World, said: dict[str, object]) -> None:
     assert shared(world.with_words(said)) <= shared(world)
 
 
-@worlds_tried(50)
+@worlds_tried(25)
 @given(worlds(), st.sampled_from(sorted(FLAGS)), st.randoms(use_true_random=True))
 def test_a_flag_never_shares_more(world: World, column: str, random: Random) -> None:
     flagged = random.choice(world.births)
@@ -74,7 +75,7 @@ def test_a_flag_never_shares_more(world: World, column: str, random: Random) -> 
     assert shared(replace(world, births=births)) <= shared(world)
 
 
-@worlds_tried(40)
+@worlds_tried(20)
 @given(worlds(), st.randoms(use_true_random=True))
 def test_the_order_of_rows_never_matters(world: World, random: Random) -> None:
     births, placements, suppressions, disclosures = (
@@ -84,7 +85,7 @@ def test_the_order_of_rows_never_matters(world: World, random: Random) -> None:
     pd.testing.assert_frame_equal(shuffled, world.decide())
 
 
-@worlds_tried(30)
+@worlds_tried(15)
 @given(worlds(), worlds())
 def test_families_decided_apart_are_decided_alike(one: World, other: World) -> None:
     """Two sets of families with nobody in common come to the same in one run as in two."""

@@ -12,10 +12,10 @@ from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
+from spec.world import MOMENT, NOTICE, Row, World, agreement, birth, placed, word
 
 from pipeline.agreements.model import Agreement
 from pipeline.reasons import Reason
-from spec.world import MOMENT, NOTICE, Row, World, agreement, birth, placed, word
 
 TODAY = MOMENT.date()
 DATES = [None, *(TODAY - timedelta(days) for days in (-1, 0, 1, 13, 14, 15, 16, 45, 60, 61, 121))]
@@ -70,7 +70,9 @@ STORIES: list[Row] = [
     {"consent_status": "refused", "last_updated": datetime(2026, 10, 2), "consent_date": date(2026, 10, 14)},
     {"consent_status": "withdrawn", "consent_date": None, "last_updated": datetime(2026, 10, 2)},
     {"consent_status": "given", "consent_given_by": "father", "consent_date": date(2026, 10, 21)},
+    {"consent_date": date(2026, 10, 30), "last_updated": datetime(2026, 10, 2)},
     {"consent_status": "not_asked", "consent_date": None},
+    {"notice_date": None},
     {"number_of_births": 2, "birth_order": 2, "date_of_birth": date(2026, 10, 9)},
     {"parent": "", "number_of_births": 2, "birth_order": 2},
     {"death_status": "U", "last_updated": datetime(2026, 10, 26)},
@@ -78,12 +80,17 @@ STORIES: list[Row] = [
 ]
 
 SUBJECTS = [
-    *(f"{kind}-{number}" for kind in ("child", "parent", "dwelling") for number in range(1, 16)), "", "nobody",
+    *(f"{kind}-{number}" for kind in ("child", "parent", "dwelling") for number in range(1, 16)), "",
+        "nobody",
 ]  # fmt: skip
-SAYINGS = [*map(str, Reason), *["death_removed", "child_died", "national_opt_out", "unheard of"] * 4]
+SAYINGS = [
+    *map(str, Reason),
+    *["death_removed", "child_died", "national_opt_out", "identity_superseded", "unheard of"] * 6,
+]
 
 PLACES: list[Row] = [
-    *({"reason": reason, "recipient": "", "authority": ""} for reason in ("postcode_unknown", "postcode_pseudo")),
+    *({"reason": reason, "recipient": "", "authority": ""} for reason in ("postcode_unknown",
+        "postcode_pseudo")),
     *({"reason": reason, "recipient": ""} for reason in ("postcode_imprecise", "reach_area_ambiguous")),
     {"reason": "no_reach_area", "recipient": "", "authority": "E07000218"},
     {"reason": "unheard of"}, {"reason": "postcode_unknown"}, {"recipient": ""}, {"authority": ""},

@@ -53,7 +53,7 @@ def _to_disk(file: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def open_sealed(path: Path, *, version: int, what: str) -> sqlite3.Connection:
+def open_read_only(path: Path, *, version: int, what: str) -> sqlite3.Connection:
     """Open a finished file; raises SettingsError where it is missing, foreign or of another version."""
     if not path.is_file():
         raise SettingsError(f"The {what} has not been built", where=str(path), do=REBUILD)
