@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskAwaitingInput
 
-from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError
+from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError, WaitingForPerson
 
 if TYPE_CHECKING:  # pandas stays out of the DAG processor
     from pipeline.home import Home
+    from pipeline.preparation import Prepared
     from pipeline.records import Month
 
 Arguments = ParamSpec("Arguments")
@@ -26,7 +27,6 @@ Answer = TypeVar("Answer")
 
 BATCH = 20  # recipients in one delivery task; a task costs seconds, a recipient a fraction of one
 
-RELEASE = "release"  # the XCom key under which `prepare` leaves what a person is asked about
 REFUSE = "Refuse"
 SHOWN = 12  # characters of a pack's digest on the button and in `birthshare release show`
 
@@ -100,22 +100,22 @@ class ReleaseDecision(HITLOperator):
 
     Airflow's screen is not the lock: whoever may edit a run can mark this task a success, and that records
     nothing. The answer is recorded by the very process that receives it, for the approver whose
-    `airflow_user` answered, and for the pack whose digest stood on the button that they pressed. `deliver`
-    asks the ledger.
+    `airflow_user` answered, and for the pack whose digest stood on the button that they pressed: after a
+    task is cleared Airflow goes on showing the old question. What is shown comes from our own store, for
+    any user may change what travels between tasks.
     """
 
-    def __init__(self, *, prepared_by: str, **kwargs: Any) -> None:
-        self.prepared_by = prepared_by
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(subject="May this month's lists be sent?", options=[REFUSE], **kwargs)
 
     @quietly
     def execute(self, context: Any) -> None:
         """Show the counts of the pack to those who may decide, and wait."""
         home, month = run_of(context)
-        release = context["ti"].xcom_pull(task_ids=self.prepared_by, key=RELEASE)
-        pack = release["pack_sha256"]
+        release = _asked_about(home, month)
+        pack = release.pack_sha256
         self.subject = f"May the lists of {month} be sent?"
-        self.body = _question(pack, release["counts"])
+        self.body = _question(pack, release.counts)
         self.options = [_approve(pack), REFUSE]
         self.assigned_users = [{"id": user, "name": user} for user in sorted(_approvers(home))]
         try:
@@ -143,6 +143,17 @@ class ReleaseDecision(HITLOperator):
             raise Refused(
                 "The release was refused", where=f"pack {pack_sha256[:SHOWN]}", do="Nothing was sent."
             )
+
+
+def _asked_about(home: Home, month: Month) -> Prepared:
+    """The release that waits for a decision; raises WaitingForPerson where there is none."""
+    from pipeline import month as months
+    from pipeline.preparation import read_release
+
+    asked = months.pack_asked_about(home, month, now=datetime.now(UTC))
+    if asked is None:
+        raise WaitingForPerson("Nothing is prepared", where=str(month), do="Clear the task prepare.")
+    return read_release(asked[0])
 
 
 def _approve(pack_sha256: str) -> str:

@@ -26,7 +26,8 @@ import os
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronPartitionTimetable, Param, get_current_context, task
-from birthshare_tasks import RELEASE, ReleaseDecision, batches, quietly, run_of
+
+from birthshare_tasks import ReleaseDecision, batches, quietly, run_of
 
 
 @task(show_return_value_in_logs=False)
@@ -35,10 +36,7 @@ def prepare() -> list[list[list[str]]]:
     """Open, check, decide and count; the answer is the batches of agreements and recipients to send to."""
     from pipeline import month
 
-    context = get_current_context()
-    prepared = month.prepare(*run_of(context), now=datetime.now(UTC))
-    release = {"pack_sha256": prepared.pack_sha256, "counts": prepared.counts}
-    context["ti"].xcom_push(RELEASE, release)
+    prepared = month.prepare(*run_of(get_current_context()), now=datetime.now(UTC))
     return batches(prepared.deliveries)
 
 
@@ -95,8 +93,6 @@ with DAG(
     },
 ):
     prepared = prepare()
-    decided = ReleaseDecision(
-        task_id="release_decision", prepared_by="prepare", doc_md=ReleaseDecision.__doc__
-    )
+    decided = ReleaseDecision(task_id="release_decision", doc_md=ReleaseDecision.__doc__)
     delivered = deliver.expand(batch=prepared)
     prepared >> decided >> delivered >> close()

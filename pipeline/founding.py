@@ -17,11 +17,12 @@ from pipeline.facts import opened_ledger
 from pipeline.home import SETTINGS_FILE, Home
 
 FOLDERS = (
-    "agreements", "inbox", "keys", "keys/approvers", "keys/recipients", "keys/suppliers", "outbox", "reference",
-    "state",
+    "agreements", "inbox", "keys", "keys/approvers", "keys/recipients", "keys/suppliers",
+    "outbox", "reference", "state",
 )  # fmt: skip
 
-SETTINGS = """# The settings of one authority; paths are relative to this folder. What is missing: birthshare doctor
+SETTINGS = """# The settings of one authority; paths are relative to this folder.
+# `birthshare doctor` says what is missing.
 
 [authority]
 name = "REPLACE: Example Council"
@@ -155,7 +156,7 @@ def _an_agreement(home: Home, now: datetime) -> None:
             SettingsError(
                 "There is no agreement",
                 where=str(home.agreements),
-                do="Copy a template of sharing_agreements/, make it your own, and have every approver sign it.",
+                do="Copy a template of sharing_agreements/, adapt it, and have every approver sign it.",
             ),
         )
 

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msoffcrypto
+import pandas as pd
 import pytest
 from python_calamine import CalamineWorkbook
 
 from pipeline import month as months
-from pipeline.demo.authority import Demonstration
+from pipeline.cli import run as run_command
+from pipeline.demo.authority import APPROVERS, Demonstration
+from pipeline.demo.births import as_csv
+from pipeline.demo.keys import seal_as_supplier
 from pipeline.demo.run import approve, laid_out
+from pipeline.facts import opened_ledger
 from pipeline.home import Home
+from pipeline.ledger.entries import Body, Kind
 from pipeline.records import Month
 
 NOW = datetime.now(UTC)
@@ -43,6 +50,50 @@ class Authority:
         self.run(until="release")
         self.approve()
 
+    @property
+    def supplier(self) -> Path:
+        """The trust's side: its keys, and the extract before it is sealed."""
+        return self.demo.folder / "supplier"
+
+    @property
+    def inbox(self) -> Path:
+        """Where the trust's sealed files arrive."""
+        return self.home.path / "inbox" / "chis"
+
+    @property
+    def sealed(self) -> Path:
+        """The month's sealed extract."""
+        return self.inbox / self.demo.sealed.name
+
+    def extract(self) -> pd.DataFrame:
+        """The demonstration's extract before it was sealed, as text."""
+        return pd.read_csv(self.demo.extract, dtype="str", keep_default_na=False)
+
+    def send(self, extract: bytes | pd.DataFrame, to: Path | None = None) -> Path:
+        """Seal an extract as the trust does and put it into the inbox, in place of what was there."""
+        content = extract if isinstance(extract, bytes) else as_csv(extract)
+        target = to or self.sealed
+        target.unlink(missing_ok=True)
+        seal_as_supplier(
+            content,
+            target,
+            supplier_private=self.supplier / "chis.private.asc",
+            recipient_public=self.supplier / "authority.asc",
+        )
+        return target
+
+    def setting(self, old: str, new: str) -> None:
+        """Change the settings; `old` must be there once."""
+        file = self.home.path / "birthshare.toml"
+        text = file.read_text()
+        assert text.count(old) == 1
+        file.write_text(text.replace(old, new))
+
+    def recorded(self, kind: Kind) -> list[Body]:
+        """What the ledger says of one kind, oldest first."""
+        with opened_ledger(self.home) as ledger:
+            return [entry.body for entry in ledger.entries(kinds={kind})]
+
     def files(self) -> dict[str, bytes]:
         """Everything that recipients hold, by recipient and file name."""
         return {
@@ -61,6 +112,76 @@ class Authority:
         return _opened_workbook(file, password)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What one command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON object on stdout."""
+        return json.loads(self.out)
+
+    def says(self, *words: str) -> None:
+        """Every word is in what was said to the person, and no traceback is."""
+        missing = [word for word in words if word not in self.err]
+        assert not missing, f"{missing} not in: {self.err}"
+        assert "Traceback" not in self.err
+
+
+class CommandLine:
+    """The real command line, in this process, on one home; everything that it printed is kept."""
+
+    def __init__(self, authority: Authority, captured: pytest.CaptureFixture[str]) -> None:
+        self.authority, self._captured, self.said = authority, captured, ""
+
+    def __call__(self, *arguments: str | Path) -> Answer:
+        self._captured.readouterr()
+        code = run_command([*map(str, arguments), "--home", str(self.authority.home.path)])
+        out, err = self._captured.readouterr()
+        self.said += out + err
+        return Answer(code, out, err)
+
+    def run(self, *options: str) -> Answer:
+        """`birthshare run` for the test's month, answering in JSON."""
+        return self("run", str(MONTH), "--json", *options)
+
+    def approve(self) -> Answer:
+        """`birthshare release approve`, with the data lead's own key."""
+        who, key = APPROVERS["data_lead"], self.authority.demo.approver_keys["data_lead"]
+        return self("release", "approve", str(MONTH), "--as", who, "--key", key)
+
+    def finish(self) -> dict[str, Any]:
+        """Ask, approve, deliver; the month's state, closed."""
+        assert self.run().code == 6
+        assert self.approve().code == 0
+        answer = self.run()
+        assert answer.code == 0, answer.err
+        state: dict[str, Any] = answer.json
+        assert state["state"] == "closed"
+        return state
+
+
+PERSONAL = (
+    "nhs_number", "family_name", "parent_given_name", "parent_family_name", "parent_nhs_number",
+    "parent_date_of_birth", "address_line_1", "address_line_2", "postcode",
+)  # fmt: skip
+
+
+def personal_values(extract: pd.DataFrame) -> set[str]:
+    """What no message may hold; values so short that they are part of ordinary words are left out."""
+    return {value for column in PERSONAL for value in extract[column] if len(value) > 5}
+
+
+def shown_values(values: Iterable[str], *places: str | bytes) -> list[str]:
+    """Those of the values that stand in any of the places."""
+    content = [place.encode() if isinstance(place, str) else place for place in places]
+    return [value for value in values if any(value.encode() in place for place in content)]
+
+
 @pytest.fixture(scope="session")
 def prototype(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
     folder = tmp_path_factory.mktemp("prototype") / "demo"
@@ -74,6 +195,16 @@ def authority(prototype: Demonstration, tmp_path: Path) -> Iterator[Authority]:
     shutil.copytree(prototype.home, home)
     received = prototype.folder / "recipients"
     yield Authority(prototype, Home.open(home), received)
+    clear(received)
+
+
+@pytest.fixture
+def birthshare(authority: Authority, capfd: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(authority, capfd)
+
+
+def clear(received: Path) -> None:
+    """Take away what the recipients were sent."""
     for file in received.rglob("*"):
         if file.is_file() and (file.suffix in {".xlsx", ".part"} or file.name.endswith(".csv.gpg")):
             file.unlink()

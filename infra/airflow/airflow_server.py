@@ -24,6 +24,7 @@ from urllib.parse import quote
 
 import httpx
 import psutil  # type: ignore[import-untyped]  # its stubs are another package
+
 from airflow_environment import Site, environment
 
 Found = TypeVar("Found")
@@ -127,7 +128,7 @@ class AirflowServer:
 
     def _run(self, *arguments: str) -> None:
         with self._open_output(arguments[0]) as output:
-            done = subprocess.run(  # noqa: S603
+            done = subprocess.run(
                 _command(*arguments),
                 env=self._environment,
                 stdout=output,
@@ -142,7 +143,7 @@ class AirflowServer:
 
     def _spawn(self, *arguments: str) -> None:
         with self._open_output(arguments[0]) as output:
-            self._parts[arguments[0]] = subprocess.Popen(  # noqa: S603
+            self._parts[arguments[0]] = subprocess.Popen(
                 _command(*arguments),
                 env=self._environment,
                 stdout=output,

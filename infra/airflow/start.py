@@ -14,7 +14,6 @@ from typing import Any
 
 from airflow_environment import REPOSITORY, Site
 from airflow_server import AirflowError, AirflowServer, free_port, is_free
-
 from pipeline.demo.authority import APPROVERS, Demonstration
 from pipeline.demo.run import clear, laid_out
 from pipeline.errors import BirthshareError

@@ -64,9 +64,8 @@ def check(file: Path, voice: Voice) -> None:
 
     found, digest = read_agreement(file)
     voice.answer({"id": found.id, "version": found.version, "digest": digest})
-    voice.say(
-        f"{found.id}, version {found.version}: can be read. Needs the signatures of {', '.join(found.approvers)}."
-    )
+    roles = ", ".join(found.approvers)
+    voice.say(f"{found.id}, version {found.version}, can be read. It needs the signatures of: {roles}.")
 
 
 @agreement.command()

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline import month as months
 from pipeline.demo.authority import APPROVERS, Demonstration, make_authority, sftp_places
+from pipeline.demo.later_words import record_later_words
 from pipeline.demo.sftp import DemonstrationSftp
 from pipeline.desk import Watch, no_watch
 from pipeline.encryption.signing import sign_ssh
@@ -87,6 +88,8 @@ def laid_out(
             port=server.port,
             host_key=server.host_key,
         )
+        cases = folder / "supplier" / "hard_cases.csv"
+        record_later_words(Home.open(demo.home), demo.extract, cases, now=now)
         watch("authority", 1, 1)
         yield demo
 

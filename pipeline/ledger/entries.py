@@ -303,7 +303,7 @@ class Delivered(Body):
 
 
 class DeliveryFailed(Body):
-    """Which list could not be made or delivered, and the code of the problem; permit 0: none was given yet."""
+    """Which list could not be made or delivered, and the problem's code; permit 0: none was given yet."""
 
     kind = Kind.DELIVERY_FAILED
     permit: Count

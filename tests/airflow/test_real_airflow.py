@@ -24,16 +24,16 @@ import httpx
 import msoffcrypto
 import pytest
 import yaml
+from python_calamine import CalamineWorkbook
+
 from airflow_environment import Site
 from airflow_server import AirflowServer, Run, free_port
-from python_calamine import CalamineWorkbook
-from servers.sshd import CannotServe, OpenSshServer
-
 from pipeline import month as months
 from pipeline.demo.authority import Demonstration, make_authority
 from pipeline.demo.places import SAMPLE
 from pipeline.home import Home
 from pipeline.records import Month
+from servers.sshd import CannotServe, OpenSshServer
 
 NOW = datetime.now(UTC)
 MONTH = Month(NOW.year, NOW.month).plus(-1)
@@ -117,7 +117,7 @@ def marked(airflow: AirflowServer, authority: Demonstration, centres: OpenSshSer
 def outdated(
     airflow: AirflowServer, authority: Demonstration, centres: OpenSshServer, marked: Story
 ) -> Story:
-    """The same run again, after its input changed: Airflow keeps the old question, and the lead says yes to it."""
+    """The same run again with another input. Airflow keeps the old question; the lead says yes to it."""
     reach = authority.home / "reference" / "reach_areas.csv"
     header, *lines = reach.read_text(encoding="utf-8").splitlines()
     reach.write_text("\n".join([header, *reversed(lines), ""]), encoding="utf-8")
@@ -239,9 +239,9 @@ def test_what_travels_between_tasks_is_references_and_counts(
         )["value"]
         for entry in lead.get(f"{path}/taskInstances/~/xcomEntries")["xcom_entries"]
     }
-    returned = {(task, "return_value") for task in ("prepare", "deliver", "close")}
-    assert set(entries) == {("prepare", "release"), *returned}
-    assert set(entries["prepare", "release"]) == {"pack_sha256", "counts"}
+    assert set(entries) == {(task, "return_value") for task in ("prepare", "deliver", "close")}
+    codes = [["welcome-card-first-visit", f"centre-0{number}"] for number in (1, 2, 3, 4)]
+    assert entries["prepare", "return_value"] == [codes]
     assert entries["deliver", "return_value"] == 4
     assert entries["close", "return_value"] is True
 
@@ -352,7 +352,7 @@ def day(text: str) -> str:
     """A date as the extract writes it, from either kind of list."""
     for written in ("%Y-%m-%d", "%d %B %Y"):
         try:
-            return datetime.strptime(text, written).date().isoformat()  # noqa: DTZ007
+            return datetime.strptime(text, written).date().isoformat()
         except ValueError:
             continue
     raise ValueError("neither kind of list writes a date like this")

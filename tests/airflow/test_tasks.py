@@ -26,7 +26,7 @@ def stopped_by(tasks: ModuleType, error: Exception) -> Exception:
         except ValueError as lower:
             raise error from lower
 
-    with pytest.raises(Exception) as caught:  # noqa: PT011
+    with pytest.raises(Exception) as caught:
         task()
     return caught.value
 

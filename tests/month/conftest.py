@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from month_authority import authority, prototype
+from month_authority import authority, birthshare, prototype
 
-__all__ = ["authority", "prototype"]
+__all__ = ["authority", "birthshare", "prototype"]

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from spec.world import MOMENT, NOTICE, Row, World, agreement, birth, placed, word
-
 from pipeline.agreements.model import Agreement
+from spec.world import MOMENT, NOTICE, Row, World, agreement, birth, placed, word
 
 TODAY = MOMENT.date()
 
@@ -217,8 +216,7 @@ CHAPTERS = (
             date_of_birth=date(2026, 11, 1)),
         one("Fourteen days old, as agreed.", SHARED, date_of_birth=days_ago(14)),
         one("Thirteen days old: wait.", held("age_outside_window"),
-            agreement(confidentiality={"antenatal_days": 9}),
-            date_of_birth=days_ago(13) + timedelta(days=1)),
+            date_of_birth=days_ago(13), consent_date=days_ago(5)),
         one("Sixty days old, as agreed.", SHARED, agreement(cohort={"maximum_age_days": 60}),
             date_of_birth=days_ago(60)),
         one("A day too old.", withheld("age_outside_window"), agreement(cohort={"maximum_age_days": 60}),

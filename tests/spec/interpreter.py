@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from spec.world import Decision, Row, World
-
 from pipeline.agreements.model import Agreement
+from spec.world import Decision, Row, World
 
 NEVER = {
     "not_a_live_birth": "withhold", "live_birth_not_stated": "hold", "child_died": "withhold",

@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 from hypothesis import given
+
+from pipeline.reasons import Reason, ReasonClass
 from spec.effort import worlds_tried
 from spec.interpreter import interpret
 from spec.world import World, plain
 from spec.worlds import worlds
-
-from pipeline.reasons import Reason, ReasonClass
 
 DECIDED = {str(reason) for reason in Reason if reason.reason_class is not ReasonClass.RUN}
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from pipeline.reasons import Reason, ReasonClass
 from spec.examples import EXAMPLES, REASONS_SHOWN, Example
 from spec.interpreter import interpret
 from spec.world import Decision, plain
-
-from pipeline.reasons import Reason, ReasonClass
 
 
 def _without_places(decided: dict[int, Decision]) -> dict[int, tuple[str, frozenset[str]]]:

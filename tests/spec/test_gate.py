@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spec.effort import worlds_tried
-from spec.world import Row, World, birth, placed, plain, word
-from spec.worlds import words, worlds
 
 from pipeline.consent.gate import gate
 from pipeline.errors import IntegrityError
 from pipeline.reasons import Outcome
+from spec.effort import worlds_tried
+from spec.world import Row, World, birth, placed, plain, word
+from spec.worlds import words, worlds
 
 
 def gated(decisions: pd.DataFrame, world: World) -> pd.DataFrame:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from spec.world import World, birth, placed
 
 from pipeline.consent.decide import check, decide
 from pipeline.errors import IntegrityError
 from pipeline.reasons import Outcome, Reason
+from spec.world import World, birth, placed
 
 UNUSABLE = {
     "one reference twice": World(births=(birth(1), birth(1)), placements=(placed(1),)),

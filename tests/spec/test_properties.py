@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spec.effort import worlds_tried
-from spec.world import World, agreement, birth, plain, word
-from spec.worlds import words, worlds
 
 from pipeline.consent.decide import decide
 from pipeline.reasons import Outcome, Reason, ReasonClass
 from pipeline.records import DECISIONS
+from spec.effort import worlds_tried
+from spec.world import World, agreement, birth, plain, word
+from spec.worlds import words, worlds
 
 NEVER = {str(reason) for reason in Reason if reason.reason_class is ReasonClass.NEVER}
 

@@ -12,10 +12,10 @@ from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from spec.world import MOMENT, NOTICE, Row, World, agreement, birth, placed, word
 
 from pipeline.agreements.model import Agreement
 from pipeline.reasons import Reason
+from spec.world import MOMENT, NOTICE, Row, World, agreement, birth, placed, word
 
 TODAY = MOMENT.date()
 DATES = [None, *(TODAY - timedelta(days) for days in (-1, 0, 1, 13, 14, 15, 16, 45, 60, 61, 121))]
