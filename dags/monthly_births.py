@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
+from inspect import getdoc
 
 from airflow.sdk import DAG, CronPartitionTimetable, Param, get_current_context, task
 
@@ -93,6 +94,6 @@ with DAG(
     },
 ):
     prepared = prepare()
-    decided = ReleaseDecision(task_id="release_decision", doc_md=ReleaseDecision.__doc__)
+    decided = ReleaseDecision(task_id="release_decision", doc_md=getdoc(ReleaseDecision))
     delivered = deliver.expand(batch=prepared)
     prepared >> decided >> delivered >> close()

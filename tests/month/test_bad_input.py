@@ -285,16 +285,14 @@ def slashes(day: str) -> str:
     return f"{day[8:]}/{day[5:7]}/{day[:4]}"
 
 
-def a_postcode(group: str) -> Callable[[Authority], str]:
+@dataclass(frozen=True)
+class PostcodeOf:
     """A postcode of a group of places, as the directory has it."""
 
-    def found(authority: Authority) -> str:
-        places = sample_postcodes(authority.home.path / "reference" / "postcodes.sqlite")
-        return str(places.loc[places["group"] == group, "postcode"].iloc[0])
-
-    return found
+    group: str
 
 
+SAME_ROW = {"": "the family's first row again, unchanged"}
 LONG_AGO = MONTH.plus(-4).first_day.isoformat()
 YEARS_AHEAD = MONTH.plus(60).first_day.isoformat()
 
@@ -314,7 +312,7 @@ ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "date-that-does-not-exist": ({"consent_date": f"{MONTH.year}-02-30"}, ASIDE + "date_impossible"),
     "postcode-in-small-letters": ({"postcode": str.lower}, OK),
     "postcode-without-space": ({"postcode": lambda postcode: postcode.replace(" ", "")}, OK),
-    "postcode-terminated": ({"postcode": a_postcode("terminated")}, OK),
+    "postcode-terminated": ({"postcode": PostcodeOf("terminated")}, OK),
     "postcode-of-nowhere": ({"postcode": "ZZ99 3VZ"}, "postcode_pseudo"),
     "postcode-unknown": ({"postcode": "QX1 9QX"}, "postcode_unknown"),
     "name-is-a-formula": ({"given_name": "=HYPERLINK(1)"}, ASIDE + "text_dangerous"),
@@ -323,7 +321,7 @@ ROWS: dict[str, tuple[dict[str, Any], str]] = {
 }
 # Children who belong together: each with what differs from the first child of its family.
 FAMILIES: dict[str, tuple[tuple[dict[str, Any], str], ...]] = {
-    "sent-twice": (({}, OK), ({"nhs_number": "same"}, "duplicate_record")),
+    "sent-twice": (({}, OK), (SAME_ROW, "duplicate_record")),
     "twins": (({"number_of_births": "2"}, OK), ({"number_of_births": "2"}, OK)),
     "twin-lost": (
         ({"number_of_births": "2"}, "sibling_died_or_missing"),
@@ -346,23 +344,58 @@ def odd_extract(authority: Authority) -> pd.DataFrame:
     extract = authority.extract()
     ordinary = extract[extract["record_id"] == "case-told-by-nobody-1"].iloc[0].to_dict()
     numbers = iter(nhs_numbers(np.random.default_rng(3), 200).tolist())
-    rows: list[dict[str, str]] = [dict.fromkeys(extract.columns, "")]
-    families = {name: (changes,) for name, changes in ROWS.items()} | FAMILIES
+    rows = [dict.fromkeys(extract.columns, "")]
+    families = {name: (row,) for name, row in ROWS.items()} | FAMILIES
     for house, (name, children) in enumerate(families.items(), start=1):
-        family = {"parent_nhs_number": next(numbers), "address_line_1": f"{house} Unexpected Lane"}
-        first = next(numbers)
+        own = {"parent_nhs_number": next(numbers), "address_line_1": f"{house} Unexpected Lane"}
+        first = len(rows)
         for place, (changes, _) in enumerate(children):
-            number = first if changes.get("nhs_number") == "same" or place == 0 else next(numbers)
-            row = ordinary | family | {"record_id": f"{name}-{place}", "nhs_number": number}
-            for column, change in changes.items():
-                row[column] = changed(change, row[column], authority)
-            rows.append(row | ({"record_id": f"{name}-0"} if number == first else {}))
+            if changes is SAME_ROW:
+                rows.append(rows[first])
+                continue
+            child = {"record_id": f"{name}-{place}", "nhs_number": next(numbers)}
+            row = ordinary | own | child
+            rows.append(row | {column: changed(to, row[column], authority) for column, to in changes.items()})
     return pd.DataFrame(rows, columns=extract.columns, dtype="str")
 
 
-def changed(change: Any, value: str, authority: Authority) -> str:
-    if change == "same":
-        return value
-    if not callable(change):
-        return str(change)
-    return str(change(authority) if change.__qualname__.startswith("a_postcode") else change(value))
+def changed(change: str | PostcodeOf | Callable[[str], str], value: str, authority: Authority) -> str:
+    if isinstance(change, str):
+        return change
+    if callable(change):
+        return change(value)
+    places = sample_postcodes(authority.home.path / "reference" / "postcodes.sqlite")
+    return str(places.loc[places["group"] == change.group, "postcode"].iloc[0])
+
+
+@dataclass(frozen=True)
+class OddMonth:
+    """What became of the odd rows in one whole month."""
+
+    state: dict[str, Any]
+    extract: pd.DataFrame
+    decided: pd.DataFrame  # record_id, outcome, reasons
+    set_aside: pd.DataFrame  # the supplier's report: row, field, rule
+    cards: dict[str, int]  # cards by first line of the address
+    said: str
+
+    def fate(self, record: str, place: int) -> list[str]:
+        """What became of the row: outcomes and reasons, or the rules that it broke."""
+        here = self.decided[self.decided["record_id"] == record]
+        fate = [f"{row.outcome};{row.reasons}".split(";") for row in here.itertuples()]
+        row = self.extract.index[self.extract["record_id"] == record][place] + 1
+        rules = self.set_aside.loc[self.set_aside["row"] == str(row), "rule"]
+        return [*(word for words in fate for word in words), *(ASIDE + rule for rule in rules)]
+
+
+@pytest.fixture(scope="module")
+def odd_month(prototype: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OddMonth]:
+    """One month of nothing but odd rows, run to its end by the command line in a process of its own."""
+    folder = tmp_path_factory.mktemp("odd")
+    home = folder / "home"
+    shutil.copytree(prototype.home, home)
+    authority = Authority(prototype, Home.open(home), prototype.folder / "recipients")
+    extract = odd_extract(authority)
+    authority.send(extract)
+    ...
+    clear(authority.received)
