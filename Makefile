@@ -15,6 +15,7 @@ check: .venv/dev  ## looks at everything, changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=dags:infra/airflow:infra/airflow/site $(BIN)/mypy dags/*.py infra/airflow/*.py infra/airflow/site/*.py
 	$(BIN)/lint-imports
 	$(BIN)/python infra/generate.py --check
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskAwaitingInput
 
 from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError, WaitingForPerson
 
@@ -51,6 +51,8 @@ def quietly(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer
 
 
 def _worded(error: Exception) -> AirflowException:
+    if isinstance(error, AirflowSkipException):
+        return error
     name = type(error).__name__
     if isinstance(error, BirthshareError):
         kind = AirflowException if isinstance(error, NotAllDelivered) else AirflowFailException

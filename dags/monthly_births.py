@@ -27,6 +27,7 @@ from datetime import UTC, datetime, timedelta
 from inspect import getdoc
 
 from airflow.sdk import DAG, CronPartitionTimetable, Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from birthshare_tasks import ReleaseDecision, batches, quietly, run_of
 
@@ -38,6 +39,8 @@ def prepare() -> list[list[list[str]]]:
     from pipeline import month
 
     prepared = month.prepare(*run_of(get_current_context()), now=datetime.now(UTC))
+    if prepared is None:
+        raise AirflowSkipException("The month is closed: there is nothing left to ask or to send.")
     return batches(prepared.deliveries)
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from time import perf_counter
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from pipeline.agreements.loading import Loaded, load_all, standing
 from pipeline.errors import Refused
@@ -21,6 +22,8 @@ from pipeline.records import Month
 from pipeline.staging import Staging
 
 Watch = Callable[[str, int, int], None]  # stage, done, of how many
+
+LONDON = ZoneInfo("Europe/London")
 
 SomeBody = TypeVar("SomeBody", bound=Body)
 
@@ -33,7 +36,8 @@ class Desk:
     """One month of one authority, opened for work at one moment."""
 
     def __init__(self, home: Home, month: Month, now: datetime, watch: Watch = no_watch) -> None:
-        self.home, self.month, self.now, self.watch = home, month, now, watch
+        self.home, self.month, self.watch = home, month, watch
+        self.now = now.astimezone(LONDON)  # days begin when they begin for the families
         self.ledger = Ledger.open(home.database_url)
         self.staging = Staging(home.state / "working", str(month), home.secret("staging.key"))
         self.seconds: dict[str, float] = {}

@@ -59,16 +59,13 @@ def run(
         return facts.of_month(desk)
 
 
-def prepare(home: Home, month: Month, *, now: datetime, watch: Watch = no_watch) -> Prepared:
+def prepare(home: Home, month: Month, *, now: datetime, watch: Watch = no_watch) -> Prepared | None:
     """Everything up to the question to a person; done steps are not done again.
 
-    Raises SettingsError for a month that is closed already.
+    None where the month's books are closed already and nothing is left to ask.
     """
     with opened(home, month, now, watch) as desk:
-        prepared = None if desk.recorded(Balanced) else _prepare(desk, "release")
-        if prepared is None:
-            raise SettingsError("The month is closed", where=str(month), do="There is nothing left to do.")
-        return prepared
+        return None if desk.recorded(Balanced) else _prepare(desk, "release")
 
 
 def record_decision(

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,15 +136,14 @@ class Answer:
 class CommandLine:
     """The real command line, in this process, on one home; everything that it printed is kept."""
 
-    def __init__(self, authority: Authority, captured: pytest.CaptureFixture[str]) -> None:
-        self.authority, self._captured, self.said = authority, captured, ""
+    def __init__(self, authority: Authority) -> None:
+        self.authority, self.said = authority, ""
 
     def __call__(self, *arguments: str | Path) -> Answer:
-        self._captured.readouterr()
-        code = run_command([*map(str, arguments), "--home", str(self.authority.home.path)])
-        out, err = self._captured.readouterr()
-        self.said += out + err
-        return Answer(code, out, err)
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            code = run_command([*map(str, arguments), "--home", str(self.authority.home.path)])
+        self.said += out.getvalue() + err.getvalue()
+        return Answer(code, out.getvalue(), err.getvalue())
 
     def run(self, *options: str) -> Answer:
         """`birthshare run` for the test's month, answering in JSON."""
@@ -191,16 +191,23 @@ def prototype(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstratio
 
 @pytest.fixture
 def authority(prototype: Demonstration, tmp_path: Path) -> Iterator[Authority]:
-    home = tmp_path / "home"
+    with copied(prototype, tmp_path) as own:
+        yield own
+
+
+@pytest.fixture
+def birthshare(authority: Authority) -> CommandLine:
+    return CommandLine(authority)
+
+
+@contextmanager
+def copied(prototype: Demonstration, folder: Path) -> Iterator[Authority]:
+    """The prototype's home in a folder of one's own, while nobody else sends to its recipients."""
+    home = folder / "home"
     shutil.copytree(prototype.home, home)
     received = prototype.folder / "recipients"
     yield Authority(prototype, Home.open(home), received)
     clear(received)
-
-
-@pytest.fixture
-def birthshare(authority: Authority, capfd: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(authority, capfd)
 
 
 def clear(received: Path) -> None:

@@ -179,3 +179,11 @@ def test_the_question_shows_the_whole_digest_and_every_count(tasks: ModuleType) 
     assert "| received | 400 |" in body
     assert "| notable | a; b |" in body
     assert "| agreements: welcome: shared | 288 |" in body
+
+
+def test_a_task_with_nothing_to_do_is_skipped_and_not_failed(tasks: ModuleType) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    stop = stopped_by(tasks, AirflowSkipException("The month is closed."))
+    assert isinstance(stop, AirflowSkipException)
+    assert PLANTED not in everything_of(stop)

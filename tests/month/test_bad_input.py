@@ -1,18 +1,19 @@
-"""Bad input, through the real command line: a plain message, the right exit code, nothing lost, no value shown.
+"""Bad input, through the real command line: a plain message, the right exit code, nothing lost or shown.
 
 Every file here is sealed by the real gpg program and every list goes to a real SFTP server.
 """
 
 from __future__ import annotations
 
-import csv
 import os
+import re
 import shutil
 import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+
 from month_authority import (
     MONTH,
+    NOW,
     Answer,
     Authority,
     CommandLine,
-    clear,
+    copied,
     personal_values,
     shown_values,
 )
-
 from pipeline.agreements.loading import NAMESPACE
 from pipeline.demo.authority import Demonstration
 from pipeline.demo.births import as_csv
@@ -38,7 +41,6 @@ from pipeline.demo.nhs_numbers import nhs_numbers
 from pipeline.demo.places import sample_postcodes
 from pipeline.encryption import gnupg
 from pipeline.encryption.signing import sign_ssh
-from pipeline.home import Home
 from pipeline.ledger.entries import ExtractRefused, Kind
 
 DONE, WRONG_USE, REFUSED, INTEGRITY, NOT_ALL_DELIVERED, WAITING = 0, 2, 3, 4, 5, 6
@@ -193,9 +195,9 @@ def unknown_code(extract: pd.DataFrame) -> bytes:
 
 
 def cp1252(extract: pd.DataFrame) -> bytes:
-    extract["given_name"] = "Ann"
+    extract["given_name"], extract["family_name"] = "Ann", "Short"
     extract.loc[4, "given_name"] = "Zoë"
-    return as_csv(extract.map(lambda value: value.encode("cp1252", "ignore").decode("cp1252"))).decode().encode("cp1252")
+    return as_csv(extract.replace("ó", "o", regex=True)).decode().encode("cp1252")
 
 
 def utf16(extract: pd.DataFrame) -> bytes:
@@ -237,7 +239,7 @@ CONTENTS = {
     same_column_twice: ("more than once: address_line_1", "record 0", "Ask the supplier what changed"),
     no_header: ("does not begin with a header", "record 0", "Ask the supplier to write the file again"),
     no_content: ("is empty", "extract of chis", "Ask the supplier to write the file again"),
-    unknown_code: ("a code that the contract does not know", "column death_status, record 5", "what the code means"),
+    unknown_code: ("a code that the contract does not know", "column death_status, record 5", "agree it"),
     cp1252: ("not in UTF-8", "record 5", "Windows-1252"),
     utf16: ("NUL bytes", "record 0", "UTF-16"),
     nul_bytes: ("NUL bytes", "record 5", "CSV in UTF-8"),
@@ -333,9 +335,7 @@ FAMILIES: dict[str, tuple[tuple[dict[str, Any], str], ...]] = {
     ),
 }
 EXPECTED = [(name, 0, expected) for name, (_, expected) in ROWS.items()] + [
-    (name, place, expected)
-    for name, rows in FAMILIES.items()
-    for place, (_, expected) in enumerate(rows)
+    (name, place, expected) for name, rows in FAMILIES.items() for place, (_, expected) in enumerate(rows)
 ]
 
 
@@ -376,8 +376,7 @@ class OddMonth:
     extract: pd.DataFrame
     decided: pd.DataFrame  # record_id, outcome, reasons
     set_aside: pd.DataFrame  # the supplier's report: row, field, rule
-    cards: dict[str, int]  # cards by first line of the address
-    said: str
+    cards: list[str]  # every card of every list, as text
 
     def fate(self, record: str, place: int) -> list[str]:
         """What became of the row: outcomes and reasons, or the rules that it broke."""
@@ -390,12 +389,365 @@ class OddMonth:
 
 @pytest.fixture(scope="module")
 def odd_month(prototype: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OddMonth]:
-    """One month of nothing but odd rows, run to its end by the command line in a process of its own."""
-    folder = tmp_path_factory.mktemp("odd")
-    home = folder / "home"
-    shutil.copytree(prototype.home, home)
-    authority = Authority(prototype, Home.open(home), prototype.folder / "recipients")
-    extract = odd_extract(authority)
+    """One month of nothing but odd rows, run to its end."""
+    with copied(prototype, tmp_path_factory.mktemp("odd")) as authority:
+        birthshare, extract = CommandLine(authority), odd_extract(authority)
+        authority.send(extract)
+        assert birthshare.run().code == WAITING
+        decisions = authority.home.path / "decisions.csv"
+        assert birthshare("release", "export", str(MONTH), "--decisions", decisions).code == DONE
+        state = birthshare.finish()
+        check_no_value_shown(birthshare, extract)
+        report = authority.home.outbox / "chis" / f"quarantine_chis_{MONTH}.csv"
+        assert shown_values(personal_values(extract), report.read_bytes()) == []
+        yield OddMonth(state, extract, _table(decisions), _table(report), cards(authority, state))
+
+
+def _table(file: Path) -> pd.DataFrame:
+    return pd.read_csv(file, dtype="str", keep_default_na=False)
+
+
+def cards(authority: Authority, state: dict[str, Any]) -> list[str]:
+    """Every card, as the text of its row, of all the lists."""
+    return [
+        " ".join(map(str, row)) for one in state["recipients"] for row in authority.families(one["code"])[1:]
+    ]
+
+
+@pytest.mark.parametrize(("record", "place", "expected"), EXPECTED)
+def test_every_odd_row_becomes_what_the_rules_say(
+    odd_month: OddMonth, record: str, place: int, expected: str
+) -> None:
+    assert expected in odd_month.fate(record, place)
+
+
+def test_a_row_of_commas_is_set_aside(odd_month: OddMonth) -> None:
+    report = odd_month.set_aside
+    assert report.loc[report["row"] == "1", "rule"].tolist() == ["row_blank"]
+
+
+def test_every_odd_row_is_in_the_books(odd_month: OddMonth) -> None:
+    state = odd_month.state
+    [agreement] = state["agreements"].values()
+    aside = odd_month.set_aside["row"].nunique()
+    decided = sum(agreement[column] for column in ("duplicates", "withheld", "held", "shared"))
+    assert state["quarantined"] == aside > 10
+    assert state["quarantined"] + decided == state["received"] == len(odd_month.extract)
+    assert agreement["duplicates"] == 1
+
+
+def test_twins_have_one_card_and_whoever_lost_a_child_has_none(odd_month: OddMonth) -> None:
+    def sent_to(record: str) -> int:
+        [street] = odd_month.extract.loc[odd_month.extract["record_id"] == record, "address_line_1"].unique()
+        return sum(street in card for card in odd_month.cards)
+
+    assert sent_to("ordinary-0") == sent_to("sent-twice-0") == sent_to("twins-0") == 1
+    assert sent_to("twin-lost-0") == sent_to("triplets-one-missing-0") == 0
+
+
+def test_in_a_real_authority_numbers_of_the_test_range_are_never_shared(birthshare: CommandLine) -> None:
+    authority = birthshare.authority
+    authority.setting("demonstration = true", "demonstration = false")
+    state = birthshare.finish()
+    [agreement] = state["agreements"].values()
+    decided = state["received"] - state["quarantined"] - agreement["duplicates"]
+    assert agreement["shared"] == 0
+    assert agreement["reasons"]["test_record"] == agreement["withheld"] == decided > 0
+
+
+# --- months in which nobody is written to ---------------------------------------------------------
+
+
+def no_births(extract: pd.DataFrame) -> pd.DataFrame:
+    return extract.iloc[:0]
+
+
+def nobody_agreed(extract: pd.DataFrame) -> pd.DataFrame:
+    return extract.assign(consent_status="refused")
+
+
+@pytest.mark.parametrize("quiet", [no_births, nobody_agreed], ids=lambda quiet: quiet.__name__)
+def test_a_month_without_a_family_ends_with_an_empty_list_for_every_centre(
+    birthshare: CommandLine, quiet: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
+    authority = birthshare.authority
+    extract = quiet(authority.extract())
     authority.send(extract)
-    ...
-    clear(authority.received)
+    state = birthshare.finish()
+    assert state["received"] == len(extract)
+    assert [row["households"] for row in state["recipients"]] == [0, 0, 0, 0]
+    assert {row["state"] for row in state["recipients"]} == {"delivered"}
+    assert cards(authority, state) == []
+    assert birthshare("ledger", "verify").code == DONE
+
+
+# --- recipients that cannot be served -------------------------------------------------------------
+
+Repair = Callable[[], object]
+
+
+def moved_key(authority: Authority, code: str) -> Repair:
+    """The recipient's key file is not there."""
+    [key] = (authority.home.path / "keys" / "recipients").glob(f"{code}.*")
+    aside = key.rename(key.with_name("aside"))
+    return lambda: aside.rename(key)
+
+
+def expired_key(authority: Authority, code: str) -> Repair:
+    """The recipient's OpenPGP key expired a second after it was made."""
+    key = authority.home.path / "keys" / "recipients" / f"{code}.asc"
+    good = key.read_bytes()
+    made = make_openpgp_key(authority.home.path.parent / "expired", code, expires="seconds=1")
+    key.write_bytes(made.public.read_bytes())
+    return lambda: key.write_bytes(good)
+
+
+def closed_port(authority: Authority, code: str) -> Repair:
+    """Nothing listens where the recipient's server should be."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    return changed_recipient(authority, code, {"port": port})
+
+
+def another_host(authority: Authority, code: str) -> Repair:
+    """The server shows another host key than the one that was agreed."""
+    key = make_ssh_key(authority.home.path.parent / "another_host_key", "another")
+    return changed_recipient(authority, code, {"host_key": " ".join(key.split()[:2])})
+
+
+def full_disk(authority: Authority, code: str) -> Repair:
+    """The recipient's folder is on a disk of a few kilobytes."""
+    folder = authority.received / code
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root can mount a small disk to fill")
+    (folder / "filler").write_bytes(bytes(4096))
+    return lambda: subprocess.run(["umount", str(folder)], check=True)
+
+
+def changed_recipient(authority: Authority, code: str, changes: dict[str, Any]) -> Repair:
+    file = authority.home.path / "reference" / "recipients.yaml"
+    good = file.read_text()
+    register = yaml.safe_load(good)
+    for recipient in register["recipients"]:
+        if recipient["code"] == code:
+            recipient.update(changes)
+    file.write_text(yaml.safe_dump(register))
+    return lambda: file.write_text(good)
+
+
+TROUBLES = {
+    "password-missing": (moved_key, "centre-01", "settings", ("key file is missing", "centre-01")),
+    "key-missing": (moved_key, "centre-04", "missing", ("key file is missing", "Ask the recipient")),
+    "key-expired": (expired_key, "centre-04", "expired", ("has expired", "a public key in force")),
+    "sftp-refused": (closed_port, "centre-01", "refused", ("refuses connections", "SFTP service")),
+    "wrong-host-key": (another_host, "centre-01", "host_key", ("host key", "Do not accept the new key")),
+    "disk-full": (full_disk, "centre-01", "full", ("disk or quota", "make room")),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_one_recipients_trouble_keeps_nobody_else_waiting_and_is_put_right_by_running_again(
+    birthshare: CommandLine, trouble: str
+) -> None:
+    authority = birthshare.authority
+    spoil, code, problem, words = TROUBLES[trouble]
+    assert (birthshare.run().code, birthshare.approve().code) == (WAITING, DONE)
+    repair = spoil(authority, code)
+    try:
+        answer = birthshare.run()
+        held_up = authority.files()
+    finally:
+        repair()
+    assert answer.code == NOT_ALL_DELIVERED
+    answer.says("1 of 4 lists", code, *words, f"run {MONTH} again")
+    states = {row["code"]: (row["state"], row.get("problem")) for row in answer.json["recipients"]}
+    assert states.pop(code) == ("failed", problem)
+    assert set(states.values()) == {("delivered", None)}
+    assert len(held_up) == 3
+    check_no_value_shown(birthshare, authority.extract())
+
+    again = birthshare.run()
+    assert again.code == DONE, again.err
+    assert {row["state"] for row in again.json["recipients"]} == {"delivered"}
+    assert len(authority.recorded(Kind.DELIVERED)) == 4
+    assert held_up.items() <= authority.files().items()
+    assert birthshare("ledger", "verify").code == DONE
+
+
+# --- the wrong file in the inbox ------------------------------------------------------------------
+
+
+def test_the_same_file_is_not_taken_for_another_month(birthshare: CommandLine) -> None:
+    authority = birthshare.authority
+    birthshare.finish()
+    again = authority.inbox / f"births_chis_{PREVIOUS}.csv.gpg"
+    shutil.copy(authority.sealed, again)
+    answer = birthshare("run", str(PREVIOUS), "--json")
+    assert answer.code == INTEGRITY
+    answer.says("already received", str(MONTH), again.name, "Ask the supplier")
+    [refused] = authority.recorded(Kind.EXTRACT_REFUSED)
+    assert isinstance(refused, ExtractRefused)
+    assert refused.problem == "received_before"
+    check_no_value_shown(birthshare, authority.extract())
+
+
+def test_a_file_that_is_named_for_another_month_is_not_taken_for_this_one(birthshare: CommandLine) -> None:
+    authority = birthshare.authority
+    authority.sealed.rename(authority.inbox / f"births_chis_{PREVIOUS}.csv.gpg")
+    answer = birthshare.run()
+    assert answer.code == WAITING
+    answer.says(f"extract of chis for {MONTH} has not arrived", "inbox/chis", "Ask the supplier")
+
+
+def test_a_file_of_an_unknown_supplier_stops_the_run(birthshare: CommandLine) -> None:
+    authority = birthshare.authority
+    stray = authority.inbox / f"births_elsewhere_{MONTH}.csv.gpg"
+    shutil.copy(authority.sealed, stray)
+    answer = birthshare.run()
+    assert answer.code == INTEGRITY
+    answer.says("names another supplier", "inbox/chis", "Move the file")
+    stray.unlink()
+    assert birthshare.run().code == WAITING
+
+
+def test_of_two_different_files_for_one_month_none_is_chosen(birthshare: CommandLine) -> None:
+    authority = birthshare.authority
+    second = authority.inbox / f"births_chis_{MONTH} (1).csv.gpg"
+    authority.send(no_births(authority.extract()), second)
+    answer = birthshare.run()
+    assert answer.code == INTEGRITY
+    answer.says("Two different files", "inbox/chis", "Ask the supplier which of them stands")
+    second.unlink()
+    assert birthshare.run().code == WAITING
+
+
+# --- wrong use ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("month", ["2026-13", "26-10", "October", "2026-10-01", ""])
+def test_a_month_that_is_none_is_wrong_use(birthshare: CommandLine, month: str) -> None:
+    answer = birthshare("run", month)
+    assert answer.code == WRONG_USE
+    answer.says("not a month", "YYYY-MM")
+
+
+def test_a_folder_that_is_no_home_is_wrong_use(tmp_path: Path, birthshare: CommandLine) -> None:
+    (birthshare.authority.home.path / "birthshare.toml").unlink()
+    answer = birthshare.run()
+    assert answer.code == WRONG_USE
+    answer.says("not a Birthshare home", str(birthshare.authority.home.path), "birthshare init")
+    assert answer.json["error"]["exit_code"] == WRONG_USE
+
+
+def test_a_setting_that_nobody_knows_is_wrong_use(birthshare: CommandLine) -> None:
+    birthshare.authority.setting("[authority]", "[authority]\nsend_everything = true")
+    answer = birthshare.run()
+    assert answer.code == WRONG_USE
+    answer.says("authority.send_everything", "birthshare.toml")
+
+
+# --- agreements that do not stand -----------------------------------------------------------------
+
+
+def the_agreement(authority: Authority) -> Path:
+    [file] = authority.home.agreements.glob("*.yaml")
+    return file
+
+
+def signed_anew(authority: Authority, text: str) -> None:
+    """The agreement in other words, signed by every role."""
+    file = the_agreement(authority)
+    file.write_text(text)
+    for role, key in authority.demo.approver_keys.items():
+        signature = sign_ssh(file.read_bytes(), private_key=key, namespace=NAMESPACE)
+        file.with_suffix(f".{role}.sig").write_bytes(signature)
+
+
+def no_signature(authority: Authority) -> None:
+    the_agreement(authority).with_suffix(".caldicott_guardian.sig").unlink()
+
+
+def signed_by_the_wrong_role(authority: Authority) -> None:
+    file = the_agreement(authority)
+    shutil.copy(file.with_suffix(".data_lead.sig"), file.with_suffix(".caldicott_guardian.sig"))
+
+
+def altered_after_signing(authority: Authority) -> None:
+    file = the_agreement(authority)
+    text = file.read_text()
+    assert "date_of_birth]" in text
+    file.write_text(text.replace("date_of_birth]", "date_of_birth, nhs_number]"))
+
+
+def suspended(authority: Authority) -> None:
+    the_agreement(authority).with_suffix(".suspend.caldicott_guardian.sig").touch()
+
+
+def expired(authority: Authority) -> None:
+    text = the_agreement(authority).read_text()
+    day = (NOW - timedelta(days=1)).date()
+    for name in ("expires", "review_by"):
+        text = re.sub(rf"  {name}: .*", f"  {name}: {day}", text)
+    signed_anew(authority, text)
+
+
+def removed(authority: Authority) -> None:
+    the_agreement(authority).unlink()
+
+
+FALLEN = {
+    no_signature: ("agreement_not_approved", "No signature of caldicott_guardian"),
+    signed_by_the_wrong_role: ("agreement_not_approved", "does not hold the role caldicott_guardian"),
+    altered_after_signing: ("agreement_not_approved", ".sig"),
+    suspended: ("agreement_suspended", "A suspension stands"),
+    expired: ("agreement_not_in_force", "It expired on"),
+    removed: ("There is no agreement", "agreements"),
+}
+
+
+@pytest.mark.parametrize("fall", FALLEN, ids=lambda fall: fall.__name__)
+def test_without_an_agreement_that_stands_nothing_is_opened(
+    birthshare: CommandLine, fall: Callable[[Authority], None]
+) -> None:
+    authority = birthshare.authority
+    fall(authority)
+    answer = birthshare.run()
+    assert answer.code == REFUSED
+    answer.says(*FALLEN[fall])
+    assert authority.recorded(Kind.EXTRACT_RECEIVED) == []
+
+
+@pytest.mark.parametrize("fall", FALLEN, ids=lambda fall: fall.__name__)
+def test_an_agreement_that_falls_after_the_approval_still_stops_everything(
+    birthshare: CommandLine, fall: Callable[[Authority], None]
+) -> None:
+    authority = birthshare.authority
+    assert (birthshare.run().code, birthshare.approve().code) == (WAITING, DONE)
+    fall(authority)
+    assert birthshare.run().code == REFUSED
+    assert authority.files() == {}
+
+
+# --- a ledger that was altered --------------------------------------------------------------------
+
+ALTERATIONS = {
+    "body": """UPDATE entry SET body = replace(body, '"rows":150', '"rows":151') WHERE kind = 'validated' """,
+    "deleted": "DELETE FROM entry WHERE kind = 'validated'",
+    "cut-short": "DELETE FROM entry WHERE seq = (SELECT max(seq) FROM entry)",
+}
+
+
+@pytest.mark.parametrize("alteration", ALTERATIONS)
+def test_on_an_altered_ledger_nothing_is_sent(birthshare: CommandLine, alteration: str) -> None:
+    authority = birthshare.authority
+    assert (birthshare.run().code, birthshare.approve().code) == (WAITING, DONE)
+    with closing(sqlite3.connect(authority.home.state / "birthshare.db")) as database, database:
+        for trigger in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {trigger[0]}")
+        assert database.execute(ALTERATIONS[alteration]).rowcount == 1
+    for answer in (birthshare.run(), birthshare("ledger", "verify")):
+        assert answer.code == INTEGRITY
+        answer.says("ledger", "backup")
+    assert authority.files() == {}
