@@ -51,8 +51,8 @@ def quietly(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer
 
 
 def _worded(error: Exception) -> AirflowException:
-    if isinstance(error, AirflowSkipException):
-        return error
+    if isinstance(error, AirflowSkipException):  # raised by our own tasks alone
+        return AirflowSkipException(str(error))
     name = type(error).__name__
     if isinstance(error, BirthshareError):
         kind = AirflowException if isinstance(error, NotAllDelivered) else AirflowFailException

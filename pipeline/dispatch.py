@@ -68,7 +68,7 @@ def send(desk: Desk, one: Loaded, recipient: str, material: Material) -> None:
         return
     check_deaths_feed(desk, one)
     try:
-        endpoint = _endpoint(desk, recipient)
+        endpoint = _endpoint(desk, one, recipient)
         if permit is None or not _still_good(desk, one, permit, material, endpoint):
             permit = _permitted(desk, one, recipient, material)
         _push(desk, permit, endpoint, key, lease)
@@ -80,10 +80,12 @@ def send(desk: Desk, one: Loaded, recipient: str, material: Material) -> None:
 def check_deaths_feed(desk: Desk, one: Loaded) -> None:
     """Raises Refused where the newest word on deaths is older than the agreement allows.
 
-    An extract carries each child's death status, so its signing counts as a word on deaths.
+    An extract carries each child's death status, so its signing counts as a word on deaths. Of each
+    supplier the extract received last counts, which is the one in use; of several, the oldest.
     """
-    words = [entry.signed_at for entry in desk.recorded(ExtractReceived)]
-    newest = max(words, default=datetime.min.replace(tzinfo=UTC))
+    never = datetime.min.replace(tzinfo=UTC)
+    words = {entry.supplier: entry.signed_at for entry in desk.recorded(ExtractReceived)}
+    newest = min((words.get(supplier, never) for supplier in one.agreement.suppliers), default=never)
     limit = timedelta(days=one.agreement.deaths_feed_max_age_days)
     if desk.now - newest > limit:
         raise Refused(
@@ -211,7 +213,7 @@ def _push(desk: Desk, permit: Permit, endpoint: Endpoint, key: str, lease: int) 
     return receipt
 
 
-def _endpoint(desk: Desk, recipient: str) -> Endpoint:
+def _endpoint(desk: Desk, one: Loaded, recipient: str) -> Endpoint:
     from pipeline.delivery.sftp import Endpoint
 
     known = desk.recipients.get(recipient)
@@ -220,6 +222,12 @@ def _endpoint(desk: Desk, recipient: str) -> Endpoint:
             "A reach area names a recipient that is not in the register",
             where=recipient,
             do="Add it to reference/recipients.yaml and run the month again.",
+        )
+    if known.kind != one.agreement.recipients.kind:
+        raise SettingsError(
+            "A reach area names a recipient of a kind that the agreement does not cover",
+            where=recipient,
+            do="Correct its kind in reference/recipients.yaml, or the reach areas, and run the month again.",
         )
     settings = desk.home.settings.delivery
     return Endpoint(

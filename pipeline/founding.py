@@ -50,7 +50,7 @@ RECIPIENTS = """# The register of recipients: where each list goes, and the key 
 recipients: []
 # - code: centre-01
 #   name: Example Children's Centre
-#   kind: children's centre
+#   kind: childrens_centre              # as the agreement names the kind
 #   host: sftp.example.org
 #   port: 22
 #   user: centre-01

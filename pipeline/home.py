@@ -89,7 +89,7 @@ class Recipient(Strict):
 
     code: Code
     name: str
-    kind: str  # children's centre, family hub, library, ...
+    kind: Code  # childrens_centre, family_hub, library, ...: as agreements name the kinds
     host: str
     port: Annotated[int, Field(gt=0, lt=65536)] = 22
     user: str

@@ -24,7 +24,14 @@ import pandas as pd
 
 from pipeline import account, dispatch, facts, preparation, release
 from pipeline.desk import Desk, Watch, no_watch
-from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError, WaitingForPerson
+from pipeline.errors import (
+    BirthshareError,
+    IntegrityError,
+    NotAllDelivered,
+    Refused,
+    SettingsError,
+    WaitingForPerson,
+)
 from pipeline.home import Home
 from pipeline.ledger.entries import (
     Balanced,
@@ -51,7 +58,7 @@ def run(
     the release is not approved, NotAllDelivered when some recipients do not have their list yet,
     and what the rooms raise.
     """
-    with opened(home, month, now, watch) as desk:
+    with working(home, month, now, watch) as desk:
         if not _finished(desk) and _prepare(desk, until) is not None and until != "release":
             _deliver(desk)
             if until != "delivery":
@@ -64,7 +71,7 @@ def prepare(home: Home, month: Month, *, now: datetime, watch: Watch = no_watch)
 
     None where the month's books are closed already and nothing is left to ask.
     """
-    with opened(home, month, now, watch) as desk:
+    with working(home, month, now, watch) as desk:
         return None if desk.recorded(Balanced) else _prepare(desk, "release")
 
 
@@ -85,7 +92,7 @@ def record_decision(
     Raises Refused for a person who may not decide or a release that is no longer asked about,
     IntegrityError for a signature that is not theirs over these bytes.
     """
-    with opened(home, month, now) as desk:
+    with working(home, month, now) as desk:
         person = next((one for one in home.settings.approvers if one.principal == principal), None)
         wanted = {role for one in desk.agreements for role in one.agreement.release.roles}
         if person is None or not wanted & set(person.roles):
@@ -132,7 +139,7 @@ def deliver(
     Asks our own record whether exactly this release was approved, whoever calls. Raises
     WaitingForPerson where it was not, NotAllDelivered when some do not have their list yet.
     """
-    with opened(home, month, now, watch) as desk:
+    with working(home, month, now, watch) as desk:
         if not _finished(desk):
             _deliver(desk, only)
         rows: list[dict[str, Any]] = facts.of_month(desk)["recipients"]
@@ -141,7 +148,7 @@ def deliver(
 
 def close(home: Home, month: Month, *, now: datetime, watch: Watch = no_watch) -> dict[str, Any]:
     """Balance the books, destroy the working files, sign the checkpoint; the month's state."""
-    with opened(home, month, now, watch) as desk:
+    with working(home, month, now, watch) as desk:
         if not _finished(desk):
             _close(desk)
         return facts.of_month(desk)
@@ -175,6 +182,20 @@ def decisions_by_record(home: Home, month: Month, *, now: datetime) -> pd.DataFr
         return pd.concat(
             [_by_record(desk, one.agreement.id, records) for one in desk.agreements], ignore_index=True
         )
+
+
+@contextmanager
+def working(home: Home, month: Month, now: datetime, watch: Watch = no_watch) -> Iterator[Desk]:
+    """A desk to work at; raises IntegrityError where the ledger, which every step trusts, was altered."""
+    with opened(home, month, now, watch) as desk:
+        found = facts.verified(home, desk.ledger)
+        if found.problem is not None:
+            raise IntegrityError(
+                "The ledger is damaged",
+                where=str(found.problem),
+                do="Nothing was done. Keep the database as it is, and restore it from a backup.",
+            )
+        yield desk
 
 
 @contextmanager

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 BIRTHS, PACK = "births", "release-pack"
 
 
+class ReceivedBefore(IntegrityError):
+    """A supplier's file came a second time, for another month."""
+
+    problem = "received_before"
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A release that waits for, or has, its approval."""
@@ -141,9 +147,9 @@ def _receive_one(desk: Desk, supplier: str, file: Path) -> Extract:
     from pipeline.intake.readers import as_extract
 
     settings, sealed_sha256 = desk.home.settings.suppliers[supplier], _sha256(file)
-    _check_not_received_before(desk, sealed_sha256, file)
     contract = load_contract()
     try:
+        _check_not_used_before(desk, supplier, sealed_sha256, file)
         opened = open_openpgp(
             file,
             private_key=desk.home.private_file("keys/decryption.key"),
@@ -174,12 +180,19 @@ def _receive_one(desk: Desk, supplier: str, file: Path) -> Extract:
     return extract
 
 
-def _check_not_received_before(desk: Desk, sealed_sha256: str, file: Path) -> None:
-    for entry in desk.ledger.entries(kinds={ExtractReceived.kind}):
-        same = isinstance(entry.body, ExtractReceived) and entry.body.sealed_sha256 == sealed_sha256
-        if same and entry.month != str(desk.month):
-            raise IntegrityError(
-                f"This very file was already received for {entry.month}",
+def _check_not_used_before(desk: Desk, supplier: str, sealed_sha256: str, file: Path) -> None:
+    """Raises ReceivedBefore for a file that an earlier run took for another month and did not refuse."""
+    newest: dict[str, str] = {}
+    used: dict[str, str] = {}
+    for entry in desk.ledger.entries(kinds={ExtractReceived.kind, Validated.kind}):
+        if isinstance(entry.body, ExtractReceived) and entry.body.supplier == supplier:
+            newest[entry.month] = entry.body.sealed_sha256
+        elif isinstance(entry.body, Validated) and entry.body.supplier == supplier:
+            used[entry.month] = newest.get(entry.month, "")
+    for month, known in used.items():
+        if known == sealed_sha256 and month != str(desk.month):
+            raise ReceivedBefore(
+                f"This very file was already received for {month}",
                 where=str(file),
                 do="Ask the supplier for this month's file.",
             )

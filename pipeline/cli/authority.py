@@ -67,7 +67,7 @@ def _where_to_look(folder: Path, state: Mapping[str, Any]) -> list[str]:
         "What to try:",
         f"  birthshare status {month} --home {home}",
         f"  birthshare ledger verify --home {home}",
-        f"  birthshare geography place --network childrens-centres --home {home}",
+        f"  birthshare geography place --network childrens_centres --home {home}",
         f"  birthshare run {month} --home {home}      (the month is closed: nothing changes)",
     ]
 

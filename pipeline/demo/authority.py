@@ -258,7 +258,7 @@ def _make_recipients(
         received = folder / "recipients" / code
         received.mkdir(parents=True)
         way = _with_openpgp if code in technical else _with_password
-        entry = {"code": code, "name": centre_name(number), "kind": "children's centre", "user": code}
+        entry = {"code": code, "name": centre_name(number), "kind": "childrens_centre", "user": code}
         entries.append({**entry, **server, **way(received, home, code)})
     text = yaml.safe_dump({"recipients": entries}, sort_keys=False, allow_unicode=True, width=200)
     (home / "reference" / "recipients.yaml").write_text(text, encoding="utf-8")
