@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pipeline.errors import NotAllDelivered
+from pipeline.wording import Worded
 
 
-class Problem(StrEnum):
+class Problem(Worded):
     """Why a push to one recipient did not end in a receipt."""
-
-    wording: str
-    advice: str
-
-    def __new__(cls, code: str, wording: str, advice: str) -> Problem:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.wording = wording
-        member.advice = advice
-        return member
 
     UNREACHABLE = "unreachable", "The recipient's server cannot be reached", "Check host, port and network."
     REFUSED = (

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
 from pipeline.encryption.framing import is_cut_off
 from pipeline.encryption.gnupg import Finished, Status, import_key, run, temporary_home
 from pipeline.errors import IntegrityError, SettingsError
+from pipeline.wording import Worded
 
 _ONCE = ("BEGIN_DECRYPTION", "PLAINTEXT", "DECRYPTION_OKAY", "GOODMDC", "NEWSIG", "GOODSIG", "VALIDSIG")
 _NEVER = (
@@ -38,18 +38,8 @@ _ERROR_CODE = 0xFFFF  # the part of a gpg error number that is the code, without
 _SEALED_SLACK = 1 << 20
 
 
-class SealProblem(StrEnum):
+class SealProblem(Worded):
     """Why a sealed file was not opened."""
-
-    wording: str
-    advice: str
-
-    def __new__(cls, code: str, wording: str, advice: str) -> SealProblem:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.wording = wording
-        member.advice = advice
-        return member
 
     EMPTY = "empty", "The sealed file is empty", "Ask the supplier to send it again."
     NOT_OPENPGP = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import math
 import secrets
-from enum import StrEnum
 from pathlib import Path
 
 from pipeline.encryption.gnupg import run, temporary_home
 from pipeline.errors import IntegrityError, SettingsError
+from pipeline.wording import Worded
 
 # No vowels, so no words; nothing that looks like another character (0 O, 1 l I, 2 z, 5 s, 8 b, u v).
 _ALPHABET = "34679cdfghjkmnpqrtwxy"
@@ -17,16 +17,8 @@ _GROUPS, _GROUP = 5, 4
 PASSWORD_BITS = math.log2(len(_ALPHABET)) * _GROUPS * _GROUP  # 87.8
 
 
-class KeyProblem(StrEnum):
+class KeyProblem(Worded):
     """Why a recipient's public key cannot be used."""
-
-    wording: str
-
-    def __new__(cls, code: str, wording: str) -> KeyProblem:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.wording = wording
-        return member
 
     MISSING = "missing", "A recipient's key file is missing"
     UNREADABLE = "unreadable", "The file holds no OpenPGP public key"

@@ -11,7 +11,6 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -28,6 +27,7 @@ from pipeline.errors import BirthshareError, IntegrityError, SettingsError
 from pipeline.home import Code, Strict
 from pipeline.reasons import Reason
 from pipeline.records import Month
+from pipeline.wording import Worded
 
 NOTE_LENGTH = 200
 
@@ -84,16 +84,8 @@ Counts = dict[Word, Count]
 Books = dict[Name, dict[Name, dict[Word, Count]]]  # agreement, supplier, column of the books
 
 
-class Kind(StrEnum):
+class Kind(Worded):
     """Every kind of entry, in the order of a month, with what it says to a reader."""
-
-    wording: str
-
-    def __new__(cls, code: str, wording: str) -> Kind:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.wording = wording
-        return member
 
     AGREEMENT_SIGNED = "agreement_signed", "a role's signature on an agreement was seen for the first time"
     SUPPRESSION_RECORDED = "suppression_recorded", "a later word about a subject was recorded"

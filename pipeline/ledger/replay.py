@@ -11,7 +11,6 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
@@ -22,20 +21,13 @@ from pipeline.ledger.entries import Kind, canonical, leaf
 from pipeline.ledger.journal import Head
 from pipeline.ledger.merkle import CHAIN_START, CompactRange, chain_hash, leaf_hash
 from pipeline.ledger.tables import CHECKPOINTS, DISCLOSURES, ENTRIES, HEAD, SUPPRESSIONS
+from pipeline.wording import Worded
 
 _PAGE = 1000
 
 
-class Damage(StrEnum):
+class Damage(Worded):
     """What can be wrong with a ledger, each with its wording."""
-
-    wording: str
-
-    def __new__(cls, code: str, wording: str) -> Damage:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.wording = wording
-        return member
 
     ALTERED = "altered", "does not say what was recorded"
     MISSING = "missing", "is not there any more"

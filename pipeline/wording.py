@@ -1,0 +1,19 @@
+"""Codes that people also read in words: the code is for programs, the wording sits beside it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class Worded(StrEnum):
+    """A code with its wording and, where something can be done about it, an advice."""
+
+    wording: str
+    advice: str
+
+    def __new__(cls, code: str, wording: str, advice: str = "") -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.wording, member.advice = wording, advice
+        return member
