@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -22,7 +23,7 @@ from pipeline import release
 from pipeline.agreements.loading import Loaded
 from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError
-from pipeline.home import Recipient
+from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Delivered, DeliveryFailed, ExtractReceived, PermitBody
 from pipeline.reasons import Outcome, Reason, count
 from pipeline.records import Permit, Receipt
@@ -33,6 +34,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What the gate answered, and the words that it was asked against."""
+
+    words: pd.DataFrame = field(repr=False)  # records.SUPPRESSIONS
+    shared: pd.DataFrame = field(repr=False)  # records.DISCLOSURES
+    decisions: pd.DataFrame = field(repr=False)
+
+    def still_holds(self, words: pd.DataFrame, shared: pd.DataFrame) -> bool:
+        """Whether nothing was said since."""
+        return self.words.equals(words) and self.shared.equals(shared)
+
+
+@dataclass(frozen=True)
 class Material:
     """What every list of a month is made from."""
 
@@ -40,6 +54,8 @@ class Material:
     placements: pd.DataFrame = field(repr=False)
     decisions: Mapping[str, pd.DataFrame] = field(repr=False)
     pack_sha256: str
+    looks: dict[str, Look] = field(default_factory=dict, repr=False)  # the gate's last answer, by agreement
+    looking: Lock = field(default_factory=Lock, repr=False)
 
 
 @dataclass(frozen=True)
@@ -96,17 +112,33 @@ def check_deaths_feed(desk: Desk, one: Loaded) -> None:
 
 
 def gated(desk: Desk, one: Loaded, material: Material) -> pd.DataFrame:
-    """The agreement's decisions, asked again now against the newest words; they can only shrink."""
+    """The agreement's decisions, asked again now against the newest words; they can only shrink.
+
+    The ledger is asked for each list. The whole month is decided anew, since a sibling's death removes
+    a family, but only where something was said since the list before.
+    """
+    with material.looking:
+        words = desk.ledger.suppressions()
+        shared = desk.ledger.disclosures(before_month=str(desk.month))
+        last = material.looks.get(one.agreement.id)
+        if last is None or not last.still_holds(words, shared):
+            last = Look(words, shared, _decided_anew(desk, one, material, words, shared))
+            material.looks[one.agreement.id] = last
+        return last.decisions
+
+
+def _decided_anew(
+    desk: Desk, one: Loaded, material: Material, words: pd.DataFrame, shared: pd.DataFrame
+) -> pd.DataFrame:
     from pipeline.consent.gate import gate
 
     decided = material.decisions[one.agreement.id]
-    mine = material.births["reference"].isin(decided["reference"])
     return gate(
         decided,
-        material.births[mine],
+        material.births[material.births["reference"].isin(decided["reference"])],
         material.placements[material.placements["reference"].isin(decided["reference"])],
-        desk.ledger.suppressions(),
-        desk.ledger.disclosures(before_month=str(desk.month)),
+        words,
+        shared,
         one.agreement,
         month=desk.month,
         moment=desk.now,
@@ -214,8 +246,6 @@ def _push(desk: Desk, permit: Permit, endpoint: Endpoint, key: str, lease: int) 
 
 
 def _endpoint(desk: Desk, one: Loaded, recipient: str) -> Endpoint:
-    from pipeline.delivery.sftp import Endpoint
-
     known = desk.recipients.get(recipient)
     if known is None:
         raise SettingsError(
@@ -229,14 +259,21 @@ def _endpoint(desk: Desk, one: Loaded, recipient: str) -> Endpoint:
             where=recipient,
             do="Correct its kind in reference/recipients.yaml, or the reach areas, and run the month again.",
         )
-    settings = desk.home.settings.delivery
+    return endpoint(desk.home, known)
+
+
+def endpoint(home: Home, recipient: Recipient) -> Endpoint:
+    """Where and how a recipient is reached; raises SettingsError where our own key is missing."""
+    from pipeline.delivery.sftp import Endpoint
+
+    settings = home.settings.delivery
     return Endpoint(
-        host=known.host,
-        port=known.port,
-        user=known.user,
-        folder=known.folder,
-        host_key=known.host_key,
-        private_key=desk.home.private_file(settings.private_key),
+        host=recipient.host,
+        port=recipient.port,
+        user=recipient.user,
+        folder=recipient.folder,
+        host_key=recipient.host_key,
+        private_key=home.private_file(settings.private_key),
         timeout_seconds=settings.timeout_seconds,
     )
 

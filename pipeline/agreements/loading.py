@@ -46,19 +46,22 @@ class Loaded:
     digest: str  # SHA-256 of the YAML's bytes
     signatures: tuple[Signature, ...]
     refusal: Refused | None
+    replaces: bool  # whether older versions are out, even while this one does not stand
 
 
 def standing(loaded: Iterable[Loaded]) -> tuple[list[Loaded], dict[str, Refused]]:
-    """For each agreement its newest version that stands, and the refusals of those with none."""
-    chosen: dict[str, Loaded] = {}
-    refused: dict[str, Refused] = {}
+    """For each agreement its newest version that stands, and the refusals of those with none.
+
+    A version that was suspended, or was signed and has come to its end, never gives way to an older
+    one; a version that is not signed yet, or does not start yet, does.
+    """
+    newest: dict[str, Loaded] = {}
     for version in sorted(loaded, key=lambda one: (one.agreement.id, -one.agreement.version)):
-        identity = version.agreement.id
-        if version.refusal is None:
-            chosen.setdefault(identity, version)
-        else:
-            refused.setdefault(identity, version.refusal)
-    return list(chosen.values()), {key: why for key, why in refused.items() if key not in chosen}
+        before = newest.setdefault(version.agreement.id, version)
+        if version.replaces and not before.replaces:
+            newest[version.agreement.id] = version
+    stand = [version for version in newest.values() if version.refusal is None]
+    return stand, {name: one.refusal for name, one in newest.items() if one.refusal is not None}
 
 
 def load_all(
@@ -130,15 +133,30 @@ class _SignatureCheck:
 
 def _load(file: Path, check: _SignatureCheck) -> Loaded:
     agreement, digest = read_agreement(file)
-    signatures: list[Signature] = []
-    refusal: Refused | None = None
+    signatures, unsigned = _signatures(agreement, file, digest, check)
+    suspended = _raised(_check_not_suspended, file)
+    refusal = _raised(_check_dates, agreement, file, check.at) or suspended or unsigned
+    begun = check.at.date() >= agreement.dates.starts
+    replaces = suspended is not None or (begun and unsigned is None)
+    return Loaded(agreement, digest, signatures, refusal, replaces)
+
+
+def _signatures(
+    agreement: Agreement, file: Path, digest: str, check: _SignatureCheck
+) -> tuple[tuple[Signature, ...], Refused | None]:
+    """Every role's signature, or the first refusal."""
     try:
-        _check_dates(agreement, file, check.at)
-        _check_not_suspended(file)
-        signatures = [check.signature(file, digest, role) for role in agreement.approvers]
+        return tuple(check.signature(file, digest, role) for role in agreement.approvers), None
     except Refused as error:
-        refusal = error
-    return Loaded(agreement, digest, tuple(signatures), refusal)
+        return (), error
+
+
+def _raised(check: Callable[..., None], *arguments: object) -> Refused | None:
+    try:
+        check(*arguments)
+    except Refused as error:
+        return error
+    return None
 
 
 def _check_dates(agreement: Agreement, file: Path, at: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,11 +22,22 @@ UNEXPECTED, WRONG_USE, INTERRUPTED = 1, 2, 130
 def root() -> None:
     """Share births with children's centres: by consent, by agreement, with proof.
 
-    Start with `birthshare demo`, which makes a whole invented authority in a folder and runs a month
-    in it. For your own authority: `birthshare init`, then `birthshare doctor`.
+    To see what it does, start with `birthshare demo`: it makes a whole invented authority in a folder
+    and runs a month in it. For your own authority: `birthshare init`, then `birthshare doctor`.
 
-    Exit codes: 0 done; 1 unexpected failure; 2 wrong use or settings; 3 refused by governance;
-    4 integrity; 5 finished, but some recipients are not served yet; 6 waiting for a person.
+    \b
+    A month, step by step:
+      birthshare run MONTH              opens the extract, decides, and waits
+      birthshare release show MONTH     what would leave, in counts and no names
+      birthshare release approve MONTH  by a person, with their own key
+      birthshare run MONTH              seals the lists, delivers them, closes the books
+
+    \b
+    Exit codes, for programs:
+      0 done                            4 something is damaged, altered or unbalanced
+      1 unexpected failure              5 finished, but some recipients not served yet
+      2 wrong use or settings           6 waiting for a person
+      3 refused by an agreement, an approval or a suspension
     """
 
 
@@ -41,35 +53,47 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; gives its exit code. A user's mistake is a sentence, never a traceback."""
+    as_json = "--json" in arguments
     try:
         root.main(list(arguments), prog_name="birthshare", standalone_mode=False)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return WRONG_USE
+    except click.ClickException as error:
+        error.show()
+        return _stopped(WRONG_USE, error.format_message(), as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
-        _tell("Stopped. Running the same command again goes on where this one was.")
-        return INTERRUPTED
+        what = "Stopped. Running the same command again goes on where this one was."
+        _tell(f"\n{what}")
+        return _stopped(INTERRUPTED, what, as_json=as_json)
     except BirthshareError as error:
-        if "--json" in arguments:
-            _answer_once(error)
         _tell(str(error))
-        return error.exit_code
+        as_json = as_json and not error.answered
+        return _stopped(error.exit_code, error.what, where=error.where, do=error.do, as_json=as_json)
     except Exception as error:
-        # The message and the traceback's values stay unsaid: either could quote a record.
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        _tell(
-            f"Unexpected failure: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}. "
-            "Run the command again; if it stays, report this line."
-        )
-        return UNEXPECTED
+        what, where = _unexpected(error)
+        _tell(f"{what} at {where}. Run the command again; if it stays, report this line.")
+        return _stopped(UNEXPECTED, what, where=where, as_json=as_json)
     return 0
 
 
-def _answer_once(error: BirthshareError) -> None:
-    """For programs: why it stopped, where the command has not answered with a state already."""
-    if not error.answered:
-        why = {"exit_code": error.exit_code, "what": error.what, "where": error.where, "do": error.do}
+def _unexpected(error: Exception) -> tuple[str, str]:
+    """What and where; the message and the traceback stay unsaid, since either could quote a record.
+
+    What the operating system calls it, such as a full disk, is in the system's own words.
+    """
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    number = error.errno if isinstance(error, OSError) else None
+    name = f"{type(error).__name__}, {os.strerror(number)}" if number else type(error).__name__
+    return f"Unexpected failure: {name}", f"{Path(place.filename).name}:{place.lineno}"
+
+
+def _stopped(exit_code: int, what: str, *, where: str = "", do: str = "", as_json: bool) -> int:
+    """The exit code; for programs also why, where the command has not answered with a state already."""
+    if as_json:
+        why = {"exit_code": exit_code, "what": what, "where": where, "do": do}
         print(json.dumps({"error": why}, indent=2, ensure_ascii=False))
+    return exit_code
 
 
 def _tell(message: str) -> None:

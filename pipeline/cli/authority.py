@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from shlex import quote
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli.months import tell
-from pipeline.cli.options import MonthType, for_home, moment, speaking
+from pipeline.cli.options import MonthType, for_home, moment, speaking, writing
 from pipeline.cli.voice import Voice
 from pipeline.errors import SettingsError
-from pipeline.home import Home
-from pipeline.records import Month
+
+if TYPE_CHECKING:
+    from pipeline.home import Home
+    from pipeline.records import Month
 
 
-@click.command()
+@click.command(short_help="Make an invented authority and run a month in it.")
 @click.option(
     "--dir",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo"),
     show_default=True,
+    help="The folder to make it in. An earlier demonstration there is made anew.",
 )
-@click.option("--births", type=click.IntRange(1), default=400, show_default=True, help="Rows of the extract.")
-@click.option("--centres", type=click.IntRange(1), default=12, show_default=True)
+@click.option("--births", metavar="N", type=int, default=400, show_default=True, help="How many births.")
 @click.option(
-    "--seed", type=int, default=1, show_default=True, help="The same seed invents the same families."
+    "--centres", metavar="M", type=int, default=12, show_default=True, help="How many centres, 2 to 60."
+)
+@click.option(
+    "--seed",
+    metavar="S",
+    type=int,
+    default=1,
+    show_default=True,
+    help="The same number invents the same families; another one, others.",
 )
 @click.option("--month", type=MonthType(), help="The month to run; the last whole one if not given.")
 @speaking
@@ -35,20 +46,26 @@ def demo(folder: Path, births: int, centres: int, seed: int, month: Month | None
     """Make a whole invented authority in a folder and run a month in it.
 
     Real keys, a real SFTP server on this machine, invented families: see what Birthshare does before
-    you trust it with anything.
+    you trust it with anything. It takes some seconds and touches nothing outside the folder.
     """
     from pipeline.demo.run import run_demo
+    from pipeline.records import Month
 
     now = moment()
-    month = month or Month(now.year, now.month).plus(-1)
+    last = Month(now.year, now.month).plus(-1)
+    if month and month > last:
+        raise SettingsError("That month is not over yet", do=f"The last whole one is {last}.")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with voice.progress() as watch:
-        state = run_demo(folder, month=month, births=births, centres=centres, seed=seed, now=now, watch=watch)
+        state = run_demo(
+            folder, month=month or last, births=births, centres=centres, seed=seed, now=now, watch=watch
+        )
     tell(voice, state)
     voice.say(*_where_to_look(folder, state))
 
 
 def _where_to_look(folder: Path, state: Mapping[str, Any]) -> list[str]:
-    first, last = state["recipients"][0], state["recipients"][-1]
     home, month = folder / "home", state["month"]
     return [
         "",
@@ -56,53 +73,99 @@ def _where_to_look(folder: Path, state: Mapping[str, Any]) -> list[str]:
         "person does that, with a key that only they have.",
         "",
         "Where to look:",
-        f"  a centre's list          {folder / 'recipients' / first['code'] / first['file']}",
-        f"    and how to open it     {folder / 'recipients' / first['code'] / 'HOW-TO-OPEN.txt'}",
-        f"  a technical recipient's  {folder / 'recipients' / last['code'] / last['file']}",
+        *_lists(folder, state),
         f"  the month's page         {home / 'outbox' / 'months' / f'{month}.html'}",
         f"  the report to the trust  {home / 'outbox' / 'chis' / f'quarantine_chis_{month}.csv'}",
         f"  the extract, unsealed    {folder / 'supplier'}  (only the demonstration keeps it)",
         f"  the agreement            {home / 'agreements'}",
         "",
         "What to try:",
-        f"  birthshare status {month} --home {home}",
-        f"  birthshare ledger verify --home {home}",
-        f"  birthshare geography place --network childrens_centres --home {home}",
-        f"  birthshare run {month} --home {home}      (the month is closed: nothing changes)",
+        f"  birthshare status {month} --home {quote(str(home))}",
+        f"  birthshare ledger verify --home {quote(str(home))}",
+        f"  birthshare geography place --network childrens_centres --home {quote(str(home))}",
+        f"  birthshare run {month} --home {quote(str(home))}      (the month is closed: nothing changes)",
     ]
 
 
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def _lists(folder: Path, state: Mapping[str, Any]) -> list[str]:
+    """One list that a person opens, one that a program does, and how."""
+    shown = {Path(row["file"]).suffix: row for row in reversed(state["recipients"])}
+    words = {".xlsx": "a centre's list", ".gpg": "a technical recipient's"}
+    return [
+        line
+        for ending, row in sorted(shown.items(), reverse=True)
+        for line in (
+            f"  {words[ending]:<24} {folder / 'recipients' / row['code'] / row['file']}",
+            f"    and how to open it     {folder / 'recipients' / row['code'] / 'HOW-TO-OPEN.txt'}",
+        )
+    ]
+
+
+@click.command(short_help="Make the home folder of a real authority.")
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--home",
+    "home_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="BIRTHSHARE_HOME",
+    help="The same as FOLDER (or set BIRTHSHARE_HOME).",
+)
 @speaking
-def init(folder: Path, voice: Voice) -> None:
-    """Make FOLDER the home of a real authority: folders, settings to fill in, fresh secret keys."""
+def init(folder: Path | None, home_path: Path | None, voice: Voice) -> None:
+    """Make FOLDER the home of a real authority: folders, settings to fill in, fresh secret keys.
+
+    FOLDER must be new or empty. Afterwards `birthshare doctor` says, one by one, what is still missing.
+    """
     from pipeline.founding import make_home
 
-    make_home(folder)
-    voice.answer({"home": str(folder)})
+    chosen = folder or home_path
+    if chosen is None:
+        raise SettingsError("No folder was named", do="Name the new home: birthshare init FOLDER")
+    with writing(chosen):
+        make_home(chosen)
+    voice.answer({"home": str(chosen)})
     voice.say(
-        f"Made: {folder}",
-        f"Fill in {folder / 'birthshare.toml'}, then ask what is missing: birthshare doctor --home {folder}",
+        f"Made: {chosen}",
+        "",
+        "Next:",
+        f"  1. Fill in what is marked REPLACE in {chosen / 'birthshare.toml'}",
+        f"  2. Ask what is missing:  birthshare doctor --home {quote(str(chosen))}",
+        "     It says what to do for each thing. Ask again until everything is there.",
+        "",
+        f"Keep a copy of {chosen / 'keys'} in a safe place that only its guardians can open: without these",
+        "keys nobody can read the working files, or tell which families had a card already.",
     )
 
 
-@click.command()
+@click.command(short_help="Say in plain words what a home still lacks.")
+@click.option(
+    "--connect", is_flag=True, help="Also log in to every recipient's server, to see whether a list could go."
+)
 @for_home
-def doctor(home: Home, voice: Voice) -> None:
-    """Say in plain words what is missing before a month can run."""
-    from pipeline.founding import examine
+def doctor(connect: bool, home: Home, voice: Voice) -> None:
+    """Say in plain words what is missing before a month can run, and what to do about it.
 
-    findings = list(examine(home, now=moment()))
+    Nothing is sent and no extract is opened.
+    """
+    from pipeline.doctor import examine
+
+    with voice.progress() as watch:
+        findings = list(examine(home, now=moment(), connect=connect, watch=watch))
     voice.answer({"findings": [vars(one) for one in findings], "well": all(one.well for one in findings)})
-    rows = [("ok" if one.well else "MISSING", one.what, "" if one.well else one.advice) for one in findings]
-    voice.table("What a month needs", ("", "what", "what to do"), rows)
+    for one in findings:
+        voice.say(f"{'ok' if one.well else 'MISSING':<9}{one.what}")
+        if not one.well:
+            voice.say(*(f"{'':<9}{line}" for line in one.advice.splitlines()))
     missing = sum(not one.well for one in findings)
     if missing:
-        error = SettingsError(f"{missing} things are missing", where=str(home.path))
+        error = SettingsError(
+            "1 thing is missing" if missing == 1 else f"{missing} things are missing",
+            where=str(home.path),
+            do="What to do stands beside each. Then ask again.",
+        )
         error.answered = True
         raise error
-    voice.say("Everything is there.")
+    voice.say("", "Everything is there. Next: birthshare run MONTH")
 
 
 COMMANDS = (demo, init, doctor)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.options import for_home, moment
 from pipeline.cli.voice import Voice
 from pipeline.errors import IntegrityError
-from pipeline.home import Home
+
+if TYPE_CHECKING:
+    from pipeline.home import Home
 
 
 @click.group()
@@ -18,7 +21,7 @@ def ledger() -> None:
     """Prove that the ledger was not altered, or sign how far it goes."""
 
 
-@ledger.command()
+@ledger.command(short_help="Prove that nothing was altered.")
 @click.option(
     "--kept",
     multiple=True,
@@ -30,7 +33,7 @@ def verify(kept: tuple[Path, ...], home: Home, voice: Voice) -> None:
     """Read the whole ledger again and recompute every hash; names the first damage."""
     from pipeline import facts
 
-    notes = [file.read_text(encoding="utf-8") for file in kept]
+    notes = [file.read_text(encoding="utf-8", errors="replace") for file in kept]
     with facts.opened_ledger(home) as opened:
         found = facts.verified(home, opened, kept_elsewhere=notes)
     voice.answer(
@@ -48,14 +51,14 @@ def verify(kept: tuple[Path, ...], home: Home, voice: Voice) -> None:
         error.answered = True
         raise error
     voice.say(
-        f"Sound: {found.entries} entries, {found.checkpoints} signed checkpoints. Root {found.root}.",
-        ""
+        f"Sound. Entries: {found.entries}. Signed checkpoints: {found.checkpoints}. Root: {found.root}",
+        "It fits what was kept elsewhere."
         if kept
         else "Give a checkpoint from outside with --kept to rule out that all of it was rewritten.",
     )
 
 
-@ledger.command()
+@ledger.command(short_help="Sign how far the ledger goes.")
 @for_home
 def checkpoint(home: Home, voice: Voice) -> None:
     """Sign how long the ledger is and its root; keep the result somewhere else."""

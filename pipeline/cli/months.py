@@ -4,27 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli.options import MomentType, MonthType, for_home, moment
 from pipeline.cli.voice import Voice
-from pipeline.errors import NotAllDelivered, WaitingForPerson
-from pipeline.home import Home
-from pipeline.reasons import Reason
-from pipeline.records import Month
+from pipeline.errors import IntegrityError, NotAllDelivered, WaitingForPerson
+
+if TYPE_CHECKING:
+    from pipeline.home import Home
+    from pipeline.records import Month
 
 STAGES = ("intake", "validation", "geography", "consent", "release", "delivery", "account")
 
 
-@click.command()
+@click.command(short_help="Take a month as far as it can go today.")
 @click.argument("month", type=MonthType())
 @click.option("--as-of", type=MomentType(), help="Decide as of this moment instead of now.")
-@click.option("--until", type=click.Choice(STAGES), default=STAGES[-1], help="The last stage to run.")
+@click.option(
+    "--until",
+    metavar="STAGE",
+    type=click.Choice(STAGES),
+    default=STAGES[-1],
+    help=f"Stop after this stage. They are, in order: {', '.join(STAGES)}.",
+)
 @for_home
 def run(month: Month, as_of: datetime | None, until: str, home: Home, voice: Voice) -> None:
-    """Take MONTH (YYYY-MM) as far as it can go today.
+    """Take MONTH, written YYYY-MM, as far as it can go today.
 
     Run it again after any failure, and after the release was approved: it goes on where it was. What
     was sent is not sent again.
@@ -40,9 +47,10 @@ def run(month: Month, as_of: datetime | None, until: str, home: Home, voice: Voi
         error.answered = True
         raise
     tell(voice, state)
+    _check_sound(state)
 
 
-@click.command()
+@click.command(short_help="See where a month stands and what it waits for.")
 @click.argument("month", type=MonthType(), required=False)
 @for_home
 def status(month: Month | None, home: Home, voice: Voice) -> None:
@@ -50,57 +58,91 @@ def status(month: Month | None, home: Home, voice: Voice) -> None:
     from pipeline import month as months
 
     if month is not None:
-        tell(voice, months.status(home, month, now=moment()))
+        state = months.status(home, month, now=moment())
+        tell(voice, state)
+        _check_sound(state)
         return
     states = [months.status(home, one, now=moment()) for one in months.begun(home)]
     voice.answer({"months": states})
+    if not states:
+        voice.say("No month was begun yet. Begin one: birthshare run MONTH")
+        return
     rows = [(state["month"], state["state"], state["waiting_for"] or "nothing") for state in states]
     voice.table("Months", ("month", "state", "waiting for"), rows)
+    _check_sound(states[-1])
+
+
+def _check_sound(state: Mapping[str, Any]) -> None:
+    if not state["ledger"]["verified"]:
+        error = IntegrityError("The ledger is damaged", do="Find out where: birthshare ledger verify")
+        error.answered = True
+        raise error
 
 
 def tell(voice: Voice, state: Mapping[str, Any]) -> None:
     """A month's state: as JSON, or as tables that a data lead understands."""
     voice.answer(state)
     for name, agreement in state["agreements"].items():
-        voice.table(
-            f"{state['month']}, {name} (version {agreement['version']})",
-            ("what became of the rows received", "rows"),
-            [
-                ("received", state["received"]),
-                ("quarantined: the row broke a rule", state["quarantined"]),
-                ("duplicates: an older version of another row", agreement["duplicates"]),
-                ("withheld: no", agreement["withheld"]),
-                ("held: not now, look again next month", agreement["held"]),
-                ("shared", agreement["shared"]),
-            ],
-            numbers=1,
-        )
-        voice.table(
-            "Why (a row can have several reasons)",
-            ("outcome", "reason", "in words", "rows"),
-            [
-                (reason.outcome.word, str(reason), reason.wording, agreement["reasons"][reason])
-                for reason in sorted(Reason, key=lambda reason: -agreement["reasons"].get(reason, 0))
-                if reason in agreement["reasons"]
-            ],
-            numbers=1,
-        )
+        _tell_agreement(voice, f"{state['month']}, {name} (version {agreement['version']})", agreement)
     if state["recipients"]:
-        voice.table(
-            "Lists",
-            ("recipient", "name", "agreement", "state", "households"),
-            [
-                (row["code"], row["name"], row["agreement"], _state(row), row["households"])
-                for row in state["recipients"]
-            ],
-            numbers=1,
-        )
+        _tell_lists(voice, state)
     ledger = state["ledger"]
     voice.say(
         f"Books: {'balanced' if state['balanced'] else 'not closed yet'}. "
         f"Ledger: {ledger['entries']} entries, {'verified' if ledger['verified'] else 'DAMAGED'}, "
         f"root {ledger['root'][:16]}.",
         f"Waiting for: {state['waiting_for']}" if state["waiting_for"] else f"{state['month']} is closed.",
+    )
+
+
+def _tell_agreement(voice: Voice, title: str, agreement: Mapping[str, Any]) -> None:
+    from pipeline.reasons import Reason
+
+    voice.table(
+        title,
+        ("what became of the rows received", "rows"),
+        [
+            ("received", agreement["received"]),
+            ("quarantined: the row broke a rule", agreement["quarantined"]),
+            ("duplicates: an older version of another row", agreement["duplicates"]),
+            ("withheld: no", agreement["withheld"]),
+            ("held: not now, look again next month", agreement["held"]),
+            ("shared", agreement["shared"]),
+        ],
+        numbers=1,
+    )
+    counts = agreement["reasons"]
+    if not counts:
+        return
+    found = [reason for reason in Reason if reason in counts]
+    voice.table(
+        "Why not (a row can have several reasons)",
+        ("outcome", "reason, and its code", "rows"),
+        [
+            (reason.outcome.word, f"{reason.wording}  [{reason}]", counts[reason])
+            for reason in sorted(found, key=lambda reason: (-reason.outcome, -counts[reason]))
+        ],
+        numbers=1,
+    )
+
+
+def _tell_lists(voice: Voice, state: Mapping[str, Any]) -> None:
+    """The lists; the agreement is named only where there are several."""
+    several = len(state["agreements"]) > 1
+    voice.table(
+        "Lists",
+        ("recipient", "name", *(["agreement"] if several else []), "state", "families"),
+        [
+            (
+                row["code"],
+                row["name"],
+                *([row["agreement"]] if several else []),
+                _state(row),
+                row["households"],
+            )
+            for row in state["recipients"]
+        ],
+        numbers=1,
     )
 
 

@@ -1,34 +1,42 @@
-"""What every command has: where the home is, and how to answer (for people, or as JSON)."""
+"""What every command has: where the home is, and how to answer (for people, or as JSON).
+
+The pipeline is imported where a command runs and not before, so that help comes at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli.voice import Voice
-from pipeline.home import Home
-from pipeline.records import Month
+from pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pipeline.records import Month
 
 Command = Callable[..., Any]
 
 
-class MonthType(click.ParamType[Month]):
+class MonthType(click.ParamType["Month"]):
     """A month, written YYYY-MM."""
 
     name = "month"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Month:
         """Raises SettingsError, which names the form and not the value."""
+        from pipeline.records import Month
+
         return value if isinstance(value, Month) else Month.parse(value)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """As the help shows it."""
-        return "YYYY-MM"
+        """As the help shows it: the form for an option, the name for an argument."""
+        return "MONTH" if isinstance(param, click.Argument) else "YYYY-MM"
 
 
 class MomentType(click.ParamType[datetime]):
@@ -47,7 +55,9 @@ class MomentType(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Answer with one JSON object, for programs."
+)
 home_option = click.option(
     "--home",
     "home_path",
@@ -65,6 +75,8 @@ def for_home(command: Command) -> Command:
     @json_option
     @wraps(command)
     def with_home(*args: Any, home_path: Path, as_json: bool, **kwargs: Any) -> Any:
+        from pipeline.home import Home
+
         return command(*args, home=Home.open(home_path), voice=Voice(as_json), **kwargs)
 
     return with_home
@@ -79,6 +91,15 @@ def speaking(command: Command) -> Command:
         return command(*args, voice=Voice(as_json), **kwargs)
 
     return with_voice
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Where a file or folder cannot be written, raise SettingsError with the system's own reason."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError("This cannot be written", where=f"{place}: {error.strerror}") from None
 
 
 def moment() -> datetime:

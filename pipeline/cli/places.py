@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.options import for_home, moment
 from pipeline.cli.voice import Voice
-from pipeline.home import Home
+
+if TYPE_CHECKING:
+    from pipeline.home import Home
 
 
 @click.group()
@@ -17,7 +20,7 @@ def geography() -> None:
     """Build the postcode directory and see where postcodes belong."""
 
 
-@geography.command()
+@geography.command(short_help="Build the postcode directory from a release.")
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @for_home
 def build(source: Path, home: Home, voice: Voice) -> None:
@@ -30,8 +33,13 @@ def build(source: Path, home: Home, voice: Voice) -> None:
     voice.say(f"Built from {facts.release}: {facts.rows:,} postcodes, {facts.live:,} of them live.")
 
 
-@geography.command()
-@click.option("--network", required=True, help="Which network of reach areas to place it in.")
+@geography.command(short_help="Where one postcode belongs, and why.")
+@click.option(
+    "--network",
+    metavar="NAME",
+    required=True,
+    help="Which network of reach areas to place it in: as in the agreement, such as childrens_centres.",
+)
 @for_home
 def place(network: str, home: Home, voice: Voice) -> None:
     """Where one postcode belongs and why. It is asked for at a prompt (or read from stdin), not recorded."""

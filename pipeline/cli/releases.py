@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import MonthType, for_home, moment
+from pipeline.cli.options import MonthType, for_home, moment, writing
 from pipeline.cli.voice import Voice
 from pipeline.errors import SettingsError, WaitingForPerson
-from pipeline.home import Home
-from pipeline.records import Month
 
-_AS = click.option("--as", "who", required=True, help="You: your address in the list of approvers.")
+_AS = click.option(
+    "--as", "who", metavar="WHO", required=True, help="You: your address in the list of approvers."
+)
+_LOOKING = click.option(
+    "--as",
+    "who",
+    metavar="WHO",
+    help="You, as for `approve`; it may be left out, since looking changes nothing.",
+)
+
+if TYPE_CHECKING:
+    from pipeline.home import Home
+    from pipeline.records import Month
+_KEY = click.option(
+    "--key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="Your private SSH key, without passphrase; it signs exactly this release.",
+)
 
 
-@click.group()
+@click.group(short_help="Look at what would leave, and approve or refuse it.")
 def release() -> None:
     """Look at a month's release (counts, no names) and approve or refuse it."""
 
 
-@release.command()
+@release.command(short_help="Show what would leave, in counts.")
 @click.argument("month", type=MonthType())
-@click.option("--as", "who", help="Who is looking.")
+@_LOOKING
 @for_home
 def show(month: Month, who: str | None, home: Home, voice: Voice) -> None:
     """Show what would leave: counts by agreement, reason and recipient, and notable changes."""
@@ -37,16 +53,13 @@ def show(month: Month, who: str | None, home: Home, voice: Voice) -> None:
     voice.say(release_text(content, pack_sha256=pack_sha256))
 
 
-@release.command()
+@release.command(short_help="Approve it, with your signature.")
 @click.argument("month", type=MonthType())
 @_AS
+@_KEY
 @click.option(
-    "--key",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    required=True,
-    help="Your private SSH key; it signs exactly this release.",
+    "--note", default="", metavar="WORDS", help="One line for the record; no names, digits or addresses."
 )
-@click.option("--note", default="", help="One line for the record; no names, digits or addresses.")
 @for_home
 def approve(month: Month, who: str, key: Path, note: str, home: Home, voice: Voice) -> None:
     """Approve exactly the release that `show` shows, with your signature."""
@@ -60,16 +73,11 @@ def approve(month: Month, who: str, key: Path, note: str, home: Home, voice: Voi
     voice.say(f"Approved: release {pack_sha256[:12]} of {month}. Now: birthshare run {month}")
 
 
-@release.command()
+@release.command(short_help="Refuse it: nothing of it leaves.")
 @click.argument("month", type=MonthType())
 @_AS
-@click.option(
-    "--key",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    required=True,
-    help="Your private SSH key.",
-)
-@click.option("--note", default="", help="Why, in one line; no names, digits or addresses.")
+@_KEY
+@click.option("--note", default="", metavar="WORDS", help="Why, in one line; no names, digits or addresses.")
 @for_home
 def refuse(month: Month, who: str, key: Path, note: str, home: Home, voice: Voice) -> None:
     """Refuse it: nothing leaves until something was changed and asked about anew."""
@@ -83,9 +91,9 @@ def refuse(month: Month, who: str, key: Path, note: str, home: Home, voice: Voic
     voice.say(f"Refused: release {pack_sha256[:12]} of {month}. Nothing of it will be sent.")
 
 
-@release.command()
+@release.command(short_help="Write it to a file, for your own checks.")
 @click.argument("month", type=MonthType())
-@click.option("--as", "who", help="Who is exporting.")
+@_LOOKING
 @click.option("--pack", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the pack.")
 @click.option(
     "--decisions",
@@ -103,13 +111,15 @@ def export(
         raise SettingsError("Nothing to export was named", do="Add --pack FILE or --decisions FILE.")
     content, pack_sha256 = _pack(home, month)
     if pack is not None:
-        pack.write_bytes(content)
+        with writing(pack):
+            pack.write_bytes(content)
     rows = 0
     if decisions is not None:
         table = months.decisions_by_record(home, month, now=moment())
         rows = len(table)
-        table.to_csv(decisions, index=False)
-        decisions.chmod(0o600)
+        with writing(decisions):
+            decisions.touch(mode=0o600)
+            table.to_csv(decisions, index=False)
     voice.answer({"month": str(month), "pack_sha256": pack_sha256, "rows": rows})
     voice.say(f"Written. Release {pack_sha256[:12]} of {month}" + (f", {rows} rows." if rows else "."))
 
@@ -118,6 +128,11 @@ def _pack(home: Home, month: Month) -> tuple[bytes, str]:
     from pipeline import month as months
 
     found = months.pack_asked_about(home, month, now=moment())
+    if found is None and months.status(home, month, now=moment())["state"] == "closed":
+        raise SettingsError(
+            f"{month} is closed, and its release was destroyed with its working files",
+            do=f"See what it came to: birthshare status {month}",
+        )
     if found is None:
         raise WaitingForPerson(
             f"No release of {month} is asked about", do=f"Run the month first: birthshare run {month}"

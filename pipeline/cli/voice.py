@@ -6,9 +6,10 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.desk import Watch, no_watch
+if TYPE_CHECKING:
+    from pipeline.desk import Watch
 
 
 class Voice:
@@ -35,19 +36,21 @@ class Voice:
         if self.as_json:
             return
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(title=title, title_justify="left", header_style="bold")
         for place, name in enumerate(header):
             table.add_column(name, justify="right" if place >= len(header) - numbers else "left")
         for row in rows:
-            table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+            # As Text, since a cell of plain words in brackets would be taken for markup and not shown.
+            table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
         _console().print(table)
 
     @contextmanager
     def progress(self) -> Iterator[Watch]:
         """A bar for each stage, on a terminal only."""
         if not sys.stderr.isatty():
-            yield no_watch
+            yield lambda stage, done, total: None
             return
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -140,6 +140,12 @@ def open_openpgp(
     )
 
 
+def check_signer(signing_key: Path, fingerprint: str) -> None:
+    """Raises SettingsError where the file does not hold the key with this fingerprint."""
+    with temporary_home() as home:
+        _import_signer(home, signing_key, fingerprint)
+
+
 def _content(sealed: Path, max_bytes: int) -> bytes:
     # Armour adds a third; anything beyond twice the agreed size need not even be read.
     bound = 2 * max_bytes + _SEALED_SLACK

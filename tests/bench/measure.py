@@ -39,9 +39,7 @@ class CommandFailed(RuntimeError):
     """A command ended with a code that was not expected."""
 
 
-def run(
-    command: Sequence[str], *, expected: int = 0, environment: Mapping[str, str] | None = None
-) -> Cost:
+def run(command: Sequence[str], *, expected: int = 0, environment: Mapping[str, str] | None = None) -> Cost:
     """Run a command to its end; raises CommandFailed, with what it complained of, for any other code."""
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         begun = perf_counter()

@@ -150,7 +150,9 @@ def locate(births: pd.DataFrame, postcodes: Path, reach_areas: Path, today: str)
     areas["code"] = areas["code"].str.replace(" ", "")
     births["centre"] = pd.Series(pd.NA, index=births.index, dtype=object)
     for kind, column in {"postcode": "key", "lsoa11": "lsoa11", "sector": "sector", "ward": "ward"}.items():
-        of_kind = areas[areas["kind"] == kind].drop_duplicates("code", keep=False).set_index("code")["recipient"]
+        of_kind = (
+            areas[areas["kind"] == kind].drop_duplicates("code", keep=False).set_index("code")["recipient"]
+        )
         births["centre"] = births["centre"].fillna(births[column].map(of_kind))
     claimed_twice = areas[(areas["kind"] == "lsoa11") & areas["code"].duplicated(keep=False)]["code"]
     births.loc[births["lsoa11"].isin(claimed_twice) & births["grid"].isin(list("1234")), "centre"] = pd.NA
@@ -173,7 +175,7 @@ def agreed(births: pd.DataFrame, month: str, hospitals: list[str], today: pd.Tim
         & ~births["key"].isin(hospitals)
         & ~(age_of_parent < 16)
         & (births["consent_status"] == "given")
-        & births["consent_scope"].str.split(";").map(lambda scope: "childrens_centre" in scope, na_action="ignore").eq(True)
+        & births["consent_scope"].str.contains(r"(?:^|;)childrens_centre(?:;|$)", na=False)
         & births["consent_wording"].isin(FORMS)
         & (asked >= born) & (asked <= today) & (asked >= today - pd.Timedelta(days=84))
         & births["objection_date"].isna()

@@ -11,7 +11,7 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,9 +41,10 @@ from pipeline.demo.nhs_numbers import nhs_numbers
 from pipeline.demo.places import sample_postcodes
 from pipeline.encryption import gnupg
 from pipeline.encryption.signing import sign_ssh
-from pipeline.ledger.entries import ExtractRefused, Kind
+from pipeline.facts import opened_ledger
+from pipeline.ledger.entries import Entry, ExtractReceived, ExtractRefused, Kind
 
-DONE, WRONG_USE, REFUSED, INTEGRITY, NOT_ALL_DELIVERED, WAITING = 0, 2, 3, 4, 5, 6
+DONE, UNEXPECTED, WRONG_USE, REFUSED, INTEGRITY, NOT_ALL_DELIVERED, WAITING = range(7)
 PREVIOUS = MONTH.plus(-1)
 
 
@@ -347,9 +348,8 @@ EXPECTED = [
 def odd_extract(authority: Authority) -> pd.DataFrame:
     """A row of commas, then every odd row of the tables above."""
     extract = authority.extract()
-    ordinary = extract[extract["record_id"] == "case-death-removed-1"].iloc[0].to_dict() | {
-        "death_status": ""
-    }
+    ordinary = extract[extract["record_id"] == "case-death-removed-1"].iloc[0].to_dict()
+    ordinary["death_status"] = ""
     numbers = iter(nhs_numbers(np.random.default_rng(3), 200).tolist())
     rows = [dict.fromkeys(extract.columns, "")]
     families = {name: (row,) for name, row in ROWS.items()} | FAMILIES
@@ -395,7 +395,7 @@ class OddMonth:
 
 
 @pytest.fixture(scope="module")
-def odd_month(prototype: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OddMonth]:
+def odd_month(prototype: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> OddMonth:
     """One month of nothing but odd rows, run to its end."""
     with copied(prototype, tmp_path_factory.mktemp("odd")) as authority:
         birthshare, extract = CommandLine(authority), odd_extract(authority)
@@ -407,7 +407,7 @@ def odd_month(prototype: Demonstration, tmp_path_factory: pytest.TempPathFactory
         check_no_value_shown(birthshare, extract)
         report = authority.home.outbox / "chis" / f"quarantine_chis_{MONTH}.csv"
         assert shown_values(personal_values(extract), report.read_bytes()) == []
-        yield OddMonth(state, extract, _table(decisions), _table(report), cards(authority, state))
+        return OddMonth(state, extract, _table(decisions), _table(report), cards(authority, state))
 
 
 def _table(file: Path) -> pd.DataFrame:
@@ -443,7 +443,7 @@ def test_every_odd_row_is_in_the_books(odd_month: OddMonth) -> None:
 def test_twins_have_one_card_and_whoever_lost_a_child_has_none(odd_month: OddMonth) -> None:
     def sent_to(record: str) -> int:
         [street] = odd_month.extract.loc[odd_month.extract["record_id"] == record, "address_line_1"].unique()
-        return sum(street in card for card in odd_month.cards)
+        return sum(f" {street} " in card for card in odd_month.cards)
 
     assert sent_to("ordinary-0") == sent_to("sent-twice-0") == sent_to("twins-0") == 1
     assert sent_to("twin-lost-0") == sent_to("triplets-one-missing-0") == 0
@@ -503,9 +503,7 @@ def expired_key(authority: Authority, code: str) -> Repair:
     good = key.read_bytes()
     then = ("--faked-system-time", "20200101T000000", "--pinentry-mode", "loopback", "--passphrase", "")
     with gnupg.temporary_home() as home:
-        gnupg.run(
-            home, *then, "--quick-generate-key", f"{code}@example.org", "future-default", "default", "1d"
-        )
+        gnupg.run(home, *then, "--quick-generate-key", code, "future-default", "default", "1d")
         key.write_bytes(gnupg.run(home, "--armor", "--export").output)
     return lambda: key.write_bytes(good)
 
@@ -527,10 +525,15 @@ def another_host(authority: Authority, code: str) -> Repair:
 def full_disk(authority: Authority, code: str) -> Repair:
     """The recipient's folder is on a disk of a few kilobytes."""
     folder = authority.received / code
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "none", str(folder)]
+    unmount = mount_small_disk(folder, "4k")
+    (folder / "filler").write_bytes(bytes(4096))
+    return unmount
+
+
+def mount_small_disk(folder: Path, size: str) -> Repair:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("only root can mount a small disk to fill")
-    (folder / "filler").write_bytes(bytes(4096))
     return lambda: subprocess.run(["umount", str(folder)], check=True)
 
 
@@ -545,12 +548,24 @@ def changed_recipient(authority: Authority, code: str, changes: dict[str, Any]) 
     return lambda: file.write_text(good)
 
 
+def another_kind(authority: Authority, code: str) -> Repair:
+    """The register says that the recipient is a library, which the agreement does not cover."""
+    return changed_recipient(authority, code, {"kind": "library"})
+
+
+def not_registered(authority: Authority, code: str) -> Repair:
+    """A reach area names a recipient that the register does not know."""
+    return changed_recipient(authority, code, {"code": "centre-99"})
+
+
 TROUBLES = {
     "password-missing": (moved_key, "centre-01", "settings", ("key file is missing", "centre-01")),
     "key-missing": (moved_key, "centre-04", "missing", ("key file is missing", "Ask the recipient")),
     "key-expired": (expired_key, "centre-04", "expired", ("has expired", "a public key in force")),
     "sftp-refused": (closed_port, "centre-01", "refused", ("refuses connections", "SFTP service")),
     "wrong-host-key": (another_host, "centre-01", "host_key", ("host key", "Do not accept the new key")),
+    "another-kind": (another_kind, "centre-02", "settings", ("a kind", "Correct its kind")),
+    "not-registered": (not_registered, "centre-02", "settings", ("not in the register", "Add it")),
     "disk-full": (full_disk, "centre-01", "full", ("disk or quota", "make room")),
 }
 
@@ -599,6 +614,16 @@ def test_the_same_file_is_not_taken_for_another_month(birthshare: CommandLine) -
     assert isinstance(refused, ExtractRefused)
     assert refused.problem == "received_before"
     check_no_value_shown(birthshare, authority.extract())
+
+
+def test_a_file_that_was_refused_under_a_wrong_month_can_be_used_for_its_own(birthshare: CommandLine) -> None:
+    authority = birthshare.authority
+    wrong = authority.sealed.rename(authority.inbox / f"births_chis_{PREVIOUS.plus(-6)}.csv.gpg")
+    answer = birthshare("run", str(PREVIOUS.plus(-6)))
+    assert answer.code == INTEGRITY
+    answer.says(f"not an extract for {PREVIOUS.plus(-6)}")
+    wrong.rename(authority.sealed)
+    assert birthshare.run().code == WAITING
 
 
 def test_a_file_that_is_named_for_another_month_is_not_taken_for_this_one(birthshare: CommandLine) -> None:
@@ -664,9 +689,8 @@ def the_agreement(authority: Authority) -> Path:
     return file
 
 
-def signed_anew(authority: Authority, text: str) -> None:
-    """The agreement in other words, signed by every role."""
-    file = the_agreement(authority)
+def sign_agreement(authority: Authority, file: Path, text: str) -> None:
+    """An agreement's file with this text, signed by every role."""
     file.write_text(text)
     for role, key in authority.demo.approver_keys.items():
         signature = sign_ssh(file.read_bytes(), private_key=key, namespace=NAMESPACE)
@@ -693,12 +717,14 @@ def suspended(authority: Authority) -> None:
     the_agreement(authority).with_suffix(".suspend.caldicott_guardian.sig").touch()
 
 
+def in_the_past(text: str) -> str:
+    """An agreement's text that expired yesterday."""
+    return re.sub(r"  (expires|review_by): .*", rf"  \1: {(NOW - timedelta(days=1)).date()}", text)
+
+
 def expired(authority: Authority) -> None:
-    text = the_agreement(authority).read_text()
-    day = (NOW - timedelta(days=1)).date()
-    for name in ("expires", "review_by"):
-        text = re.sub(rf"  {name}: .*", f"  {name}: {day}", text)
-    signed_anew(authority, text)
+    file = the_agreement(authority)
+    sign_agreement(authority, file, in_the_past(file.read_text()))
 
 
 def removed(authority: Authority) -> None:
@@ -738,10 +764,75 @@ def test_an_agreement_that_falls_after_the_approval_still_stops_everything(
     assert authority.files() == {}
 
 
+def newer_version(authority: Authority) -> Path:
+    """The agreement's second version, signed by every role."""
+    text = the_agreement(authority).read_text().replace("version: 1", "version: 2")
+    newer = authority.home.agreements / "welcome-card-first-visit.v2.yaml"
+    sign_agreement(authority, newer, text)
+    return newer
+
+
+def test_a_version_that_is_suspended_does_not_bring_back_the_one_before(birthshare: CommandLine) -> None:
+    newer = newer_version(birthshare.authority)
+    newer.with_suffix(".suspend.caldicott_guardian.sig").touch()
+    answer = birthshare.run()
+    assert answer.code == REFUSED
+    answer.says("agreement_suspended", newer.name)
+
+
+def test_a_version_that_has_expired_does_not_bring_back_the_one_before(birthshare: CommandLine) -> None:
+    newer = newer_version(birthshare.authority)
+    sign_agreement(birthshare.authority, newer, in_the_past(newer.read_text()))
+    answer = birthshare.run()
+    assert answer.code == REFUSED
+    answer.says("agreement_not_in_force", newer.name)
+
+
+def test_a_version_that_is_not_signed_by_all_leaves_the_one_before_standing(birthshare: CommandLine) -> None:
+    newer = newer_version(birthshare.authority)
+    newer.with_suffix(".data_lead.sig").unlink()
+    assert birthshare.run().code == WAITING
+
+
+# --- the word on deaths ---------------------------------------------------------------------------
+
+
+def test_a_newer_file_that_was_refused_is_no_newer_word_on_deaths(birthshare: CommandLine) -> None:
+    authority = birthshare.authority
+    later = NOW + timedelta(days=8)
+    refused = ExtractReceived(
+        supplier="chis", sealed_sha256="0" * 64, signer="0" * 40, signed_at=later, rows=1
+    )
+    with opened_ledger(authority.home) as ledger:
+        ledger.append(Entry(refused, str(MONTH)), at=NOW)
+    assert (birthshare.run().code, birthshare.approve().code) == (WAITING, DONE)
+    answer = birthshare.run("--as-of", later.isoformat())
+    assert answer.code == REFUSED
+    answer.says("deaths_feed_stale", "Apply the newest changes")
+    assert authority.files() == {}
+
+
+# --- our own disk ---------------------------------------------------------------------------------
+
+
+def test_a_full_disk_of_our_own_is_named_and_loses_nothing(birthshare: CommandLine) -> None:
+    working = birthshare.authority.home.state / "working"
+    working.mkdir()
+    unmount = mount_small_disk(working, "16k")
+    try:
+        answer = birthshare("run", str(MONTH))
+    finally:
+        unmount()
+    assert answer.code == UNEXPECTED
+    answer.says("No space left on device", "Run the command again")
+    check_no_value_shown(birthshare, birthshare.authority.extract())
+    assert birthshare.finish()["balanced"]
+
+
 # --- a ledger that was altered --------------------------------------------------------------------
 
 ALTERATIONS = {
-    "body": """UPDATE entries SET body = replace(body, '"rows":150', '"rows":151') WHERE kind = 'validated' """,
+    "changed": "UPDATE entries SET body = replace(body, ':150', ':151') WHERE kind = 'validated'",
     "deleted": "DELETE FROM entries WHERE kind = 'validated'",
     "cut-short": "DELETE FROM entries WHERE seq = (SELECT max(seq) FROM entries)",
 }

@@ -1,0 +1,7 @@
+"""`python -m pipeline` is the same as `birthshare`."""
+
+from __future__ import annotations
+
+from pipeline.cli import main
+
+main()

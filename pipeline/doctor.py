@@ -1,0 +1,311 @@
+"""What a home still lacks before a month can run, in plain words, with what to do about each thing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from shlex import quote
+
+from pipeline.agreements.loading import Loaded, load_all, standing
+from pipeline.desk import Watch, no_watch
+from pipeline.dispatch import endpoint
+from pipeline.errors import BirthshareError, IntegrityError, SettingsError
+from pipeline.facts import opened_ledger, verified
+from pipeline.home import SETTINGS_FILE, Home, Recipient, Supplier
+from pipeline.preparation import compiled_places, hospitals
+from pipeline.records import TEMPLATES
+
+PLACEHOLDER = "REPLACE"  # marks what `birthshare init` cannot know
+_NO_FINGERPRINT = "0" * 40
+_NO_AUTHORITY = "E06999999"
+_PROBE = "birthshare-doctor.txt"  # looked for at recipients, never written
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `advice` says what to do where it is not well."""
+
+    what: str
+    well: bool
+    advice: str = ""
+
+
+def examine(
+    home: Home, *, now: datetime, connect: bool = False, watch: Watch = no_watch
+) -> Iterator[Finding]:
+    """Everything that a month needs, looked at one by one.
+
+    Nothing is changed, except that an empty database and a look-up file of places may be made under
+    `state/`. With `connect` every recipient's server is logged in to, and nothing is written there.
+    """
+    parts = (_programs, _settings, _keys, _suppliers, _approvers, _places, _recipients)
+    for done, part in enumerate(parts):
+        watch("looking", done, len(parts) + 1)
+        yield from part(home)
+    watch("looking", len(parts), len(parts) + 1)
+    yield from _agreements(home, now)
+    yield _tried("the ledger's database", partial(_check_ledger, home))
+    watch("looking", 1, 1)
+    if connect:
+        yield from _servers(home, watch)
+
+
+def _tried(what: str, look: Callable[[], object]) -> Finding:
+    """Well where `look` raises nothing; else its own words are the advice."""
+    try:
+        look()
+    except BirthshareError as error:
+        return Finding(what, False, str(error))
+    return Finding(what, True)
+
+
+def _programs(home: Home) -> Iterator[Finding]:
+    for program, package in (("gpg", "gnupg"), ("ssh-keygen", "openssh-client")):
+        advice = f"Install it (Debian: apt install {package})."
+        yield Finding(f"the program {program}", bool(shutil.which(program)), advice)
+
+
+def _settings(home: Home) -> Iterator[Finding]:
+    authority = home.settings.authority
+    unfilled = [
+        *(["authority.name"] if PLACEHOLDER in authority.name else []),
+        *(["authority.code"] if authority.code == _NO_AUTHORITY else []),
+        *(
+            f"suppliers.{code}.name"
+            for code, supplier in home.settings.suppliers.items()
+            if PLACEHOLDER in supplier.name
+        ),
+    ]
+    advice = f"Still to be filled in in {home.at(SETTINGS_FILE)}: {', '.join(unfilled)}."
+    yield Finding(f"{SETTINGS_FILE} is filled in", not unfilled, advice)
+
+
+def _keys(home: Home) -> Iterator[Finding]:
+    for name, meaning in (
+        ("subject", "recognises families from month to month"),
+        ("staging", "locks the working files"),
+        ("ledger", "signs checkpoints"),
+    ):
+        yield _private(
+            home,
+            f"keys/{name}.key",
+            meaning,
+            "`birthshare init` made it: put it back from your safe copy. A new one does not fit what is recorded.",
+        )
+    yield _private(
+        home,
+        "keys/decryption.key",
+        "opens extracts (an OpenPGP private key without passphrase)",
+        "Make it, and send each supplier its public half, decryption.asc:\n"
+        f"  (cd {quote(str(home.at('keys')))} && umask 077 && export GNUPGHOME=$(mktemp -d) &&\n"
+        f"   gpg --batch --passphrase '' --quick-gen-key birthshare-{home.settings.authority.code}"
+        " future-default default 2y &&\n"
+        "   gpg --armor --export-secret-keys > decryption.key && gpg --armor --export > decryption.asc &&\n"
+        '   gpgconf --kill all && rm -r "$GNUPGHOME")',
+    )
+    delivery = home.settings.delivery.private_key
+    yield _private(
+        home,
+        delivery,
+        "logs in to the recipients' servers (an SSH private key)",
+        f"Make it, and send {delivery}.pub to whoever runs each server:\n"
+        f"  ssh-keygen -q -t ed25519 -N '' -f {quote(str(home.at(delivery)))}",
+    )
+
+
+def _private(home: Home, file: str, meaning: str, advice: str) -> Finding:
+    """A file that must be there, and be its owner's alone; `advice` is for where it is missing."""
+    what = f"{file}: {meaning}"
+    if not home.at(file).exists():
+        return Finding(what, False, advice)
+    return _tried(what, partial(home.private_file, file))
+
+
+def _suppliers(home: Home) -> Iterator[Finding]:
+    for code, supplier in home.settings.suppliers.items():
+        inbox = home.inbox(code)
+        yield Finding(
+            f"the inbox of {code}", inbox.is_dir(), f"Make the folder:\n  mkdir -p {quote(str(inbox))}"
+        )
+        yield _supplier_key(home, code, supplier)
+
+
+def _supplier_key(home: Home, code: str, supplier: Supplier) -> Finding:
+    from pipeline.encryption.opening import check_signer
+
+    what, key = f"the key that {code} signs with", home.at(supplier.signing_key)
+    if not key.is_file():
+        return Finding(what, False, f"Ask the supplier for its OpenPGP public key and put it at {key}.")
+    if supplier.signing_fingerprint == _NO_FINGERPRINT:
+        return Finding(
+            what,
+            False,
+            f"Write its fingerprint, 40 digits without spaces, as signing_fingerprint in {SETTINGS_FILE}.\n"
+            "Ask the supplier to read it out by telephone, and compare it with:\n"
+            f"  gpg --show-keys {quote(str(key))}",
+        )
+    return _tried(what, partial(check_signer, key, supplier.signing_fingerprint))
+
+
+def _approvers(home: Home) -> Iterator[Finding]:
+    signers = home.allowed_signers
+    known = signers.read_text(encoding="utf-8", errors="replace") if signers.is_file() else ""
+    listed = {line.split()[0] for line in known.splitlines() if line.strip() and not line.startswith("#")}
+    yield Finding(
+        "somebody may approve",
+        bool(home.settings.approvers),
+        f"Add each person under [[approvers]] in {SETTINGS_FILE}.",
+    )
+    for person in home.settings.approvers:
+        yield Finding(
+            f"the public key of {person.principal}",
+            person.principal in listed,
+            "They make a key of their own, and keep it where only they can read it:\n"
+            f"  ssh-keygen -q -t ed25519 -N '' -f {quote(person.principal)}.key\n"
+            "Its public half is then added to the keys that may sign:\n"
+            f"  echo {quote(person.principal)} 'namespaces=\"agreement@birthshare,release@birthshare\"'"
+            f" $(cat {quote(person.principal)}.key.pub) >> {quote(str(signers))}",
+        )
+
+
+def _places(home: Home) -> Iterator[Finding]:
+    directory = home.at(home.settings.geography.directory)
+    yield Finding(
+        "the postcode directory",
+        directory.is_file(),
+        "Fetch the newest ONS Postcode Directory (ONSPD) from geoportal.statistics.gov.uk, then:\n"
+        f"  birthshare geography build FILE.zip --home {quote(str(home.path))}",
+    )
+    yield _tried("the list of hospital postcodes", partial(hospitals, home))
+
+
+def _recipients(home: Home) -> Iterator[Finding]:
+    file = home.at("reference/recipients.yaml")
+    try:
+        register = home.recipients()
+    except SettingsError as error:
+        yield Finding("the register of recipients", False, str(error))
+        return
+    advice = f"Add each children's centre to {file}; the comments in it show how."
+    yield Finding("the register of recipients names somebody", bool(register), advice)
+    for code, recipient in register.items():
+        yield _recipient_key(home, code, recipient)
+
+
+def _recipient_key(home: Home, code: str, recipient: Recipient) -> Finding:
+    from pipeline.encryption.sealing import seal_openpgp
+
+    key = home.at(recipient.key)
+    if recipient.format == "csv":
+        return _tried(f"the key of {code}", partial(seal_openpgp, b"", key))
+    return _private(
+        home,
+        recipient.key,
+        f"the password of {code}",
+        "Make one, and tell the centre by telephone or in person, never by e-mail:\n"
+        f"  (umask 077 && head -c 15 /dev/urandom | base64 > {quote(str(key))})",
+    )
+
+
+def _agreements(home: Home, now: datetime) -> Iterator[Finding]:
+    try:
+        stand = _standing(home, now)
+    except BirthshareError as error:
+        yield Finding("an agreement that stands", False, f"{error}\n{_how_to_agree(home)}")
+        return
+    for one in stand:
+        yield Finding(f"the agreement {one.agreement.id}, version {one.agreement.version}", True)
+        yield _tried("  its suppliers are in the settings", partial(_check_suppliers, home, one))
+        yield _tried("  somebody may approve its releases", partial(_check_release, home, one))
+        yield _tried("  reach areas for its recipients", partial(_check_reach, home, one, now))
+
+
+def _standing(home: Home, now: datetime) -> list[Loaded]:
+    """The agreements that stand; raises the first refusal where none does."""
+    loaded = load_all(
+        home.agreements,
+        allowed_signers=home.allowed_signers,
+        approvers=home.settings.approvers,
+        at=now,
+        recorded_at=lambda digest, role: None,
+    )
+    stand, refused = standing(loaded)
+    if not stand:
+        raise next(iter(refused.values()), SettingsError("There is no agreement", where=str(home.agreements)))
+    return stand
+
+
+def _how_to_agree(home: Home) -> str:
+    return (
+        "Copy a template, fill in what is marked REPLACE, see that it can be read, and let every role under\n"
+        "`approvers` sign exactly that file:\n"
+        f"  cp {quote(str(TEMPLATES))}/NAME.v1.yaml {quote(str(home.agreements))}/\n"
+        f"  birthshare agreement check {quote(str(home.agreements))}/NAME.v1.yaml\n"
+        f"  birthshare agreement sign {quote(str(home.agreements))}/NAME.v1.yaml --role ROLE --key THEIR_KEY"
+    )
+
+
+def _check_suppliers(home: Home, one: Loaded) -> None:
+    unknown = set(one.agreement.suppliers) - set(home.settings.suppliers)
+    if unknown:
+        raise SettingsError(
+            f"Not under [suppliers]: {', '.join(sorted(unknown))}",
+            where=SETTINGS_FILE,
+            do="Use the same codes there and in the agreement.",
+        )
+
+
+def _check_release(home: Home, one: Loaded) -> None:
+    wanted = one.agreement.release
+    able = [person for person in home.settings.approvers if set(person.roles) & set(wanted.roles)]
+    if len(able) < wanted.approvals:
+        raise SettingsError(
+            f"Releases need {wanted.approvals} approval(s) by {' or '.join(wanted.roles)}; "
+            f"{len(able)} approver(s) hold such a role",
+            where=SETTINGS_FILE,
+        )
+
+
+def _check_reach(home: Home, one: Loaded, now: datetime) -> None:
+    """The agreement's network has areas, and each of their recipients can be served."""
+    from pipeline.geography.directory import Directory
+    from pipeline.geography.reach import Reach
+
+    places, wanted = compiled_places(home, on=now.date()), one.agreement.recipients
+    with Directory(places.directory) as opened, Reach(places.reach, opened.facts) as reach:
+        reach.check_network(wanted.network)
+        served = set(reach.facts.recipients[wanted.network])
+    register = home.recipients()
+    unknown = sorted(served - {code for code, known in register.items() if known.kind == wanted.kind})
+    if unknown:
+        raise SettingsError(
+            f"Not in the register as {wanted.kind}, but named by reach areas: {', '.join(unknown)}",
+            where=home.settings.geography.reach_areas,
+            do="Add them to reference/recipients.yaml, or correct the reach areas.",
+        )
+
+
+def _check_ledger(home: Home) -> None:
+    with opened_ledger(home) as ledger:
+        problem = verified(home, ledger).problem
+    if problem is not None:
+        raise IntegrityError(
+            "The ledger is damaged", where=str(problem), do="Keep the database and restore a backup."
+        )
+
+
+def _servers(home: Home, watch: Watch) -> Iterator[Finding]:
+    register = home.recipients()
+    for done, (code, recipient) in enumerate(register.items()):
+        watch("servers", done, len(register))
+        yield _tried(f"the server of {code}", partial(_log_in, home, recipient))
+    watch("servers", 1, 1)
+
+
+def _log_in(home: Home, recipient: Recipient) -> None:
+    from pipeline.delivery.push import look
+
+    look(endpoint(home, recipient), _PROBE)

@@ -1,0 +1,75 @@
+"""The figures as plain tables. Where Birthshare costs more than the rival, the table says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Figures = Mapping[str, Any]
+
+
+def as_text(figures: Figures) -> str:
+    """All tables, one line after the other."""
+    machine = figures["machine"]
+    head = f"{machine['cores']} cores, Python {machine['python']}, {machine['on']}"
+    parts = [_demo(figures["demo"]), _rival(figures["against_rival"]), _many(figures["many"])]
+    return "\n".join([head, *(line for part in parts for line in ("", *part))])
+
+
+def _demo(demo: Figures) -> Iterator[str]:
+    yield f"The demonstration, cold: {demo['births']} births, {demo['centres']} centres"
+    yield _line("whole command", f"{demo['seconds']:.1f} s")
+    yield from _stages(demo["stages"])
+    rest = demo["seconds"] - sum(demo["stages"].values())
+    yield _line("  start of Python, server, report", f"{rest:.2f} s")
+    yield _line("CPU", f"{demo['cpu_seconds']:.1f} s")
+    yield _line("peak memory", f"{demo['peak_mib']:.0f} MiB")
+
+
+def _rival(pair: Figures) -> Iterator[str]:
+    ours, theirs, homes = pair["birthshare"], pair["rival"], pair["homes"]
+    size = f"{pair['births']} births, {pair['centres']} centres, {pair['server']}"
+    yield f"Birthshare against a plain script: {size}"
+    for label, side in (("Birthshare", ours), ("the script", theirs)):
+        seconds = " ".join(f"{one:.1f}" for one in side["seconds"])
+        yield _line(label, f"{seconds} s, {side['lists']} lists with {side['rows']} rows")
+    yield from _stages(ours["stages"])
+    for label, key in (
+        ("wall time", "wall_ratio"),
+        ("CPU time", "cpu_ratio"),
+        ("peak memory", "memory_ratio"),
+    ):
+        yield _line(f"{label}, times the script's", _verdict(pair[key]))
+    yield _line("homes on both sides' lists", str(homes["both"]))
+    yield _line("homes on Birthshare's alone", str(homes["birthshare_only"]))
+    yield _line("homes on the script's alone", str(homes["rival_only"]))
+    for code, rows in pair["reasons_against_homes_of_rival_only"].items():
+        yield _line(f"  {code}", f"{rows} rows")
+
+
+def _verdict(ratio: float) -> str:
+    word = "about the same" if 0.95 <= ratio <= 1.05 else "Birthshare needs more" if ratio > 1 else "less"
+    return f"{ratio:.2f} ({word})"
+
+
+def _many(many: Figures) -> Iterator[str]:
+    sample = many["interpreter"]
+    yield f"{many['births']:,} births through geography and consent"
+    yield _line("rows a second, place and decide", f"{many['rows_a_second']:,}")
+    yield _line("place", f"{many['place_seconds']:.2f} s")
+    yield _line("decide", f"{many['decide_seconds']:.2f} s")
+    yield _line("times pandas reading them from Parquet", f"{many['times_the_floor']:.0f}")
+    yield _line(
+        "peak memory", f"{many['peak_mib']:.0f} MiB ({many['peak_mib_before']:.0f} once they are read)"
+    )
+    gain = sample["seconds"] / sample["engine_seconds"]
+    yield _line(f"the plain interpreter on {sample['births']} of them", f"{gain:.0f} times the engine's time")
+    yield _line("they agree on every row and reason", "yes" if sample["agree"] else "NO")
+
+
+def _stages(stages: Mapping[str, float]) -> Iterator[str]:
+    return (_line(f"  {name}", f"{seconds:.2f} s") for name, seconds in stages.items())
+
+
+def _line(label: str, value: str) -> str:
+    return f"  {label:<42}{value}"

@@ -1,0 +1,49 @@
+"""The figures can still be measured. How fast anything is, no test says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCH = Path(__file__).with_name("bench.py")
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    out = tmp_path_factory.mktemp("bench") / "figures.json"
+    command = [sys.executable, str(BENCH), "--quick", "--out", str(out)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=280)
+    found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_demonstration_ends_with_balanced_books(figures: dict[str, Any]) -> None:
+    assert figures["demo"]["balanced"]
+    assert set(figures["demo"]["stages"]) >= {"authority", "intake", "validation", "delivery", "account"}
+
+
+def test_both_sides_bring_a_list_to_every_centre(figures: dict[str, Any]) -> None:
+    pair = figures["against_rival"]
+    assert pair["birthshare"]["lists"] == pair["rival"]["lists"] == pair["centres"]
+    assert pair["birthshare"]["rows"] > 0
+
+
+def test_whom_birthshare_writes_to_the_rival_writes_to_as_well(figures: dict[str, Any]) -> None:
+    homes = figures["against_rival"]["homes"]
+    assert homes["birthshare_only"] == 0
+    assert homes["both"] > homes["rival_only"]
+
+
+def test_every_home_that_only_the_rival_writes_to_has_a_reason_against_it(figures: dict[str, Any]) -> None:
+    pair = figures["against_rival"]
+    assert sum(pair["reasons_against_homes_of_rival_only"].values()) >= pair["homes"]["rival_only"]
+
+
+def test_engine_and_interpreter_agree_on_the_sample(figures: dict[str, Any]) -> None:
+    assert figures["many"]["interpreter"]["agree"]
+    assert figures["many"]["shared"] > 0

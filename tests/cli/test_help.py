@@ -1,0 +1,88 @@
+"""Help that somebody who is no programmer understands, and that comes at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from month_authority import MONTH, Authority
+from pipeline.cli import root
+
+COMMANDS = {
+    "demo", "init", "doctor", "run", "status",
+    "release show", "release approve", "release refuse", "release export",
+    "agreement list", "agreement check", "agreement sign",
+    "geography build", "geography place",
+    "ledger verify", "ledger checkpoint",
+}  # fmt: skip
+
+
+def commands(group: click.Group = root, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
+
+
+def test_every_command_of_the_design_is_there() -> None:
+    assert {name for name, _ in commands()} >= COMMANDS
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands()), ids=lambda value: str(value))
+def test_every_command_and_every_option_is_explained(name: str, command: click.Command) -> None:
+    assert command.help
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, f"{name} {option.opts[0]}"
+    assert any("--json" in option.opts for option in command.params)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_is_given_for_each(say, name: str) -> None:  # type: ignore[no-untyped-def]
+    answer = say(*name.split(), "--help")
+    assert answer.code == 0
+    assert answer.out.startswith("Usage: birthshare ")
+
+
+@pytest.mark.parametrize("group", ["", "release", "agreement", "geography", "ledger"])
+def test_no_line_of_an_overview_is_cut_short(say, group: str) -> None:  # type: ignore[no-untyped-def]
+    assert "..." not in say(*group.split(), "--help").out.split("Commands:")[1]
+
+
+@pytest.mark.parametrize("group", [(), ("release",), ("ledger",)])
+def test_a_command_that_is_not_complete_shows_the_help(say, group: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+    answer = say(*group)
+    assert answer.code == 2
+    assert "Commands:" in answer.err
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert _imported("--help") & {"pandas", "numpy", "sqlalchemy", "pydantic", "rich", "yaml"} == set()
+    assert _imported("run", "--help") & {"pandas", "numpy", "sqlalchemy", "pydantic"} == set()
+
+
+def test_status_imports_only_what_it_reads_with(authority: Authority) -> None:
+    heavy = {"great_expectations", "paramiko", "asyncssh", "openpyxl", "msoffcrypto", "pyarrow.csv", "jinja2"}
+    assert _imported("status", str(MONTH), "--home", str(authority.home.path)) & heavy == set()
+
+
+def test_python_m_pipeline_is_the_same_program() -> None:
+    said = subprocess.run([sys.executable, "-m", "pipeline", "--version"], capture_output=True, text=True, check=True)
+    program = Path(sys.executable).parent / "birthshare"
+    assert said.stdout == subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+
+
+def _imported(*arguments: str) -> set[str]:
+    """The modules that one command imports, in a process of its own."""
+    watched = (
+        "import sys; from pipeline.cli import run; "
+        f"assert run({list(arguments)!r}) == 0; print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", watched], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())

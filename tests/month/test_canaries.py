@@ -1,0 +1,329 @@
+"""Nothing personal is left outside the sealed files.
+
+Three families of the extract have values that occur nowhere else, a canary in every personal field:
+one is shared, one is held, one breaks a rule. A good month and months that fail in every stage are run
+by the command line; then everything that was said, logged and left is searched for those values.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+import pytest
+
+from month_authority import MONTH, Authority, CommandLine
+from pipeline.demo.births import as_csv
+
+UNEXPECTED, INTEGRITY, WAITING, DONE = 1, 4, 6, 0
+
+CANARY = {
+    "record_id": "canary-record",
+    "given_name": "Quillawren",
+    "family_name": "Zanthwick",
+    "parent_given_name": "Ysoldewyn",
+    "parent_family_name": "Zanthwick-Brume",
+    "parent_date_of_birth": "1987-02-13",
+    "address_line_1": "Flat 4711, Plumstone Wharf",
+    "address_line_2": "Vixenhollow",
+    "address_line_3": "Umberleigh Quay",
+    "address_line_4": "Xerxesford",
+    "address_line_5": "Kestrelshire",
+    "address_since": "1999-07-23",
+    "language": "quenya-dialect",
+    "consent_given_by": "foster-aunt-in-law",
+}
+SHARED = {"nhs_number": "9997786424", "parent_nhs_number": "9994994972"}
+HELD = {"nhs_number": "9995790114", "postcode": "QX4 7ZQ"}
+SET_ASIDE = {"nhs_number": "999 123 4567", "given_name": "=Quarrelsome"}
+
+# Not made from families: what the postcode directory and the reach areas say of every postcode.
+PUBLIC = ("reference", "state/reach")
+
+
+def with_canaries(extract: pd.DataFrame) -> pd.DataFrame:
+    """The extract with the three families in the place of its first three rows."""
+    ordinary = extract[extract["record_id"] == "case-death-removed-1"].iloc[0].to_dict()
+    families = [
+        ordinary | CANARY | {"death_status": "", "record_id": f"canary-record-{place}"} | own
+        for place, own in enumerate((SHARED, HELD, SET_ASIDE))
+    ]
+    return pd.concat([pd.DataFrame(families, dtype="str"), extract.iloc[3:]], ignore_index=True)
+
+
+def values_of(extract: pd.DataFrame) -> list[str]:
+    """Every personal value of the three families."""
+    own = [*CANARY, *SHARED, *HELD, "date_of_birth"]
+    return sorted({value for column in own for value in extract[column].iloc[:3] if value})
+
+
+def spellings(value: str) -> set[bytes]:
+    """The ways in which a value could be written somewhere."""
+    words = {value, value.upper(), value.lower(), value.replace(" ", ""), value.replace("-", "")}
+    if value.startswith("999"):
+        words.add(f"{value[:3]} {value[3:6]} {value[6:]}")
+    return {word.encode(coding) for word in words for coding in ("utf-8", "utf-16-le")}
+
+
+@dataclass
+class Search:
+    """Where the canaries were found, by value and place; never the place's content."""
+
+    values: list[str]
+    found: set[tuple[str, str]] = field(default_factory=set)
+
+    def text(self, place: str, content: str) -> None:
+        self.bytes(place, content.encode())
+
+    def bytes(self, place: str, content: bytes) -> None:
+        for value in self.values:
+            if any(spelling in content for spelling in spellings(value)):
+                self.found.add((value, place))
+
+    def folder(self, folder: Path, *, leaving_out: tuple[str, ...] = ()) -> None:
+        for file in folder.rglob("*"):
+            inside = file.relative_to(folder)
+            if file.is_file() and not any(inside.is_relative_to(part) for part in leaving_out):
+                self.bytes(str(inside), file.read_bytes())
+
+
+@dataclass
+class Watched:
+    """A home whose extract holds the canaries, and everything that its runs say and leave."""
+
+    birthshare: CommandLine
+    search: Search
+    captured: pytest.CaptureFixture[str]
+    logged: pytest.LogCaptureFixture
+    temporary: Path
+
+    @property
+    def authority(self) -> Authority:
+        return self.birthshare.authority
+
+    def check_nothing_found(self) -> None:
+        self.search.text("command line", self.birthshare.said)
+        self.search.text("screen", "".join(self.captured.readouterr()))
+        self.search.text("log", self.logged.text)
+        self.search.folder(self.authority.home.path, leaving_out=PUBLIC)
+        self.search.folder(self.authority.received)
+        self.search.folder(self.temporary)
+        assert self.search.found == set()
+
+
+@pytest.fixture
+def watched(
+    birthshare: CommandLine,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Watched:
+    extract = with_canaries(birthshare.authority.extract())
+    birthshare.authority.send(extract)
+    search = Search(values_of(extract))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    _search_before_removal(search, monkeypatch)
+    return Watched(birthshare, search, capfd, caplog, temporary)
+
+
+def _search_before_removal(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders that a run makes and takes away again are searched as they go."""
+    remove = shutil.rmtree
+
+    def searched(folder: Any, *args: Any, **kwargs: Any) -> None:
+        search.folder(Path(folder))
+        remove(folder, *args, **kwargs)
+
+    monkeypatch.setattr(shutil, "rmtree", searched)
+
+
+# --- the search itself ----------------------------------------------------------------------------
+
+
+def test_the_search_finds_every_canary_where_it_must_be(watched: Watched) -> None:
+    extract = with_canaries(watched.authority.extract())
+    search = Search(values_of(extract))
+    assert len(search.values) > 18
+    search.bytes("extract", as_csv(extract))
+    assert {value for value, _ in search.found} == set(search.values)
+
+
+def test_the_search_finds_a_canary_in_a_log_and_in_a_file(watched: Watched) -> None:
+    logging.getLogger("pipeline").debug("family of %s", CANARY["family_name"])
+    (watched.authority.home.outbox / "note.txt").write_text(SHARED["nhs_number"])
+    with pytest.raises(AssertionError):
+        watched.check_nothing_found()
+    places = {place for _, place in watched.search.found}
+    assert places == {"log", "outbox/note.txt"}
+
+
+# --- a good month ---------------------------------------------------------------------------------
+
+
+def test_a_good_month_leaves_nothing_personal_outside_the_sealed_lists(watched: Watched) -> None:
+    birthshare = watched.birthshare
+    assert birthshare.run().code == WAITING
+    watched.check_nothing_found()  # working files are there now
+    for command in (
+        ("status", str(MONTH)),
+        ("release", "show", str(MONTH)),
+        ("status", str(MONTH), "--json"),
+    ):
+        assert birthshare(*command).code == DONE
+    assert birthshare.approve().code == DONE
+    state = birthshare.run().json
+    assert state["state"] == "closed"
+    for command in (("status",), ("ledger", "verify"), ("ledger", "checkpoint"), ("doctor",)):
+        assert birthshare(*command).code == DONE
+    watched.check_nothing_found()
+
+    lists = [watched.authority.families(row["code"]) for row in state["recipients"]]
+    [card] = [row for families in lists for row in families if "Zanthwick" in str(row)]
+    assert CANARY["address_line_1"] in card
+    assert (watched.authority.home.outbox / "chis" / f"quarantine_chis_{MONTH}.csv").is_file()
+
+
+# --- months that fail -----------------------------------------------------------------------------
+
+QUOTED = " ".join([*CANARY.values(), *SHARED.values(), *HELD.values(), *SET_ASIDE.values()])
+
+# What fails, and quotes the families as it does: before the approval, and after it.
+BEFORE_APPROVAL = (
+    "pipeline.encryption.opening.open_openpgp",
+    "pipeline.intake.readers.as_extract",
+    "pipeline.intake.readers._parse",
+    "pipeline.validation.checks.validate",
+    "pipeline.validation.gates.check_month",
+    "pipeline.validation.rules.broken",
+    "pipeline.validation.suite.check_outcomes",
+    "pipeline.reporting.supplier_report",
+    "pipeline.geography.place.place",
+    "pipeline.consent.decide.decide",
+    "pipeline.staging.Staging.put_frame",
+    "pipeline.ledger.ledger.Ledger.append",
+    "pipeline.account.check_balanced",
+    "pipeline.release.canonical",
+)
+AFTER_APPROVAL = (
+    "pipeline.staging.Staging.frame",
+    "pipeline.release.check_approved",
+    "pipeline.consent.gate.gate",
+    "pipeline.lists.compile.compile_list",
+    "pipeline.lists.totals.area_numbers",
+    "pipeline.lists.workbook.render_workbook",
+    "pipeline.lists.csv.render_csv",
+    "pipeline.encryption.sealing.seal_workbook",
+    "pipeline.encryption.sealing.seal_openpgp",
+    "pipeline.ledger.ledger.Ledger.permit",
+    "pipeline.delivery.push.push",
+    "pipeline.account.check_sent",
+    "pipeline.ledger.ledger.Ledger.checkpoint",
+    "pipeline.reporting.month_page",
+)
+
+
+def quoting(*args: Any, **kwargs: Any) -> NoReturn:
+    """Fail as careless code does: with the record in the message, in a note and in the cause."""
+    error = ValueError(f"could not convert: {QUOTED}")
+    error.add_note(QUOTED)
+    raise error from KeyError(QUOTED)
+
+
+def _fail_at(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, _, attribute = name.rpartition(".")
+    try:
+        owner: Any = import_module(path)
+    except ModuleNotFoundError:
+        module, _, class_name = path.rpartition(".")
+        owner = getattr(import_module(module), class_name)
+    monkeypatch.setattr(owner, attribute, quoting)
+
+
+@pytest.mark.parametrize("name", BEFORE_APPROVAL)
+def test_a_stage_that_fails_before_the_approval_tells_nothing_and_loses_nothing(
+    watched: Watched, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        _fail_at(name, broken)
+        answer = watched.birthshare("run", str(MONTH), "--json")
+    assert answer.code == UNEXPECTED
+    answer.says("Unexpected failure: ValueError at test_canaries.py:", "Run the command again")
+    watched.check_nothing_found()
+    assert watched.birthshare.run().code == WAITING
+
+
+@pytest.mark.parametrize("name", AFTER_APPROVAL)
+def test_a_stage_that_fails_after_the_approval_tells_nothing_and_loses_nothing(
+    watched: Watched, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    birthshare = watched.birthshare
+    assert (birthshare.run().code, birthshare.approve().code) == (WAITING, DONE)
+    with monkeypatch.context() as broken:
+        _fail_at(name, broken)
+        answer = birthshare.run()
+    assert answer.code == UNEXPECTED
+    answer.says("Unexpected failure: ValueError at test_canaries.py:")
+    watched.check_nothing_found()
+    state = birthshare.run()
+    assert state.code == DONE, state.err
+    assert {row["state"] for row in state.json["recipients"]} == {"delivered"}
+
+
+def ragged(content: bytes) -> bytes:
+    records = content.split(b"\r\n")
+    records[1] += b",and more"
+    return b"\r\n".join(records)
+
+
+def badly_encoded(content: bytes) -> bytes:
+    return content.replace(b"Quillawren", b"Quillawren\xe9")
+
+
+def with_nul(content: bytes) -> bytes:
+    return content.replace(b"Quillawren", b"Quillawren\0")
+
+
+def badly_quoted(content: bytes) -> bytes:
+    return content.replace(b"Vixenhollow", b'Vixen"hollow', 1)
+
+
+def without_header(content: bytes) -> bytes:
+    return content.split(b"\r\n", 1)[1]
+
+
+def with_a_family_as_header(content: bytes) -> bytes:
+    header, rest = content.split(b"\r\n", 1)
+    names = header.replace(b"language", b"Quillawren").replace(b"notice_date", b"Zanthwick")
+    return names.replace(b"postcode", b"Vixenhollow") + b"\r\n" + rest
+
+
+def shifted_by_one_column(content: bytes) -> bytes:
+    records = content.split(b"\r\n")
+    records[1] = b"," + records[1].rsplit(b",", 1)[0]
+    return b"\r\n".join(records)
+
+
+SPOILT = (
+    ragged, badly_encoded, with_nul, badly_quoted, without_header, with_a_family_as_header,
+    shifted_by_one_column,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
+def test_a_file_that_is_refused_is_not_quoted(watched: Watched, spoil: Callable[[bytes], bytes]) -> None:
+    extract = with_canaries(watched.authority.extract())
+    watched.authority.send(spoil(as_csv(extract)))
+    for command in (("run", str(MONTH)), ("run", str(MONTH), "--json")):
+        assert watched.birthshare(*command).code == INTEGRITY
+    watched.check_nothing_found()
