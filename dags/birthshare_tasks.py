@@ -19,7 +19,7 @@ from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsE
 
 if TYPE_CHECKING:  # pandas stays out of the DAG processor
     from pipeline.home import Home
-    from pipeline.preparation import Prepared
+    from pipeline.releasing import Prepared
     from pipeline.records import Month
 
 Arguments = ParamSpec("Arguments")
@@ -139,6 +139,7 @@ class ReleaseDecision(HITLOperator):
             pack_sha256=pack_sha256,
             principal=_principal(home, event),
             approve=approve,
+            way="airflow",
             now=datetime.now(UTC),
         )
         if not approve:
@@ -150,7 +151,7 @@ class ReleaseDecision(HITLOperator):
 def _asked_about(home: Home, month: Month) -> Prepared:
     """The release that waits for a decision; raises WaitingForPerson where there is none."""
     from pipeline import month as months
-    from pipeline.preparation import read_release
+    from pipeline.releasing import read_release
 
     asked = months.pack_asked_about(home, month, now=datetime.now(UTC))
     if asked is None:

@@ -6,7 +6,7 @@ sealed lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
@@ -73,16 +73,19 @@ def check_balanced(month_books: Books) -> None:
                 )
 
 
-def check_sent(month_books: Books, permits: Iterable[Permit]) -> None:
-    """Raises IntegrityError where the sealed lists do not hold exactly the children that are shared."""
-    sent: dict[str, int] = {}
-    for permit in permits:
-        sent[permit.agreement] = sent.get(permit.agreement, 0) + permit.children
+def check_sent(month_books: Books, lists: Mapping[Permit, Collection[str]]) -> None:
+    """Raises IntegrityError where the lists do not name exactly the children that are shared.
+
+    `lists` has, for each permit, the children whom the ledger recorded as disclosed under it.
+    """
     for agreement, suppliers in month_books.items():
         shared = sum(row["shared"] for row in suppliers.values())
-        if shared != sent.get(agreement, 0):
+        mine = {permit: children for permit, children in lists.items() if permit.agreement == agreement}
+        named = sum(len(children) for children in mine.values())
+        permitted = sum(permit.children for permit in mine)
+        if not shared == named == permitted or len(set().union(*mine.values())) != named:
             raise IntegrityError(
-                f"The books do not balance: {shared} children shared, {sent.get(agreement, 0)} on the lists",
+                f"The books do not balance: {shared} children shared, {named} named, {permitted} permitted",
                 where=agreement,
                 do="Keep the home as it is and report this.",
             )

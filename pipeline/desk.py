@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from time import perf_counter
 from typing import TypeVar
@@ -35,9 +35,13 @@ def no_watch(stage: str, done: int, total: int) -> None:
 class Desk:
     """One month of one authority, opened for work at one moment."""
 
-    def __init__(self, home: Home, month: Month, now: datetime, watch: Watch = no_watch) -> None:
+    def __init__(
+        self, home: Home, month: Month, now: datetime, watch: Watch = no_watch, as_of: datetime | None = None
+    ) -> None:
         self.home, self.month, self.watch = home, month, watch
         self.now = now.astimezone(LONDON)  # days begin when they begin for the families
+        self.as_of = (as_of or now).astimezone(LONDON)  # the moment of decision; the gate uses now
+        self._begun = perf_counter()
         self.ledger = Ledger.open(home.database_url)
         self.staging = Staging(home.state / "working", str(month), home.secret("staging.key"))
         self.seconds: dict[str, float] = {}
@@ -57,9 +61,20 @@ class Desk:
             self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - begun
         self.watch(name, 1, 1)
 
+    @property
+    def clock(self) -> datetime:
+        """Now, and the time that has passed since the desk was opened: when a thing is recorded."""
+        return self.now + timedelta(seconds=perf_counter() - self._begun)
+
     def record(self, *bodies: Body) -> list[int]:
         """Append entries of this month, together, and return their numbers."""
-        return self.ledger.append(*(Entry(body, str(self.month)) for body in bodies), at=self.now)
+        return self.ledger.append(*(Entry(body, str(self.month)) for body in bodies), at=self.clock)
+
+    def record_once(self, body: Body) -> None:
+        """Append an entry, unless the last of its kind about the same thing says exactly this."""
+        same = [known for known in self.recorded(type(body)) if _about(known) == _about(body)]
+        if not same or same[-1] != body:
+            self.record(body)
 
     def recorded(self, body: type[SomeBody]) -> list[SomeBody]:
         """The bodies of this month's entries of one kind, oldest first."""
@@ -102,13 +117,34 @@ class Desk:
 
     @cached_property
     def agreements(self) -> list[Loaded]:
-        """The agreements that stand now; raises Refused where none does."""
+        """The agreements that stand now; raises Refused where none does.
+
+        A version that was relied on once supersedes the older ones for good, even where its file was
+        altered or removed since.
+        """
         stand, refused = standing(self.loaded)
-        if not stand:
+        relied_on = self._relied_on
+        current = [one for one in stand if one.agreement.version >= relied_on.get(one.agreement.id, 0)]
+        if not current:
             raise next(
-                iter(refused.values()), Refused("There is no agreement", where=str(self.home.agreements))
+                iter(refused.values()),
+                Refused(
+                    "No agreement stands",
+                    where=str(self.home.agreements),
+                    do="See why: birthshare agreement list",
+                ),
             )
-        return stand
+        return current
+
+    @property
+    def _relied_on(self) -> dict[str, int]:
+        """By agreement, the newest version that was ever relied on."""
+        versions: dict[str, int] = {}
+        for entry in self.ledger.entries(kinds={AgreementSigned.kind}):
+            if isinstance(entry.body, AgreementSigned):
+                name = entry.body.agreement
+                versions[name] = max(versions.get(name, 0), entry.body.version)
+        return versions
 
     def record_signatures(self) -> None:
         """Record each signature the first time it is relied on, so that it outlives its key."""
@@ -127,4 +163,8 @@ class Desk:
             if (one.digest, signature.role) not in known
         ]
         if new:
-            self.ledger.append(*(Entry(body) for body in new), at=self.now)
+            self.ledger.append(*(Entry(body) for body in new), at=self.clock)
+
+
+def _about(body: Body) -> tuple[str, ...]:
+    return tuple(getattr(body, name, "") for name in ("supplier", "network", "agreement"))

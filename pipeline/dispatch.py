@@ -10,52 +10,67 @@ an older one that is still alive finds out just before it would publish, and sto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pipeline import release
-from pipeline.agreements.loading import Loaded
+from pipeline.agreements.loading import Loaded, check_still_stands
 from pipeline.desk import Desk
-from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError
+from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, Refused, SettingsError
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Delivered, DeliveryFailed, ExtractReceived, PermitBody
+from pipeline.preparation import words_about
 from pipeline.reasons import Outcome, Reason, count
 from pipeline.records import Permit, Receipt
+from pipeline.releasing import Approved, recipient_digest
 
 if TYPE_CHECKING:
     from pipeline.delivery.sftp import Endpoint
     from pipeline.lists.compile import FamilyList
 
 
-@dataclass(frozen=True)
-class Look:
-    """What the gate answered, and the words that it was asked against."""
+class Gate:
+    """The last look at each agreement's decisions, asked for every list just before it is sealed.
 
-    words: pd.DataFrame = field(repr=False)  # records.SUPPRESSIONS
-    shared: pd.DataFrame = field(repr=False)  # records.DISCLOSURES
-    decisions: pd.DataFrame = field(repr=False)
+    The ledger is asked for each list. The whole month is decided anew, since a sibling's death removes
+    a family, but only where something was said since the list before.
+    """
 
-    def still_holds(self, words: pd.DataFrame, shared: pd.DataFrame) -> bool:
-        """Whether nothing was said since."""
-        return self.words.equals(words) and self.shared.equals(shared)
+    def __init__(self, desk: Desk, material: Approved) -> None:
+        self._desk, self._material, self._lock = desk, material, Lock()
+        self._last: dict[str, tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]] = {}
 
+    def decisions(self, one: Loaded) -> pd.DataFrame:
+        """The agreement's decisions now; they can only have shrunk (records.DECISIONS)."""
+        name = one.agreement.id
+        with self._lock:
+            words = words_about(self._desk, one.agreement, self._material.births)
+            shared = self._desk.ledger.disclosures(before_month=str(self._desk.month))
+            last = self._last.get(name)
+            if last is None or not (last[0].equals(words) and last[1].equals(shared)):
+                self._last[name] = last = (words, shared, self._decided_anew(one, words, shared))
+            return last[2]
 
-@dataclass(frozen=True)
-class Material:
-    """What every list of a month is made from."""
+    def _decided_anew(self, one: Loaded, words: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
+        from pipeline.consent.gate import gate
 
-    births: pd.DataFrame = field(repr=False)
-    placements: pd.DataFrame = field(repr=False)
-    decisions: Mapping[str, pd.DataFrame] = field(repr=False)
-    pack_sha256: str
-    looks: dict[str, Look] = field(default_factory=dict, repr=False)  # the gate's last answer, by agreement
-    looking: Lock = field(default_factory=Lock, repr=False)
+        material = self._material
+        decided = material.decisions[one.agreement.id]
+        return gate(
+            decided,
+            material.births[material.births["reference"].isin(decided["reference"])],
+            material.placements[material.placements["reference"].isin(decided["reference"])],
+            words,
+            shared,
+            one.agreement,
+            month=self._desk.month,
+            moment=self._desk.now,
+            demonstration=self._desk.home.settings.authority.demonstration,
+        )
 
 
 @dataclass(frozen=True)
@@ -70,27 +85,38 @@ class Sealed:
     removed: dict[str, int]
 
 
-def send(desk: Desk, one: Loaded, recipient: str, material: Material) -> None:
+def send(desk: Desk, one: Loaded, recipient: str, material: Approved, gate: Gate) -> None:
     """Bring one list to its recipient, or find that it is there already.
 
     Raises NotAllDelivered, recorded in the ledger, when this recipient's list could not be made or
-    brought there; the others are not touched by it. Raises Refused where the agreement's limit on
-    the age of the newest word on deaths is passed.
+    brought there; the others are not touched by it. Raises Refused where the agreement does not stand
+    any more, or its limit on the age of the newest word on deaths is passed.
     """
     key = f"{desk.month}/{one.agreement.id}/{recipient}"
     lease = desk.ledger.take(key)
     permit = _standing_permit(desk, one, recipient)
     if permit and permit.entry in desk.ledger.delivered(str(desk.month)):
         return
-    check_deaths_feed(desk, one)
     try:
-        endpoint = _endpoint(desk, one, recipient)
-        if permit is None or not _still_good(desk, one, permit, material, endpoint):
-            permit = _permitted(desk, one, recipient, material)
-        _push(desk, permit, endpoint, key, lease)
+        endpoint = _endpoint(desk, one, recipient, material)
+        if permit is None or not _still_good(desk, one, permit, material, gate, endpoint):
+            check_may_seal(desk, one)
+            permit = _permitted(desk, one, recipient, material, gate, (key, lease))
+        _push(desk, one, permit, endpoint, key, lease)
     except (NotAllDelivered, SettingsError) as error:
         _record_failure(desk, one, recipient, permit, error)
         raise NotAllDelivered(error.what, where=f"{recipient}, {error.where}", do=error.do) from None
+
+
+def check_may_seal(desk: Desk, one: Loaded) -> None:
+    """Raises Refused where the agreement does not stand now, or the word on deaths is stale."""
+    check_still_stands(one, desk.home.agreements, at=desk.now)
+    if one.digest not in {current.digest for current in desk.agreements}:
+        raise Refused(
+            f"{Reason.AGREEMENT_NOT_IN_FORCE.wording.capitalize()}. A newer version has taken its place.",
+            where=f"{Reason.AGREEMENT_NOT_IN_FORCE}, {one.agreement.id}",
+        )
+    check_deaths_feed(desk, one)
 
 
 def check_deaths_feed(desk: Desk, one: Loaded) -> None:
@@ -107,43 +133,9 @@ def check_deaths_feed(desk: Desk, one: Loaded) -> None:
         raise Refused(
             f"{Reason.DEATHS_FEED_STALE.wording.capitalize()}: more than {limit.days} days",
             where=f"{Reason.DEATHS_FEED_STALE}, {one.agreement.id}",
-            do="Nothing was sealed. Apply the newest changes from the supplier, then run the month again.",
+            do="Nothing was sealed. Put a newer extract into the inbox and run the month again; where lists "
+            "were sent already, end the month without the missing ones: birthshare release forgo",
         )
-
-
-def gated(desk: Desk, one: Loaded, material: Material) -> pd.DataFrame:
-    """The agreement's decisions, asked again now against the newest words; they can only shrink.
-
-    The ledger is asked for each list. The whole month is decided anew, since a sibling's death removes
-    a family, but only where something was said since the list before.
-    """
-    with material.looking:
-        words = desk.ledger.suppressions()
-        shared = desk.ledger.disclosures(before_month=str(desk.month))
-        last = material.looks.get(one.agreement.id)
-        if last is None or not last.still_holds(words, shared):
-            last = Look(words, shared, _decided_anew(desk, one, material, words, shared))
-            material.looks[one.agreement.id] = last
-        return last.decisions
-
-
-def _decided_anew(
-    desk: Desk, one: Loaded, material: Material, words: pd.DataFrame, shared: pd.DataFrame
-) -> pd.DataFrame:
-    from pipeline.consent.gate import gate
-
-    decided = material.decisions[one.agreement.id]
-    return gate(
-        decided,
-        material.births[material.births["reference"].isin(decided["reference"])],
-        material.placements[material.placements["reference"].isin(decided["reference"])],
-        words,
-        shared,
-        one.agreement,
-        month=desk.month,
-        moment=desk.now,
-        demonstration=desk.home.settings.authority.demonstration,
-    )
 
 
 def _standing_permit(desk: Desk, one: Loaded, recipient: str) -> Permit | None:
@@ -152,8 +144,10 @@ def _standing_permit(desk: Desk, one: Loaded, recipient: str) -> Permit | None:
     return mine[0] if mine else None
 
 
-def _still_good(desk: Desk, one: Loaded, permit: Permit, material: Material, endpoint: Endpoint) -> bool:
-    """Whether an earlier try's permit can be used; annuls it where a child must now come off the list.
+def _still_good(
+    desk: Desk, one: Loaded, permit: Permit, material: Approved, gate: Gate, endpoint: Endpoint
+) -> bool:
+    """Whether an earlier try's permit can be used; annuls it where the list must be made anew.
 
     A list that reached its recipient before the receipt was recorded counts as delivered, whatever
     is known since: what is needed then is a recall, not a second list.
@@ -162,18 +156,29 @@ def _still_good(desk: Desk, one: Loaded, permit: Permit, material: Material, end
 
     if look(endpoint, permit.file_name) == permit.sealed_sha256:
         return True
-    decided = gated(desk, one, material)
-    now_shared = decided[(decided["recipient"] == permit.recipient) & (decided["outcome"] == Outcome.SHARE)]
-    if len(now_shared) == permit.children and desk.staging.has(_kept(one.agreement.id, permit.recipient)):
+    check_may_seal(desk, one)
+    decided = gate.decisions(one)
+    shared = (decided["recipient"] == permit.recipient) & (decided["outcome"] == Outcome.SHARE)
+    if (
+        set(decided.loc[shared, "child"]) == desk.ledger.children(permit)
+        and _pack_of(desk, permit) == material.prepared.pack_sha256
+        and desk.staging.has(kept("sealed", permit))
+    ):
         return True
-    desk.ledger.annul(permit, at=desk.now)
+    desk.ledger.annul(permit, at=desk.clock)
     return False
 
 
-def _permitted(desk: Desk, one: Loaded, recipient: str, material: Material) -> Permit:
-    sealed = _seal(desk, one, desk.recipients[recipient], material)
-    desk.staging.put_frame(f"gated.{one.agreement.id}.{recipient}", sealed.decisions)
-    desk.staging.put(_kept(one.agreement.id, recipient), sealed.content)
+def _pack_of(desk: Desk, permit: Permit) -> str:
+    bodies = {entry.seq: entry.body for entry in desk.entries(PermitBody)}
+    body = bodies[permit.entry]
+    return body.pack_sha256 if isinstance(body, PermitBody) else ""
+
+
+def _permitted(
+    desk: Desk, one: Loaded, recipient: str, material: Approved, gate: Gate, lease: tuple[str, int]
+) -> Permit:
+    sealed = _seal(desk, one, desk.recipients[recipient], material, gate)
     body = PermitBody(
         agreement=one.agreement.id,
         version=one.agreement.version,
@@ -182,61 +187,84 @@ def _permitted(desk: Desk, one: Loaded, recipient: str, material: Material) -> P
         sealed_sha256=release.digest(sealed.content),
         households=sealed.households,
         children=len(sealed.children),
-        pack_sha256=material.pack_sha256,
+        pack_sha256=material.prepared.pack_sha256,
         removed=sealed.removed,
     )
-    return desk.ledger.permit(body, sealed.children, month=str(desk.month), at=desk.now)
+    desk.staging.put_frame(kept("gated", body), sealed.decisions)
+    desk.staging.put(kept("sealed", body), sealed.content)
+    return desk.ledger.permit(body, sealed.children, month=str(desk.month), at=desk.clock, lease=lease)
 
 
-def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Material) -> Sealed:
+def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gate: Gate) -> Sealed:
     from pipeline.lists.compile import compile_list
     from pipeline.lists.totals import area_numbers
 
-    agreement, decided = one.agreement, gated(desk, one, material)
+    agreement, decided = one.agreement, gate.decisions(one)
     mine = material.births[material.births["reference"].isin(decided["reference"])]
     numbers = area_numbers(mine, material.placements, agreement, recipient.code, desk.month)
     families = compile_list(mine, decided, agreement, recipient.code, desk.month, numbers)
-    content, ending = _sealed_for(desk, recipient, families)
     before = material.decisions[agreement.id]
     approved = (before["recipient"] == recipient.code) & (before["outcome"] == Outcome.SHARE)
     ours = decided[decided["reference"].isin(before.loc[approved, "reference"])]
-    removed = ours[ours["outcome"] != Outcome.SHARE]
+    shared = ours[ours["outcome"] == Outcome.SHARE]
+    content, ending = _sealed_for(desk, recipient, families, households=shared["household"].nunique())
+    if sorted(families.children) != sorted(shared["child"]):
+        raise _miscounted(agreement.id, recipient.code)
     return Sealed(
         content,
         f"{agreement.id}_{desk.month}_{recipient.code}.{ending}",
         len(families.rows),
         families.children,
         ours,
-        count(removed["reasons"].to_numpy()),
+        count(ours.loc[ours["outcome"] != Outcome.SHARE, "reasons"].to_numpy()),
     )
 
 
-def _sealed_for(desk: Desk, recipient: Recipient, families: FamilyList) -> tuple[bytes, str]:
-    """The list in the recipient's format, sealed for its key alone, and the file's ending."""
+def _sealed_for(
+    desk: Desk, recipient: Recipient, families: FamilyList, *, households: int
+) -> tuple[bytes, str]:
+    """The list in the recipient's format, sealed for its key alone, and the file's ending.
+
+    The rows of the finished file are counted again before it is sealed: the books are about what a
+    recipient gets, not about what was meant.
+    """
     from pipeline.encryption.sealing import seal_openpgp, seal_workbook
 
+    made_on, key = desk.now.date(), recipient.key
     if recipient.format == "csv":
-        from pipeline.lists.csv import render_csv
+        from pipeline.lists.csv import count_rows, render_csv
 
-        plain = render_csv(families, made_on=desk.now.date())
-        return seal_openpgp(plain, desk.home.at(recipient.key)), "csv.gpg"
-    from pipeline.lists.workbook import render_workbook
+        plain, rows = render_csv(families, made_on=made_on), count_rows
+    else:
+        from pipeline.lists.workbook import count_rows, render_workbook
 
-    password = desk.home.secret(str(Path(recipient.key).relative_to("keys"))).decode().strip()
-    plain = render_workbook(
-        families,
-        recipient_name=recipient.name,
-        authority_name=desk.home.settings.authority.name,
-        made_on=desk.now.date(),
+        names = {"recipient_name": recipient.name, "authority_name": desk.home.settings.authority.name}
+        plain, rows = render_workbook(families, made_on=made_on, **names), count_rows
+    if rows(plain) != households:
+        raise _miscounted(families.agreement.id, recipient.code)
+    if recipient.format == "csv":
+        return seal_openpgp(plain, desk.home.at(key)), "csv.gpg"
+    return seal_workbook(plain, desk.home.password(key)), "xlsx"
+
+
+def _miscounted(agreement: str, recipient: str) -> IntegrityError:
+    return IntegrityError(
+        "A list does not hold exactly the families that are to be shared",
+        where=f"{agreement}, {recipient}",
+        do="This list was not sealed. Keep the home as it is and report this.",
     )
-    return seal_workbook(plain, password), "xlsx"
 
 
-def _push(desk: Desk, permit: Permit, endpoint: Endpoint, key: str, lease: int) -> Receipt:
+def _push(desk: Desk, one: Loaded, permit: Permit, endpoint: Endpoint, key: str, lease: int) -> Receipt:
     from pipeline.delivery.push import push
 
-    sealed = desk.staging.get(_kept(permit.agreement, permit.recipient))
-    receipt = push(sealed, permit, endpoint, stands=lambda: desk.ledger.permit_stands(permit, key, lease))
+    def stands() -> bool:
+        check_still_stands(one, desk.home.agreements, at=desk.now)
+        return desk.ledger.publish(permit, key, lease, at=desk.clock)
+
+    sealed = desk.staging.get(kept("sealed", permit))
+    earlier = _annulled_digests(desk, permit)
+    receipt = push(sealed, permit, endpoint, stands=stands, replaces=earlier)
     desk.record(
         Delivered(
             permit=permit.entry, sha256=receipt.sha256, size=receipt.size, found_there=receipt.found_there
@@ -245,7 +273,17 @@ def _push(desk: Desk, permit: Permit, endpoint: Endpoint, key: str, lease: int) 
     return receipt
 
 
-def _endpoint(desk: Desk, one: Loaded, recipient: str) -> Endpoint:
+def _annulled_digests(desk: Desk, permit: Permit) -> set[str]:
+    """Earlier lists of ours under the same name, which this one replaces where they arrived."""
+    bodies = [entry.body for entry in desk.entries(PermitBody)]
+    return {
+        body.sealed_sha256
+        for body in bodies
+        if isinstance(body, PermitBody) and body.file_name == permit.file_name
+    } - {permit.sealed_sha256}
+
+
+def _endpoint(desk: Desk, one: Loaded, recipient: str, material: Approved) -> Endpoint:
     known = desk.recipients.get(recipient)
     if known is None:
         raise SettingsError(
@@ -258,6 +296,12 @@ def _endpoint(desk: Desk, one: Loaded, recipient: str) -> Endpoint:
             "A reach area names a recipient of a kind that the agreement does not cover",
             where=recipient,
             do="Correct its kind in reference/recipients.yaml, or the reach areas, and run the month again.",
+        )
+    if recipient_digest(desk, known) != material.recipients[recipient]:
+        raise SettingsError(
+            "This recipient's address or key has changed since the release was approved",
+            where=recipient,
+            do="Run the month again and have the change approved.",
         )
     return endpoint(desk.home, known)
 
@@ -292,5 +336,6 @@ def _record_failure(
     )
 
 
-def _kept(agreement: str, recipient: str) -> str:
-    return f"sealed.{agreement}.{recipient}"
+def kept(what: str, permit: Permit | PermitBody) -> str:
+    """The working file of a list; named by its content, so that two tries never mix."""
+    return f"{what}.{permit.agreement}.{permit.recipient}.{permit.sealed_sha256[:16]}"

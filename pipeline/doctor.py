@@ -93,13 +93,14 @@ def _keys(home: Home) -> Iterator[Finding]:
             home,
             f"keys/{name}.key",
             meaning,
-            "`birthshare init` made it: put it back from your safe copy. A new one does not fit what is recorded.",
+            "`birthshare init` made it: put it back from your safe copy. A new one fits nothing recorded.",
         )
     yield _private(
         home,
         "keys/decryption.key",
-        "opens extracts (an OpenPGP private key without passphrase)",
-        "Make it, and send each supplier its public half, decryption.asc:\n"
+        "opens extracts",
+        "It is an OpenPGP private key without passphrase. Make it, and send each supplier its\n"
+        "public half, decryption.asc:\n"
         f"  (cd {quote(str(home.at('keys')))} && umask 077 && export GNUPGHOME=$(mktemp -d) &&\n"
         f"   gpg --batch --passphrase '' --quick-gen-key birthshare-{home.settings.authority.code}"
         " future-default default 2y &&\n"
@@ -110,8 +111,8 @@ def _keys(home: Home) -> Iterator[Finding]:
     yield _private(
         home,
         delivery,
-        "logs in to the recipients' servers (an SSH private key)",
-        f"Make it, and send {delivery}.pub to whoever runs each server:\n"
+        "logs in to the recipients' servers",
+        f"It is an SSH private key. Make it, and send {delivery}.pub to whoever runs each server:\n"
         f"  ssh-keygen -q -t ed25519 -N '' -f {quote(str(home.at(delivery)))}",
     )
 

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pipeline.desk import Desk
+from pipeline.errors import BirthshareError
 from pipeline.home import Home
 from pipeline.ledger.entries import (
     Balanced,
@@ -28,7 +30,7 @@ from pipeline.ledger.entries import (
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.verify import Verification, verify
-from pipeline.preparation import PACK, read_release
+from pipeline.releasing import PACK, SHOWN, forgone, missing
 
 
 def of_month(desk: Desk) -> dict[str, Any]:
@@ -69,11 +71,23 @@ def opened_ledger(home: Home) -> Iterator[Ledger]:
 
 
 def verified(home: Home, ledger: Ledger, *, kept_elsewhere: Iterable[str] = ()) -> Verification:
-    """The whole ledger read again, with the signatures of its checkpoints and of those from outside."""
+    """The whole ledger read again, with the signatures of its checkpoints and of those from outside.
+
+    The newest checkpoint that this authority wrote beside its database always counts among these.
+    """
     from pipeline.encryption.signing import note_verifier, verify_note
 
     verifier = note_verifier(origin(home), home.secret("ledger.key"))
-    return verify(ledger, check_note=partial(verify_note, vkey=verifier), kept_elsewhere=kept_elsewhere)
+    newest = checkpoint_file(home)
+    ours = [newest.read_text(encoding="utf-8")] if newest.is_file() else []
+    return verify(
+        ledger, check_note=partial(verify_note, vkey=verifier), kept_elsewhere=[*ours, *kept_elsewhere]
+    )
+
+
+def checkpoint_file(home: Home) -> Path:
+    """The newest checkpoint, outside the database: an older database put back does not go unnoticed."""
+    return home.outbox / "checkpoint.txt"
 
 
 def sign(home: Home, text: str) -> str:
@@ -91,13 +105,15 @@ def origin(home: Home) -> str:
 def _agreements(desk: Desk, received: Mapping[str, Validated]) -> dict[str, dict[str, Any]]:
     """By agreement: what was decided, less what the gate has taken off since."""
     decided = _last_by(desk.recorded(Decided), "agreement")
+    current = _current_agreements(desk)
+    decided = {name: one for name, one in decided.items() if current is None or name in current}
     removed = _removed_at_gate(desk)
     balanced = desk.recorded(Balanced)
     found = {}
     for name, one in decided.items():
         columns = {**one.outcomes, "duplicates": one.duplicates}
         if balanced:
-            columns = _final(balanced[-1].books[name])
+            columns = _final(balanced[-1].books.get(name, {}))
         reasons = Counter(one.reasons) + removed.get(name, Counter())
         found[name] = {
             "version": one.version,
@@ -106,6 +122,14 @@ def _agreements(desk: Desk, received: Mapping[str, Validated]) -> dict[str, dict
             "reasons": dict(sorted(reasons.items())),
         }
     return found
+
+
+def _current_agreements(desk: Desk) -> set[str] | None:
+    """The agreements that the month was, or is to be, closed under; None before they are known."""
+    balanced = desk.recorded(Balanced)
+    if balanced:
+        return set(balanced[-1].books)
+    return set(json.loads(desk.staging.get(PACK))["agreements"]) if desk.staging.has(PACK) else None
 
 
 def _rows_received(desk: Desk, agreement: str, received: Mapping[str, Validated]) -> dict[str, int]:
@@ -161,6 +185,8 @@ def _recipients(desk: Desk) -> list[dict[str, Any]]:
         if permit.entry in delivered:
             row["state"] = "delivered"
             row.pop("problem", None)
+    for key in forgone(desk) & rows.keys():
+        rows[key] |= {"state": "forgone", "households": 0, "children": 0, "file": "", "sha256": ""}
     names = {code: recipient.name for code, recipient in desk.recipients.items()}
     return [{**rows[key], "name": names.get(rows[key]["code"], "")} for key in sorted(rows)]
 
@@ -195,14 +221,16 @@ def _waiting_for(desk: Desk, recipients: list[dict[str, Any]]) -> str:
     """What the month waits for, in words; "" when it is closed."""
     if desk.closed:
         return ""
-    asked = desk.recorded(ReleaseRequested)
-    if not asked or not desk.staging.has(PACK):
+    if not desk.staging.has(PACK):
         return "the supplier's extract, and `birthshare run`"
-    pack = asked[-1].pack_sha256
-    approved = [one for one in desk.recorded(ReleaseApproved) if one.pack_sha256 == pack]
-    if not approved:
-        return f"approval of release {read_release(desk.staging.get(PACK)).pack_sha256[:12]}"
-    undelivered = sorted(row["code"] for row in recipients if row["state"] != "delivered")
+    try:
+        wanted = missing(desk)
+    except BirthshareError as stop:
+        return str(stop)
+    if wanted:
+        pack = desk.recorded(ReleaseRequested)[-1].pack_sha256
+        return f"approval of release {pack[:SHOWN]}: {'; '.join(wanted)}"
+    undelivered = sorted(row["code"] for row in recipients if row["state"] not in ("delivered", "forgone"))
     return f"delivery to {', '.join(undelivered)}" if undelivered else "`birthshare run`, to close the month"
 
 

@@ -184,6 +184,17 @@ class Home:
         """A secret under `keys/`; raises SettingsError as `private_file` does."""
         return self.private_file(f"keys/{name}").read_bytes()
 
+    def password(self, relative: str) -> str:
+        """A recipient's password; raises SettingsError as `private_file` does, or where it is not text."""
+        file = self.private_file(relative)
+        try:
+            password = file.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            password = ""
+        if not password:
+            raise SettingsError("A password file holds no password", where=str(file))
+        return password
+
     def recipients(self) -> dict[str, Recipient]:
         """All recipients by code; raises SettingsError where the register cannot be read."""
         file = self.path / "reference" / "recipients.yaml"

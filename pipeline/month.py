@@ -5,8 +5,9 @@
 Every step leaves its work in the month's encrypted working files and is recorded in the ledger when
 it is done. So a run that was killed anywhere is finished by running it again, and a run of a
 finished month changes nothing and sends nothing. What a step may do is in its room; here is only
-the order. `pipeline.preparation` has the steps up to the release, `pipeline.dispatch` those of one
-list; both are called from here and from nowhere else.
+the order. `pipeline.preparation` has the steps up to the decisions, `pipeline.releasing` what is
+asked of people and what they approved, `pipeline.dispatch` the way of one list, and
+`pipeline.closing` the end.
 """
 
 from __future__ import annotations
@@ -14,54 +15,50 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from pipeline import account, dispatch, facts, preparation, release
+from pipeline import closing, dispatch, facts, preparation, releasing
 from pipeline.desk import Desk, Watch, no_watch
-from pipeline.errors import (
-    BirthshareError,
-    IntegrityError,
-    NotAllDelivered,
-    Refused,
-    SettingsError,
-    WaitingForPerson,
-)
+from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, SettingsError
 from pipeline.home import Home
-from pipeline.ledger.entries import (
-    Balanced,
-    MonthClosed,
-    ReleaseApproved,
-    ReleaseRefused,
-    ReleaseRequested,
-    StagingDestroyed,
-    Validated,
-)
-from pipeline.preparation import BIRTHS, PACK, Prepared
+from pipeline.ledger.entries import Balanced, ReleaseRequested
+from pipeline.preparation import BIRTHS, decisions_of
 from pipeline.reasons import Outcome, unpack
-from pipeline.records import Month, Permit
+from pipeline.records import Month
+from pipeline.releasing import PACK, Prepared
+from pipeline.stages import STAGES
 
-STAGES = ("intake", "validation", "geography", "consent", "release", "delivery", "account")
+Pair = tuple[str, str]  # agreement, recipient
 
 
 def run(
-    home: Home, month: Month, *, now: datetime, until: str = "account", watch: Watch = no_watch
+    home: Home,
+    month: Month,
+    *,
+    now: datetime,
+    until: str = STAGES[-1],
+    as_of: datetime | None = None,
+    watch: Watch = no_watch,
 ) -> dict[str, Any]:
     """Take the month as far as it can go today; the answer is its state (see `pipeline.facts`).
 
-    `until` names the last stage to run. Raises WaitingForPerson while the extract has not come or
-    the release is not approved, NotAllDelivered when some recipients do not have their list yet,
-    and what the rooms raise.
+    `until` names the last stage to run; `as_of` is the moment of decision, if it is not now (what
+    leaves is always asked again as of now). Raises WaitingForPerson while the extract has not come or
+    the release is not approved, NotAllDelivered when some recipients do not have their list yet, and
+    what the rooms raise.
     """
-    with working(home, month, now, watch) as desk:
-        if not _finished(desk) and _prepare(desk, until) is not None and until != "release":
-            _deliver(desk)
-            if until != "delivery":
+    with working(home, month, now, watch, as_of) as desk:
+        last = STAGES.index(until)
+        if not _finished(desk):
+            _prepare(desk, last)
+            if last >= STAGES.index("delivery"):
+                _deliver(desk)
+            if last >= STAGES.index("account"):
                 _close(desk)
         return facts.of_month(desk)
 
@@ -72,7 +69,7 @@ def prepare(home: Home, month: Month, *, now: datetime, watch: Watch = no_watch)
     None where the month's books are closed already and nothing is left to ask.
     """
     with working(home, month, now, watch) as desk:
-        return None if desk.recorded(Balanced) else _prepare(desk, "release")
+        return None if desk.recorded(Balanced) else _prepare(desk, STAGES.index("release"))
 
 
 def record_decision(
@@ -82,7 +79,7 @@ def record_decision(
     pack_sha256: str,
     principal: str,
     approve: bool,
-    way: Literal["signature", "airflow"] = "airflow",
+    way: Literal["signature", "airflow"] = "signature",
     signature: str = "",
     note: str = "",
     now: datetime,
@@ -93,37 +90,42 @@ def record_decision(
     IntegrityError for a signature that is not theirs over these bytes.
     """
     with working(home, month, now) as desk:
-        person = next((one for one in home.settings.approvers if one.principal == principal), None)
-        wanted = {role for one in desk.agreements for role in one.agreement.release.roles}
-        if person is None or not wanted & set(person.roles):
-            raise Refused("This person may not decide on releases", where=principal)
-        asked = desk.recorded(ReleaseRequested)
-        if not asked or asked[-1].pack_sha256 != pack_sha256:
-            raise Refused(
-                "This release is not, or no longer, the one that is asked about",
-                where=f"{month}, pack {pack_sha256[:12]}",
-                do="Look at it again: birthshare release show",
-            )
-        if way == "signature":
-            pack = desk.staging.get(PACK)
-            release.check_signature(
-                pack if approve else release.refusal(pack),
-                signature,
-                principal,
-                allowed_signers=home.allowed_signers,
-                at=now,
-            )
-        body = ReleaseApproved if approve else ReleaseRefused
-        desk.record(
-            body(
-                pack_sha256=pack_sha256,
-                principal=principal,
-                roles=person.roles,
-                way=way,
-                signature=signature,
-                note=note,
-            )
+        releasing.decide(
+            desk,
+            pack_sha256=pack_sha256,
+            principal=principal,
+            approve=approve,
+            way=way,
+            signature=signature,
+            note=note,
         )
+        closing.sign(desk)
+
+
+def forgo(
+    home: Home,
+    month: Month,
+    *,
+    pack_sha256: str,
+    agreement: str,
+    recipient: str,
+    principal: str,
+    signature: str,
+    note: str = "",
+    now: datetime,
+) -> None:
+    """Record a person's decision that the month ends without one list; its families stay held."""
+    with working(home, month, now) as desk, _alone(desk):
+        releasing.forgo(
+            desk,
+            pack_sha256=pack_sha256,
+            agreement=agreement,
+            recipient=recipient,
+            principal=principal,
+            signature=signature,
+            note=note,
+        )
+        closing.sign(desk)
 
 
 def deliver(
@@ -131,7 +133,7 @@ def deliver(
     month: Month,
     *,
     now: datetime,
-    only: Collection[tuple[str, str]] | None = None,
+    only: Collection[Pair] | None = None,
     watch: Watch = no_watch,
 ) -> list[dict[str, Any]]:
     """Bring the lists of an approved release to their recipients, or to those (agreement, recipient).
@@ -185,9 +187,11 @@ def decisions_by_record(home: Home, month: Month, *, now: datetime) -> pd.DataFr
 
 
 @contextmanager
-def working(home: Home, month: Month, now: datetime, watch: Watch = no_watch) -> Iterator[Desk]:
+def working(
+    home: Home, month: Month, now: datetime, watch: Watch = no_watch, as_of: datetime | None = None
+) -> Iterator[Desk]:
     """A desk to work at; raises IntegrityError where the ledger, which every step trusts, was altered."""
-    with opened(home, month, now, watch) as desk:
+    with opened(home, month, now, watch, as_of) as desk:
         found = facts.verified(home, desk.ledger)
         if found.problem is not None:
             raise IntegrityError(
@@ -199,9 +203,11 @@ def working(home: Home, month: Month, now: datetime, watch: Watch = no_watch) ->
 
 
 @contextmanager
-def opened(home: Home, month: Month, now: datetime, watch: Watch = no_watch) -> Iterator[Desk]:
+def opened(
+    home: Home, month: Month, now: datetime, watch: Watch = no_watch, as_of: datetime | None = None
+) -> Iterator[Desk]:
     """A desk that is cleared when the work is done."""
-    desk = Desk(home, month, now, watch)
+    desk = Desk(home, month, now, watch, as_of)
     try:
         yield desk
     finally:
@@ -211,102 +217,70 @@ def opened(home: Home, month: Month, now: datetime, watch: Watch = no_watch) -> 
 # --- the order ------------------------------------------------------------------------------------
 
 
-def _prepare(desk: Desk, until: str) -> Prepared | None:
-    """Intake to release; None where `until` names an earlier stage, which is then the last."""
+def _prepare(desk: Desk, last: int) -> Prepared | None:
+    """Intake to release; None where `last` is the place of an earlier stage in STAGES."""
     with _alone(desk):
+        under_way = releasing.under_way(desk)
+        if under_way is not None:
+            return under_way
         desk.record_signatures()
         inputs = preparation.gather_inputs(desk)
-        standing = preparation.standing_release(desk, inputs)
+        standing = releasing.standing(desk, inputs)
         if standing is not None:
             return standing
         with desk.stage("intake"):
             extracts = preparation.receive(desk, inputs)
-        if until == "intake":
+        if last < STAGES.index("validation"):
             return None
         with desk.stage("validation"):
             births, rows = preparation.validate(desk, extracts)
-        if until == "validation":
+        if last < STAGES.index("geography"):
             return None
         with desk.stage("geography"):
             placements = preparation.place(desk, births, inputs.places)
-        if until == "geography":
+        if last < STAGES.index("consent"):
             return None
         with desk.stage("consent"):
             decisions = preparation.decide(desk, births, placements)
-        if until == "consent":
+        if last < STAGES.index("release"):
             return None
         with desk.stage("release"):
-            return preparation.request_release(desk, inputs, rows, decisions)
+            return releasing.ask(desk, inputs, rows, decisions)
 
 
-def _deliver(desk: Desk, only: Collection[tuple[str, str]] | None = None) -> None:
-    pack = _approved_pack(desk)
-    agreements = {one.agreement.id: one for one in desk.agreements}
-    material = dispatch.Material(
-        births=desk.staging.frame(BIRTHS),
-        placements=desk.staging.frame("placements"),
-        decisions={name: desk.staging.frame(f"decisions.{name}") for name in agreements},
-        pack_sha256=pack.pack_sha256,
-    )
-    wanted = [pair for pair in pack.deliveries if only is None or pair in only]
-    tasks = [partial(dispatch.send, desk, agreements[name], code, material) for name, code in wanted]
-    with desk.stage("delivery"):
-        _at_once(desk, tasks)
-
-
-def _approved_pack(desk: Desk) -> Prepared:
-    """The release, approved by enough of the right people; the only key to `_deliver`."""
-    asked = desk.recorded(ReleaseRequested)
-    if not asked or not desk.staging.has(PACK):
-        raise WaitingForPerson(
-            f"Nothing is prepared for {desk.month}", do=f"Run it first: birthshare run {desk.month}"
+def _deliver(desk: Desk, only: Collection[Pair] | None = None) -> None:
+    """Send every list of the approved release, or those asked for, side by side."""
+    with _together(desk), desk.stage("delivery"):
+        asked = releasing.asked(desk)
+        unknown = set(only or ()) - set(asked.deliveries)
+        if unknown:
+            codes = ", ".join(sorted(code for _, code in unknown))
+            raise SettingsError("No list is planned for these recipients", where=codes)
+        wanted = [pair for pair in releasing.outstanding(desk, asked) if only is None or pair in only]
+        if not wanted:
+            return
+        material = releasing.approved(desk)
+        gate = dispatch.Gate(desk, material)
+        _at_once(
+            desk,
+            [
+                partial(dispatch.send, desk, material.agreements[name], code, material, gate)
+                for name, code in wanted
+            ],
         )
-    content, pack_sha256 = desk.staging.get(PACK), asked[-1].pack_sha256
-    missing = release.check_approved(
-        pack_sha256,
-        content,
-        [one.agreement for one in desk.agreements],
-        _approvals(desk),
-        approvers=desk.home.settings.approvers,
-        allowed_signers=desk.home.allowed_signers,
-    )
-    if missing:
-        raise WaitingForPerson(
-            "The release waits for approval: " + "; ".join(missing),
-            where=f"{desk.month}, pack {pack_sha256[:12]}",
-            do=f"Look at it and decide: birthshare release show {desk.month}",
-        )
-    return preparation.read_release(content)
-
-
-def _approvals(desk: Desk) -> list[release.Approval]:
-    entries = desk.entries(ReleaseApproved) + desk.entries(ReleaseRefused)
-    return [
-        release.Approval(
-            pack_sha256=entry.body.pack_sha256,
-            approve=isinstance(entry.body, ReleaseApproved),
-            principal=entry.body.principal,
-            way=entry.body.way,
-            signature=entry.body.signature,
-            at=entry.at,
-        )
-        for entry in entries
-        if isinstance(entry.body, ReleaseApproved | ReleaseRefused)
-    ]
 
 
 def _at_once(desk: Desk, tasks: Collection[Callable[[], None]]) -> None:
     """Send lists side by side. One recipient's trouble is told when all the others are done."""
-    failures: list[BirthshareError] = []
+    failures: list[Exception] = []
     with ThreadPoolExecutor(max_workers=desk.home.settings.delivery.at_once) as pool:
         running = [pool.submit(task) for task in tasks]
         for done, finished in enumerate(as_completed(running), start=1):
-            try:
-                finished.result()
-            except BirthshareError as error:
+            error = finished.exception()
+            if isinstance(error, Exception):
                 failures.append(error)
             desk.watch("delivery", done, len(tasks))
-    for failure in failures:
+    for failure in sorted(failures, key=lambda error: isinstance(error, BirthshareError)):
         if not isinstance(failure, NotAllDelivered):
             raise failure
     if failures:
@@ -319,69 +293,21 @@ def _at_once(desk: Desk, tasks: Collection[Callable[[], None]]) -> None:
 
 def _close(desk: Desk) -> None:
     with _alone(desk), desk.stage("account"):
-        permits = _all_delivered(desk)
-        books = _final_books(desk)
-        account.check_balanced(books)
-        account.check_sent(books, permits)
-        desk.record(Balanced(books=books))
-        _finish(desk)
+        closing.balance(desk)
+        closing.finish(desk)
 
 
 def _finished(desk: Desk) -> bool:
     """Whether the books are closed; a close that was killed after that is taken to its end."""
     if not desk.recorded(Balanced):
         return False
-    _finish(desk)
+    with _alone(desk):
+        closing.finish(desk)
     return True
 
 
-def _finish(desk: Desk) -> None:
-    """What comes after balanced books. Each step is left out where it was done before."""
-    desk.staging.destroy()
-    if not desk.closed:
-        desk.record(StagingDestroyed(), MonthClosed())
-    closing = desk.entries(MonthClosed)[-1].seq
-    checkpoint = desk.ledger.latest_checkpoint()
-    if checkpoint is None or checkpoint.size < closing:
-        _sign(desk)
-    if not _page(desk).exists():
-        _write_page(desk)
-
-
-def _all_delivered(desk: Desk) -> list[Permit]:
-    """The month's permits, each delivered; raises NotAllDelivered where a planned list is missing."""
-    planned = preparation.read_release(desk.staging.get(PACK)).deliveries
-    delivered = desk.ledger.delivered(str(desk.month))
-    permits = [one for one in desk.ledger.standing_permits(str(desk.month)) if one.entry in delivered]
-    missing = set(planned) - {(one.agreement, one.recipient) for one in permits}
-    if missing:
-        codes = ", ".join(sorted(code for _, code in missing))
-        raise NotAllDelivered(f"Lists are not delivered yet: {codes}", do=f"Run {desk.month} again.")
-    return permits
-
-
-def _final_books(desk: Desk) -> account.Books:
-    """The books as they ended: what the gate took off the lists is no longer shared."""
-    rows = {
-        one.supplier: {"received": one.rows, "quarantined": one.rows - one.accepted}
-        for one in desk.recorded(Validated)
-    }
-    decisions = {one.agreement.id: _final_decisions(desk, one.agreement.id) for one in desk.agreements}
-    return account.books(
-        rows, decisions, {one.agreement.id: one.agreement.suppliers for one in desk.agreements}
-    )
-
-
-def _final_decisions(desk: Desk, agreement: str) -> pd.DataFrame:
-    """The decisions as the gate left them when each list was sealed."""
-    decided = desk.staging.frame(f"decisions.{agreement}")
-    lists = [name for name in desk.staging.names() if name.startswith(f"gated.{agreement}.")]
-    others = decided[decided["outcome"] != Outcome.SHARE]
-    return pd.concat([others, *(desk.staging.frame(name) for name in lists)], ignore_index=True)
-
-
 def _by_record(desk: Desk, agreement: str, records: pd.DataFrame) -> pd.DataFrame:
-    decided = desk.staging.frame(f"decisions.{agreement}").merge(records, on="reference", validate="1:1")
+    decided = desk.staging.frame(decisions_of(agreement)).merge(records, on="reference", validate="1:1")
     return pd.DataFrame(
         {
             "record_id": decided["record_id"],
@@ -392,31 +318,24 @@ def _by_record(desk: Desk, agreement: str, records: pd.DataFrame) -> pd.DataFram
     )
 
 
-def _sign(desk: Desk) -> None:
-    desk.ledger.checkpoint(partial(facts.sign, desk.home), origin=facts.origin(desk.home), at=desk.now)
+def _alone(desk: Desk) -> AbstractContextManager[None]:
+    """Nobody else works on this month meanwhile."""
+    return _locked(desk, fcntl.LOCK_EX)
 
 
-def _page(desk: Desk) -> Path:
-    return desk.home.outbox / "months" / f"{desk.month}.html"
-
-
-def _write_page(desk: Desk) -> None:
-    from pipeline.reporting import month_page
-    from pipeline.reporting.facts import MonthFacts
-
-    page = _page(desk)
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(month_page(MonthFacts.of(facts.of_month(desk))), encoding="utf-8")
+def _together(desk: Desk) -> AbstractContextManager[None]:
+    """Others may send lists of this month too, and nothing else; leases keep them apart."""
+    return _locked(desk, fcntl.LOCK_SH)
 
 
 @contextmanager
-def _alone(desk: Desk) -> Iterator[None]:
-    """One run at a time works on a month; the lock goes with the process, however it ends."""
+def _locked(desk: Desk, how: int) -> Iterator[None]:
+    """The month's lock; it goes with the process, however that ends."""
     folder = desk.home.state / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{desk.month}.lock").open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
         except OSError:
             raise SettingsError(
                 f"Another run is working on {desk.month}", do="Wait until it has finished."

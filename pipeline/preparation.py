@@ -1,7 +1,7 @@
-"""From the sealed extract to a release that a person can decide on: the steps of `month.prepare`.
+"""From the sealed extract to decisions: intake, validation, geography, consent.
 
 Each step leaves its work in the month's encrypted working files and then records in the ledger
-that it is done. While nothing that they rest on has changed, done steps are not done again.
+that it is done. `pipeline.releasing` binds that work into a release that a person can decide on.
 """
 
 from __future__ import annotations
@@ -10,47 +10,51 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pipeline import account, release
+from pipeline.agreements.model import Agreement
 from pipeline.contract import load_contract
-from pipeline.desk import Desk
-from pipeline.errors import BirthshareError, IntegrityError, Refused, WaitingForPerson
+from pipeline.desk import LONDON, Desk
+from pipeline.errors import BirthshareError, IntegrityError, WaitingForPerson
 from pipeline.home import Home
 from pipeline.ledger.entries import (
     Decided,
     ExtractReceived,
     ExtractRefused,
-    PermitBody,
     Placed,
-    ReleaseRequested,
     Validated,
 )
 
 if TYPE_CHECKING:
+    from pipeline.encryption.opening import Opened
     from pipeline.records import Extract
     from pipeline.validation.checks import Validated as Checked
 
-BIRTHS, PACK = "births", "release-pack"
+# Names of the working files; those of decisions carry the agreement.
+BIRTHS, PLACEMENTS = "births", "placements"
+CLOCK_SLACK = timedelta(hours=1)  # how far a supplier's clock may be ahead of ours
+
+
+def decisions_of(agreement: str) -> str:
+    """The working file of one agreement's decisions."""
+    return f"decisions.{agreement}"
+
+
+class OutOfTurn(IntegrityError):
+    """A supplier's file was not signed when it should have been."""
+
+    problem = "out_of_turn"
 
 
 class ReceivedBefore(IntegrityError):
     """A supplier's file came a second time, for another month."""
 
     problem = "received_before"
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A release that waits for, or has, its approval."""
-
-    pack_sha256: str
-    deliveries: tuple[tuple[str, str], ...]  # (agreement, recipient)
-    counts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Inputs:
     Later words about families are not among them: those can only shorten a list, at the gate.
     """
 
-    arrivals: Mapping[str, Path] = field(repr=False)
+    arrivals: Mapping[str, Path | None] = field(repr=False)  # None: received, and gone from the inbox
     places: Places = field(repr=False)
     digests: Mapping[str, Any]
 
@@ -79,14 +83,20 @@ class Inputs:
 
 
 def gather_inputs(desk: Desk) -> Inputs:
-    """Find this month's files. Raises WaitingForPerson for an extract that has not come."""
+    """Find this month's files. Raises WaitingForPerson for an extract that has not come.
+
+    An extract that was received already and whose file has gone from the inbox since is no change.
+    """
     arrivals = {supplier: _arrival(desk, supplier) for supplier in _suppliers(desk)}
+    known = {one.supplier: one.sealed_sha256 for one in desk.recorded(ExtractReceived)}
     places = compiled_places(desk.home, on=desk.month.last_day)
     digests = {
-        "extracts": {supplier: _sha256(file) for supplier, file in arrivals.items()},
+        "extracts": {name: sha256(file) if file else known[name] for name, file in arrivals.items()},
         "agreements": {one.agreement.id: one.digest for one in desk.agreements},
         "directory": places.directory_sha256,
         "reach_areas": places.reach_sha256,
+        "hospital_postcodes": sha256(desk.home.at(desk.home.settings.geography.hospital_postcodes)),
+        "suppliers": {name: _supplier_digest(desk, name) for name in arrivals},
     }
     return Inputs(arrivals, places, digests)
 
@@ -95,17 +105,29 @@ def _suppliers(desk: Desk) -> list[str]:
     return sorted({supplier for one in desk.agreements for supplier in one.agreement.suppliers})
 
 
-def _arrival(desk: Desk, supplier: str) -> Path:
+def _supplier_digest(desk: Desk, supplier: str) -> str:
+    """What we believe of a supplier: its settings, key and profile."""
+    settings = desk.home.settings.suppliers.get(supplier)
+    return release.digest(settings.model_dump_json().encode() if settings else b"")
+
+
+def _arrival(desk: Desk, supplier: str) -> Path | None:
     from pipeline.intake.arrivals import find_arrivals
 
     arrivals = find_arrivals(desk.home, supplier, desk.month)
-    if not arrivals:
-        raise WaitingForPerson(
-            f"The extract of {supplier} for {desk.month} has not arrived",
-            where=str(desk.home.inbox(supplier)),
-            do="Ask the supplier for it, or put it into that folder, and run the month again.",
-        )
-    return arrivals[0]
+    if arrivals:
+        return arrivals[0]
+    if desk.staging.has(BIRTHS) and any(one.supplier == supplier for one in desk.recorded(ExtractReceived)):
+        return None
+    raise _not_arrived(desk, supplier)
+
+
+def _not_arrived(desk: Desk, supplier: str) -> WaitingForPerson:
+    return WaitingForPerson(
+        f"The extract of {supplier} for {desk.month} has not arrived",
+        where=str(desk.home.inbox(supplier)),
+        do="Ask the supplier for it, or put it into that folder, and run the month again.",
+    )
 
 
 def compiled_places(home: Home, *, on: date) -> Places:
@@ -117,7 +139,7 @@ def compiled_places(home: Home, *, on: date) -> Places:
     directory, areas = home.at(settings.directory), home.at(settings.reach_areas)
     with Directory(directory) as opened:
         directory_sha256 = opened.facts.sha256
-    areas_sha256 = _sha256(areas)
+    areas_sha256 = sha256(areas)
     key = release.digest(f"{directory_sha256} {areas_sha256} {on}".encode())
     reach = home.state / "reach" / f"{key[:16]}.sqlite"
     if not reach.exists():
@@ -138,16 +160,20 @@ def hospitals(home: Home) -> frozenset[str]:
 
 def receive(desk: Desk, inputs: Inputs) -> list[Extract]:
     """Open every supplier's file; a file that is refused is recorded as refused."""
-    return [_receive_one(desk, supplier, file) for supplier, file in inputs.arrivals.items()]
+    found = []
+    for supplier, file in inputs.arrivals.items():
+        if file is None:
+            raise _not_arrived(desk, supplier)
+        found.append(_receive_one(desk, supplier, file, inputs.digests["extracts"][supplier]))
+    return found
 
 
-def _receive_one(desk: Desk, supplier: str, file: Path) -> Extract:
+def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Extract:
     from pipeline.encryption.opening import open_openpgp
     from pipeline.intake.profiles import load_profile
     from pipeline.intake.readers import as_extract
 
-    settings, sealed_sha256 = desk.home.settings.suppliers[supplier], _sha256(file)
-    contract = load_contract()
+    settings, contract = desk.home.settings.suppliers[supplier], load_contract()
     try:
         _check_not_used_before(desk, supplier, sealed_sha256, file)
         opened = open_openpgp(
@@ -157,18 +183,13 @@ def _receive_one(desk: Desk, supplier: str, file: Path) -> Extract:
             fingerprint=settings.signing_fingerprint,
             max_bytes=settings.max_bytes,
         )
-        extract = as_extract(
-            opened,
-            supplier,
-            desk.month,
-            contract=contract,
-            profile=load_profile(settings.profile, contract),
-        )
+        _check_signed_at(desk, supplier, opened, sealed_sha256, file)
+        profile = load_profile(settings.profile, contract)
+        extract = as_extract(opened, supplier, desk.month, contract=contract, profile=profile)
     except IntegrityError as error:
         _record_refusal(desk, supplier, sealed_sha256, error)
         raise
-    _record_once(
-        desk,
+    desk.record_once(
         ExtractReceived(
             supplier=supplier,
             sealed_sha256=sealed_sha256,
@@ -178,6 +199,31 @@ def _receive_one(desk: Desk, supplier: str, file: Path) -> Extract:
         ),
     )
     return extract
+
+
+def _check_signed_at(desk: Desk, supplier: str, opened: Opened, sealed_sha256: str, file: Path) -> None:
+    """Raises OutOfTurn for a file that was exchanged, or signed too early, too late, or before another."""
+    if opened.sealed_sha256 != sealed_sha256:
+        raise OutOfTurn(
+            "The file was exchanged while it was read", where=str(file), do="Run the month again."
+        )
+    if opened.signed_at > desk.now + CLOCK_SLACK:
+        raise OutOfTurn(
+            "The file says that it was signed in the future",
+            where=str(file),
+            do="Ask the supplier about its clock.",
+        )
+    if opened.signed_at.astimezone(LONDON).date() < desk.month.first_day:
+        raise OutOfTurn(
+            f"The file was signed before {desk.month} began", where=str(file), do="Ask for this month's file."
+        )
+    earlier = [one.signed_at for one in desk.recorded(ExtractReceived) if one.supplier == supplier]
+    if earlier and opened.signed_at < max(earlier):
+        raise OutOfTurn(
+            f"A newer file of {supplier} for {desk.month} was received before this one",
+            where=str(file),
+            do="Put the newest file back, or ask the supplier to sign this one again.",
+        )
 
 
 def _check_not_used_before(desk: Desk, supplier: str, sealed_sha256: str, file: Path) -> None:
@@ -220,17 +266,28 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
         _report_to_supplier(desk, extract.supplier, valid)
         received, accepted = len(extract.frame), len(valid.births)
         rows[extract.supplier] = {"received": received, "quarantined": valid.quarantined_rows}
-        _record_once(
-            desk,
+        desk.record_once(
             Validated(
                 supplier=extract.supplier, rows=received, accepted=accepted, quarantined=dict(valid.by_rule)
             ),
         )
+        _check_every_row(extract, valid)
         births.append(valid.births)
         first += received
     together = pd.concat(births, ignore_index=True)
     desk.staging.put_frame(BIRTHS, together)
     return together, rows
+
+
+def _check_every_row(extract: Extract, valid: Checked) -> None:
+    """Raises IntegrityError unless each row of the file is either a birth or in quarantine, once."""
+    kept = sorted([*valid.births["row"], *valid.quarantine["row"].unique()])
+    if kept != sorted(extract.frame["row"]):
+        raise IntegrityError(
+            "A row was lost or doubled in validation",
+            where=f"extract of {extract.supplier} for {extract.month}",
+            do="Nothing is sent. Keep the home as it is and report this.",
+        )
 
 
 def _report_to_supplier(desk: Desk, supplier: str, valid: Checked) -> None:
@@ -260,8 +317,7 @@ def place(desk: Desk, births: pd.DataFrame, places: Places) -> pd.DataFrame:
             hospital_postcodes=hospitals(desk.home),
         )
         found.append(placed)
-        _record_once(
-            desk,
+        desk.record_once(
             Placed(
                 network=network,
                 directory_sha256=places.directory_sha256,
@@ -270,15 +326,22 @@ def place(desk: Desk, births: pd.DataFrame, places: Places) -> pd.DataFrame:
             ),
         )
     placements = pd.concat(found, ignore_index=True)
-    desk.staging.put_frame("placements", placements)
+    desk.staging.put_frame(PLACEMENTS, placements)
     return placements
+
+
+def words_about(desk: Desk, agreement: Agreement, births: pd.DataFrame) -> pd.DataFrame:
+    """Later words, and what other suppliers' extracts of the month say (records.SUPPRESSIONS)."""
+    from pipeline.consent.words import heard
+
+    others = births[~births["supplier"].isin(agreement.suppliers)]
+    return pd.concat([desk.ledger.suppressions(), heard(others)], ignore_index=True)
 
 
 def decide(desk: Desk, births: pd.DataFrame, placements: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Every birth decided under every agreement of its supplier."""
     from pipeline.consent.decide import decide as decide_one
 
-    suppressions = desk.ledger.suppressions()
     disclosures = desk.ledger.disclosures(before_month=str(desk.month))
     decisions = {}
     for one in desk.agreements:
@@ -287,18 +350,17 @@ def decide(desk: Desk, births: pd.DataFrame, placements: pd.DataFrame) -> dict[s
         decided = decide_one(
             mine,
             placements[placements["reference"].isin(mine["reference"])],
-            suppressions,
+            words_about(desk, agreement, births),
             disclosures,
             agreement,
             month=desk.month,
-            moment=desk.now,
+            moment=desk.as_of,
             demonstration=desk.home.settings.authority.demonstration,
         )
-        desk.staging.put_frame(f"decisions.{agreement.id}", decided)
+        desk.staging.put_frame(decisions_of(agreement.id), decided)
         counted = account.outcomes(decided)
         duplicates = counted.pop("duplicates")
-        _record_once(
-            desk,
+        desk.record_once(
             Decided(
                 agreement=agreement.id,
                 version=agreement.version,
@@ -313,116 +375,15 @@ def decide(desk: Desk, births: pd.DataFrame, placements: pd.DataFrame) -> dict[s
     return decisions
 
 
-# --- release --------------------------------------------------------------------------------------
-
-
-def request_release(
-    desk: Desk, inputs: Inputs, rows: Mapping[str, Mapping[str, int]], decisions: Mapping[str, pd.DataFrame]
-) -> Prepared:
-    """Bind everything into one pack of counts and ask for its approval."""
-    suppliers = {one.agreement.id: one.agreement.suppliers for one in desk.agreements}
-    books = account.books(rows, decisions, suppliers)
-    account.check_balanced(books)
-    pack = {
-        "month": str(desk.month),
-        "authority": desk.home.settings.authority.name,
-        "decided_at": desk.now.isoformat(timespec="seconds"),
-        "inputs": inputs.digests,
-        "books": books,
-        "agreements": {
-            one.agreement.id: {
-                "version": one.agreement.version,
-                "title": one.agreement.title,
-                "decisions_sha256": release.decisions_digest(decisions[one.agreement.id]),
-                "reasons": account.reasons(decisions[one.agreement.id]),
-                "households": _households(desk, one.agreement.recipients.kind, decisions[one.agreement.id]),
-                "approvals": one.agreement.release.approvals,
-                "approvals_by": list(one.agreement.release.roles),
-            }
-            for one in desk.agreements
-        },
-        "notable": _notable(desk, decisions),
-    }
-    content = release.canonical(pack)
-    desk.staging.put(PACK, content)
-    _record_once(desk, ReleaseRequested(pack_sha256=release.digest(content)))
-    return read_release(content)
-
-
-def _households(desk: Desk, kind: str, decided: pd.DataFrame) -> dict[str, int]:
-    """Households by recipient. Every recipient of the kind has a list, so silence is never a riddle."""
-    registered = {code: 0 for code, recipient in desk.recipients.items() if recipient.kind == kind}
-    return registered | account.households(decided)
-
-
-def _notable(desk: Desk, decisions: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Outcomes that differ much from the month before, in words and counts."""
-    before = {
-        entry.body.agreement: entry.body.outcomes
-        for entry in desk.ledger.entries(month=str(desk.month.plus(-1)), kinds={Decided.kind})
-        if isinstance(entry.body, Decided)
-    }
-    return [
-        f"{agreement}: {words}"
-        for agreement, decided in decisions.items()
-        for words in release.notable(account.outcomes(decided), before.get(agreement, {}))
-    ]
-
-
-def standing_release(desk: Desk, inputs: Inputs) -> Prepared | None:
-    """The release last asked for, unless something that it rests on has changed since.
-
-    Raises Refused where that has changed after lists were already permitted.
-    """
-    asked = desk.recorded(ReleaseRequested)
-    if not asked or not desk.staging.has(PACK):
-        return None
-    content = desk.staging.get(PACK)
-    if release.digest(content) != asked[-1].pack_sha256:
-        return None
-    if json.loads(content)["inputs"] == json.loads(json.dumps(inputs.digests)):
-        return read_release(content)
-    if desk.recorded(PermitBody):
-        raise Refused(
-            "Something that this month rests on has changed after its first list was permitted",
-            where=str(desk.month),
-            do="Put the extract, agreements, reach areas and recipients back as they were, finish the month, "
-            "and use the new ones from the next month.",
-        )
-    return None
-
-
-def read_release(content: bytes) -> Prepared:
-    """A pack as the month's next steps use it."""
-    pack = json.loads(content)
-    deliveries = tuple(
-        (agreement, recipient)
-        for agreement, terms in sorted(pack["agreements"].items())
-        for recipient in sorted(terms["households"])
-    )
-    counts = {key: pack[key] for key in ("month", "books", "notable")}
-    return Prepared(release.digest(content), deliveries, counts)
-
-
 # --- small things ---------------------------------------------------------------------------------
-
-
-def _record_once(desk: Desk, body: Any) -> None:
-    """Record a step, unless the last word of its kind about the same thing says exactly this."""
-    same = [known for known in desk.recorded(type(body)) if _about(known) == _about(body)]
-    if not same or same[-1] != body:
-        desk.record(body)
-
-
-def _about(body: Any) -> tuple[str, ...]:
-    return tuple(getattr(body, name, "") for name in ("supplier", "network", "agreement"))
 
 
 def _record_refusal(desk: Desk, supplier: str, sealed_sha256: str, error: BirthshareError) -> None:
     problem = str(getattr(error, "problem", "unusable"))
-    _record_once(desk, ExtractRefused(supplier=supplier, sealed_sha256=sealed_sha256, problem=problem))
+    desk.record_once(ExtractRefused(supplier=supplier, sealed_sha256=sealed_sha256, problem=problem))
 
 
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """SHA-256 of a file."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

@@ -94,17 +94,22 @@ def check_approved(
             where=f"pack {pack_sha256[:12]}",
             do="Correct what led to the refusal and run the month again: changed input makes a new release.",
         )
-    persons = {one.principal for one in mine if _is_genuine(one, pack, allowed_signers)}
+    genuine = [one for one in mine if _is_genuine(one, pack, allowed_signers)]
     return [
         f"{agreement.id}: {missing} approval(s) by {' or '.join(agreement.release.roles)}"
         for agreement in agreements
-        if (missing := agreement.release.approvals - _who_may(persons, agreement, roles)) > 0
+        if (missing := agreement.release.approvals - _how_many(genuine, agreement, roles)) > 0
     ]
 
 
 def refusal(pack: bytes) -> bytes:
     """What is signed to refuse a pack; never the pack itself, so that it can never pass for approval."""
     return f"refused: {digest(pack)}\n".encode()
+
+
+def forgoing(pack_sha256: str, agreement: str, recipient: str) -> bytes:
+    """What is signed to end a month without one list."""
+    return f"without: {pack_sha256} {agreement} {recipient}\n".encode()
 
 
 def check_signature(
@@ -118,9 +123,15 @@ def check_signature(
         raise IntegrityError("The signature is another person's", where=principal)
 
 
-def _who_may(persons: set[str], agreement: Agreement, roles: Mapping[str, frozenset[str]]) -> int:
-    wanted = frozenset(agreement.release.roles)
-    return sum(1 for person in persons if roles[person] & wanted)
+def _how_many(
+    approvals: Iterable[Approval], agreement: Agreement, roles: Mapping[str, frozenset[str]]
+) -> int:
+    """How many different persons approved in a role and a way that the agreement accepts."""
+    terms = agreement.release
+    wanted = frozenset(terms.roles)
+    return len(
+        {one.principal for one in approvals if one.way in terms.ways and roles[one.principal] & wanted}
+    )
 
 
 def _is_genuine(approval: Approval, pack: bytes, allowed_signers: Path) -> bool:

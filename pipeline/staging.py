@@ -8,6 +8,7 @@ the files mean nothing, so destroying begins with the key.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -56,6 +57,10 @@ class Staging:
         if key is None or not file.is_file():
             raise IntegrityError("A working file is not there", where=f"{self.month}/{name}")
         return at_rest.unseal(file.read_bytes(), key, name=self._bound(name))
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of what was kept under `name`."""
+        return hashlib.sha256(self.get(name)).hexdigest()
 
     def has(self, name: str) -> bool:
         """Whether something is kept under `name` and its key still exists."""

@@ -16,18 +16,25 @@ from typing import Any
 import msoffcrypto
 import pandas as pd
 import pytest
+import yaml
 from python_calamine import CalamineWorkbook
 
 from pipeline import month as months
+from pipeline.agreements.loading import NAMESPACE, read_agreement
 from pipeline.cli import run as run_command
 from pipeline.demo.authority import APPROVERS, Demonstration
 from pipeline.demo.births import as_csv
 from pipeline.demo.keys import seal_as_supplier
 from pipeline.demo.run import approve, laid_out
+from pipeline.encryption.signing import sign_ssh
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.ledger.entries import Body, Kind
-from pipeline.records import Month
+from pipeline.preparation import decisions_of
+from pipeline.reasons import Outcome
+from pipeline.records import SUPPRESSIONS, Month, declared
+
+AGREEMENT = "welcome-card-first-visit"
 
 NOW = datetime.now(UTC)
 MONTH = Month(NOW.year, NOW.month).plus(-1)
@@ -89,6 +96,47 @@ class Authority:
         text = file.read_text()
         assert text.count(old) == 1
         file.write_text(text.replace(old, new))
+
+    def shared(self, code: str) -> list[str]:
+        """The children whom the decisions share with a recipient, before anything is sent."""
+        with months.opened(self.home, MONTH, NOW) as desk:
+            [one] = desk.agreements
+            decided = desk.staging.frame(decisions_of(one.agreement.id))
+        mine = (decided["recipient"] == code) & (decided["outcome"] == Outcome.SHARE)
+        return sorted(decided.loc[mine, "child"])
+
+    def say(self, word: str, *children: str, at: datetime = NOW) -> None:
+        """Record a later word about children."""
+        rows = pd.DataFrame({"subject": list(children), "word": word, "since": pd.Timestamp(at.date())})
+        with opened_ledger(self.home) as ledger:
+            ledger.suppress(declared(rows, SUPPRESSIONS), at)
+
+    def change_recipient(self, code: str, **changes: Any) -> dict[str, Any]:
+        """Change a recipient in the register; gives what stood there before."""
+        file = self.home.path / "reference" / "recipients.yaml"
+        register = yaml.safe_load(file.read_text())
+        [entry] = [entry for entry in register["recipients"] if entry["code"] == code]
+        before = {name: entry[name] for name in changes}
+        entry.update(changes)
+        file.write_text(yaml.safe_dump(register))
+        return before
+
+    def agreement_file(self, version: int = 1) -> Path:
+        """The agreement's YAML."""
+        return self.home.agreements / f"{AGREEMENT}.v{version}.yaml"
+
+    def sign_agreement(self, version: int) -> None:
+        """Every required role's signature over the version as it stands."""
+        file = self.agreement_file(version)
+        for role in read_agreement(file)[0].approvers:
+            signature = sign_ssh(
+                file.read_bytes(), private_key=self.demo.approver_keys[role], namespace=NAMESPACE
+            )
+            file.with_suffix(f".{role}.sig").write_bytes(signature)
+
+    def reopened(self) -> Home:
+        """The home with its settings read again."""
+        return Home.open(self.home.path)
 
     def recorded(self, kind: Kind) -> list[Body]:
         """What the ledger says of one kind, oldest first."""

@@ -80,6 +80,20 @@ def load_all(
     return [_load(file, check) for file in sorted(folder.glob("*.yaml"))]
 
 
+def check_still_stands(one: Loaded, folder: Path, *, at: datetime) -> None:
+    """A quick second look at an agreement in use; raises Refused where it does not stand any more.
+
+    Its signatures were checked when it was loaded: here, its bytes, its dates and its suspension.
+    """
+    file = folder / f"{one.agreement.id}.v{one.agreement.version}.yaml"
+    if one.refusal is not None:
+        raise one.refusal
+    if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != one.digest:
+        raise _refused(Reason.AGREEMENT_NOT_APPROVED, file, "It was altered or removed while in use.")
+    _check_dates(one.agreement, file, at)
+    _check_not_suspended(file)
+
+
 def read_agreement(file: Path) -> tuple[Agreement, str]:
     """The agreement in a file and its digest; raises SettingsError with the place, never a value."""
     try:

@@ -116,6 +116,10 @@ class Release(Strict):
 
     approvals: Annotated[int, Field(ge=1, le=2)] = 1
     roles: Annotated[tuple[str, ...], Field(min_length=1)]
+    ways: Annotated[tuple[Literal["signature", "airflow"], ...], Field(min_length=1)] = (
+        "signature",
+        "airflow",
+    )
 
 
 class Dates(Strict):

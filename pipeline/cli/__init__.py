@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import agreements, authority, ledgers, months, places, releases
+from pipeline.cli.voice import wrapped
 from pipeline.errors import BirthshareError
 
 UNEXPECTED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -30,12 +32,12 @@ def root() -> None:
       birthshare run MONTH              opens the extract, decides, and waits
       birthshare release show MONTH     what would leave, in counts and no names
       birthshare release approve MONTH  by a person, with their own key
-      birthshare run MONTH              seals the lists, delivers them, closes the books
+      birthshare run MONTH              seals and delivers the lists
 
     \b
     Exit codes, for programs:
-      0 done                            4 something is damaged, altered or unbalanced
-      1 unexpected failure              5 finished, but some recipients not served yet
+      0 done                            4 damaged, altered or unbalanced
+      1 unexpected failure              5 done, but some lists not delivered
       2 wrong use or settings           6 waiting for a person
       3 refused by an agreement, an approval or a suspension
     """
@@ -97,4 +99,8 @@ def _stopped(exit_code: int, what: str, *, where: str = "", do: str = "", as_jso
 
 
 def _tell(message: str) -> None:
-    print(message, file=sys.stderr)
+    lines = message.splitlines()
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [part for line in lines for part in wrapped(line, width) or [""]]
+    print(*lines, sep="\n", file=sys.stderr)

@@ -12,6 +12,7 @@ from pipeline.cli.voice import Voice
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pipeline.agreements.loading import Loaded
     from pipeline.home import Home
 
 
@@ -24,14 +25,7 @@ def agreement() -> None:
 @for_home
 def list_(home: Home, voice: Voice) -> None:
     """Every agreement version in the home, and whether it stands today."""
-    from pipeline.agreements.loading import Loaded, load_all
-
-    def state(one: Loaded) -> str:
-        return (
-            str(one.refusal)
-            if one.refusal
-            else "in force, signed by " + ", ".join(signature.role for signature in one.signatures)
-        )
+    from pipeline.agreements.loading import load_all
 
     loaded = load_all(
         home.agreements,
@@ -55,11 +49,19 @@ def list_(home: Home, voice: Voice) -> None:
             ]
         }
     )
-    rows = [(one.agreement.id, one.agreement.version, one.agreement.title, state(one)) for one in loaded]
-    if not rows:
+    if not loaded:
         voice.say(f"There is no agreement in {home.agreements}.")
         return
-    voice.table("Agreements", ("id", "version", "title", "state"), rows)
+    rows = [
+        (f"{one.agreement.id}, version {one.agreement.version}\n{one.agreement.title}", _state(one))
+        for one in loaded
+    ]
+    voice.table("Agreements", ("agreement", "state today"), rows)
+
+
+def _state(one: Loaded) -> str:
+    signed = "\n".join(f"signed by {signature.role}" for signature in one.signatures)
+    return str(one.refusal) if one.refusal else f"in force\n{signed}"
 
 
 @agreement.command(short_help="Whether a file can be read as an agreement.")
@@ -121,7 +123,9 @@ def _found(file: Path, home: Path) -> Path:
     for found in (file, home / "agreements" / file.name):
         if found.is_file():
             return found
-    raise SettingsError("There is no such file", where=str(file), do="Name the agreement's file, NAME.v1.yaml.")
+    raise SettingsError(
+        "There is no such file", where=str(file), do="Name the agreement's file, NAME.v1.yaml."
+    )
 
 
 COMMANDS = (agreement,)

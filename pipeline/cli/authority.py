@@ -62,43 +62,48 @@ def demo(folder: Path, births: int, centres: int, seed: int, month: Month | None
             folder, month=month or last, births=births, centres=centres, seed=seed, now=now, watch=watch
         )
     tell(voice, state)
-    voice.say(*_where_to_look(folder, state))
+    voice.advise(_where_to_look(folder, state))
 
 
-def _where_to_look(folder: Path, state: Mapping[str, Any]) -> list[str]:
+def _where_to_look(folder: Path, state: Mapping[str, Any]) -> str:
     home, month = folder / "home", state["month"]
-    return [
-        "",
-        "The release was approved with the demonstration's own key of its data lead. In a real authority a",
-        "person does that, with a key that only they have.",
-        "",
-        "Where to look:",
-        *_lists(folder, state),
-        f"  the month's page         {home / 'outbox' / 'months' / f'{month}.html'}",
-        f"  the report to the trust  {home / 'outbox' / 'chis' / f'quarantine_chis_{month}.csv'}",
-        f"  the extract, unsealed    {folder / 'supplier'}  (only the demonstration keeps it)",
-        f"  the agreement            {home / 'agreements'}",
-        "",
-        "What to try:",
-        f"  birthshare status {month} --home {quote(str(home))}",
-        f"  birthshare ledger verify --home {quote(str(home))}",
-        f"  birthshare geography place --network childrens_centres --home {quote(str(home))}",
-        f"  birthshare run {month} --home {quote(str(home))}      (the month is closed: nothing changes)",
-    ]
+    at_home = f"--home {quote(str(home))}"
+    places = {
+        **_lists(folder, state),
+        "the month's page": home / "outbox" / "months" / f"{month}.html",
+        "the report to the trust": home / "outbox" / "chis" / f"quarantine_chis_{month}.csv",
+        "the extract, unsealed; only the demonstration keeps it": folder / "supplier",
+        "the agreement and its signatures": home / "agreements",
+    }
+    return "\n".join(
+        [
+            "",
+            "The release was approved with the demonstration's own key of its data lead. In a real authority "
+            "a person does that, with a key that only they have.",
+            "",
+            "Where to look:",
+            *(f"  {what}\n    {place}" for what, place in places.items()),
+            "",
+            "What to try:",
+            f"  birthshare status {month} {at_home}",
+            f"  birthshare ledger verify {at_home}",
+            f"  birthshare geography place --network childrens_centres {at_home}",
+            f"  birthshare run {month} {at_home}",
+            "    (the month is closed: nothing changes)",
+        ]
+    )
 
 
-def _lists(folder: Path, state: Mapping[str, Any]) -> list[str]:
+def _lists(folder: Path, state: Mapping[str, Any]) -> dict[str, Path]:
     """One list that a person opens, one that a program does, and how."""
     shown = {Path(row["file"]).suffix: row for row in reversed(state["recipients"])}
-    words = {".xlsx": "a centre's list", ".gpg": "a technical recipient's"}
-    return [
-        line
-        for ending, row in sorted(shown.items(), reverse=True)
-        for line in (
-            f"  {words[ending]:<24} {folder / 'recipients' / row['code'] / row['file']}",
-            f"    and how to open it     {folder / 'recipients' / row['code'] / 'HOW-TO-OPEN.txt'}",
-        )
-    ]
+    found: dict[str, Path] = {}
+    for ending, whose in ((".xlsx", "a centre's list"), (".gpg", "a technical recipient's list")):
+        if ending in shown:
+            received = folder / "recipients" / shown[ending]["code"]
+            found[whose] = received / shown[ending]["file"]
+            found[f"how {whose} is opened"] = received / "HOW-TO-OPEN.txt"
+    return found
 
 
 @click.command(short_help="Make the home folder of a real authority.")
@@ -155,7 +160,7 @@ def doctor(connect: bool, home: Home, voice: Voice) -> None:
     for one in findings:
         voice.say(f"{'ok' if one.well else 'MISSING':<9}{one.what}")
         if not one.well:
-            voice.say(*(f"{'':<9}{line}" for line in one.advice.splitlines()))
+            voice.advise(one.advice, margin=9)
     missing = sum(not one.well for one in findings)
     if missing:
         error = SettingsError(

@@ -33,7 +33,7 @@ def verify(kept: tuple[Path, ...], home: Home, voice: Voice) -> None:
     """Read the whole ledger again and recompute every hash; names the first damage."""
     from pipeline import facts
 
-    notes = [file.read_text(encoding="utf-8", errors="replace") for file in kept]
+    notes = [_note(home, file) for file in kept]
     with facts.opened_ledger(home) as opened:
         found = facts.verified(home, opened, kept_elsewhere=notes)
     voice.answer(
@@ -67,7 +67,24 @@ def checkpoint(home: Home, voice: Voice) -> None:
     with facts.opened_ledger(home) as opened:
         signed = opened.checkpoint(partial(facts.sign, home), origin=facts.origin(home), at=moment())
     voice.answer({"size": signed.size, "root": signed.root, "note": signed.note})
-    voice.say(signed.note)
+    voice.say(signed.note.rstrip("\n"))
+
+
+def _note(home: Home, file: Path) -> str:
+    """A kept checkpoint, which says nothing about the ledger unless its own signature is genuine."""
+    from pipeline import facts
+    from pipeline.encryption.signing import note_verifier, verify_note
+
+    note = file.read_text(encoding="utf-8", errors="replace").rstrip() + "\n"
+    try:
+        verify_note(note, note_verifier(facts.origin(home), home.secret("ledger.key")))
+    except IntegrityError as error:
+        raise IntegrityError(
+            f"This is no checkpoint of this ledger. {error.what}",
+            where=str(file),
+            do="Use the note exactly as it was given.",
+        ) from None
+    return note
 
 
 COMMANDS = (ledger,)

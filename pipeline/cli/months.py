@@ -11,17 +11,20 @@ import click
 from pipeline.cli.options import MomentType, MonthType, for_home, moment
 from pipeline.cli.voice import Voice
 from pipeline.errors import IntegrityError, NotAllDelivered, WaitingForPerson
+from pipeline.stages import STAGES
 
 if TYPE_CHECKING:
     from pipeline.home import Home
     from pipeline.records import Month
 
-STAGES = ("intake", "validation", "geography", "consent", "release", "delivery", "account")
-
 
 @click.command(short_help="Take a month as far as it can go today.")
 @click.argument("month", type=MonthType())
-@click.option("--as-of", type=MomentType(), help="Decide as of this moment instead of now.")
+@click.option(
+    "--as-of",
+    type=MomentType(),
+    help="Decide as of this moment instead of now. What leaves is always asked again as of now.",
+)
 @click.option(
     "--until",
     metavar="STAGE",
@@ -38,10 +41,10 @@ def run(month: Month, as_of: datetime | None, until: str, home: Home, voice: Voi
     """
     from pipeline import month as months
 
-    now = as_of or moment()
+    now = moment()
     try:
         with voice.progress() as watch:
-            state = months.run(home, month, now=now, until=until, watch=watch)
+            state = months.run(home, month, now=now, until=until, as_of=as_of, watch=watch)
     except (WaitingForPerson, NotAllDelivered) as error:
         tell(voice, months.status(home, month, now=now))
         error.answered = True

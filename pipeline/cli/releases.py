@@ -9,7 +9,7 @@ import click
 
 from pipeline.cli.options import MonthType, for_home, moment, writing
 from pipeline.cli.voice import Voice
-from pipeline.errors import SettingsError, WaitingForPerson
+from pipeline.errors import Refused, SettingsError, WaitingForPerson
 
 _AS = click.option(
     "--as", "who", metavar="WHO", required=True, help="You: your address in the list of approvers."
@@ -29,6 +29,15 @@ _KEY = click.option(
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     required=True,
     help="Your private SSH key, without passphrase; it signs exactly this release.",
+)
+
+
+_SEEN = click.option(
+    "--release",
+    "seen",
+    default="",
+    metavar="DIGEST",
+    help="The beginning of the digest that `show` showed you; another release is then not decided on.",
 )
 
 
@@ -57,16 +66,17 @@ def show(month: Month, who: str | None, home: Home, voice: Voice) -> None:
 @click.argument("month", type=MonthType())
 @_AS
 @_KEY
+@_SEEN
 @click.option(
     "--note", default="", metavar="WORDS", help="One line for the record; no names, digits or addresses."
 )
 @for_home
-def approve(month: Month, who: str, key: Path, note: str, home: Home, voice: Voice) -> None:
+def approve(month: Month, who: str, key: Path, seen: str, note: str, home: Home, voice: Voice) -> None:
     """Approve exactly the release that `show` shows, with your signature."""
     from pipeline.encryption.signing import sign_ssh
     from pipeline.release import NAMESPACE
 
-    pack, pack_sha256 = _pack(home, month)
+    pack, pack_sha256 = _pack(home, month, seen)
     signature = sign_ssh(pack, private_key=key, namespace=NAMESPACE).decode()
     _decide(home, month, pack_sha256, who, approve=True, signature=signature, note=note)
     voice.answer({"month": str(month), "pack_sha256": pack_sha256, "approved_by": who})
@@ -89,6 +99,58 @@ def refuse(month: Month, who: str, key: Path, note: str, home: Home, voice: Voic
     _decide(home, month, pack_sha256, who, approve=False, signature=signature, note=note)
     voice.answer({"month": str(month), "pack_sha256": pack_sha256, "refused_by": who})
     voice.say(f"Refused: release {pack_sha256[:12]} of {month}. Nothing of it will be sent.")
+
+
+@release.command(short_help="End the month without one list.")
+@click.argument("month", type=MonthType())
+@click.argument("recipient")
+@click.option("--agreement", metavar="ID", help="Which agreement's list, where the recipient has several.")
+@_AS
+@_KEY
+@click.option("--note", default="", metavar="WORDS", help="Why, in one line; no names, digits or addresses.")
+@for_home
+def forgo(
+    month: Month,
+    recipient: str,
+    agreement: str | None,
+    who: str,
+    key: Path,
+    note: str,
+    home: Home,
+    voice: Voice,
+) -> None:
+    """End MONTH without the list of RECIPIENT, which cannot be brought there: its families stay held."""
+    import json
+
+    from pipeline import month as months
+    from pipeline.encryption.signing import sign_ssh
+    from pipeline.release import NAMESPACE, forgoing
+
+    pack, pack_sha256 = _pack(home, month)
+    planned = [
+        name for name, terms in json.loads(pack)["agreements"].items() if recipient in terms["households"]
+    ]
+    chosen = [name for name in planned if agreement in (None, name)]
+    if len(chosen) != 1:
+        raise SettingsError(
+            "It is not clear which list is meant",
+            where=f"{recipient} has lists under: {', '.join(planned) or 'no agreement'}",
+            do="Name a planned recipient, and the agreement with --agreement.",
+        )
+    content = forgoing(pack_sha256, chosen[0], recipient)
+    months.forgo(
+        home,
+        month,
+        pack_sha256=pack_sha256,
+        agreement=chosen[0],
+        recipient=recipient,
+        principal=who,
+        signature=sign_ssh(content, private_key=key, namespace=NAMESPACE).decode(),
+        note=note,
+        now=moment(),
+    )
+    voice.answer({"month": str(month), "agreement": chosen[0], "recipient": recipient, "forgone_by": who})
+    voice.say(f"{month} will end without the list of {recipient}. Now: birthshare run {month}")
 
 
 @release.command(short_help="Write it to a file, for your own checks.")
@@ -124,7 +186,7 @@ def export(
     voice.say(f"Written. Release {pack_sha256[:12]} of {month}" + (f", {rows} rows." if rows else "."))
 
 
-def _pack(home: Home, month: Month) -> tuple[bytes, str]:
+def _pack(home: Home, month: Month, seen: str = "") -> tuple[bytes, str]:
     from pipeline import month as months
 
     found = months.pack_asked_about(home, month, now=moment())
@@ -136,6 +198,12 @@ def _pack(home: Home, month: Month) -> tuple[bytes, str]:
     if found is None:
         raise WaitingForPerson(
             f"No release of {month} is asked about", do=f"Run the month first: birthshare run {month}"
+        )
+    if not found[1].startswith(seen.lower()):
+        raise Refused(
+            "This is not the release that is asked about now",
+            where=f"{month}, pack {found[1][:12]}",
+            do=f"Look at it again: birthshare release show {month}",
         )
     return found
 

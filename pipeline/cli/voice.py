@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.desk import Watch
+
+PLAIN_WIDTH = 110  # columns, where nobody says how many there are
 
 
 class Voice:
@@ -29,6 +32,13 @@ class Voice:
             for line in lines:
                 _console().print(line, markup=False, highlight=False, soft_wrap=True)
 
+    def advise(self, advice: str, margin: int = 0) -> None:
+        """What to do: sentences wrapped at words, and commands (indented) left whole, to be copied."""
+        for line in advice.splitlines():
+            whole = not line or line.startswith("  ")
+            for part in [line] if whole else wrapped(line, _width() - margin):
+                self.say(" " * margin + part)
+
     def table(
         self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0
     ) -> None:
@@ -40,7 +50,8 @@ class Voice:
 
         table = Table(title=title, title_justify="left", header_style="bold")
         for place, name in enumerate(header):
-            table.add_column(name, justify="right" if place >= len(header) - numbers else "left")
+            right = place >= len(header) - numbers
+            table.add_column(name, justify="right" if right else "left", overflow="fold")
         for row in rows:
             # As Text, since a cell of plain words in brackets would be taken for markup and not shown.
             table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
@@ -53,9 +64,14 @@ class Voice:
             yield lambda stage, done, total: None
             return
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
             tasks: dict[str, Any] = {}
 
@@ -67,7 +83,18 @@ class Voice:
             yield watch
 
 
+def wrapped(sentence: str, width: int) -> list[str]:
+    """Lines of at most so many characters, broken between words only."""
+    import textwrap
+
+    return textwrap.wrap(sentence, max(width, 20), break_long_words=False, break_on_hyphens=False)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH
+
+
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 110)
+    return Console(width=_width())

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.reasons import Reason
+from pipeline.records import SUPPRESSIONS, declared
 
 DEATH_REMOVED = "death_removed"
 
@@ -23,6 +24,30 @@ SAYABLE = frozenset({
 
 # Each word as a packed set; deaths are not in it, `died` weighs them.
 _MEANING = {str(reason): reason.bit for reason in SAYABLE} | {Reason.CHILD_DIED: 0, DEATH_REMOVED: 0}
+
+
+def heard(births: pd.DataFrame) -> pd.DataFrame:
+    """What births of suppliers whom an agreement does not name say against sharing, as SUPPRESSIONS.
+
+    A child can be in two suppliers' extracts: a death or a refusal counts wherever it is written.
+    """
+    status, answer = births["death_status"], births["consent_status"]
+    against = {
+        str(Reason.CHILD_DIED): ~status.isin(["", "U"]) | births["date_of_death"].notna(),
+        DEATH_REMOVED: status == "U",
+        str(Reason.SUPPRESSED): ~births["live_or_still_birth"].isin(["1", ""]),
+        str(Reason.RESTRICTED_RECORD): ~births["confidentiality"].isin(["U", ""]),
+        str(Reason.CONSENT_REFUSED): answer == "refused",
+        str(Reason.CONSENT_WITHDRAWN): answer == "withdrawn",
+        str(Reason.OBJECTED): births["objection_date"].notna(),
+        **{
+            flag: ~births[flag].isin(["N", ""])
+            for flag in (str(Reason.LOOKED_AFTER), str(Reason.ADOPTION), str(Reason.SAFEGUARDING))
+        },
+    }
+    said = [births.loc[mask, ["child", "last_updated"]].assign(word=word) for word, mask in against.items()]
+    together = pd.concat(said, ignore_index=True).set_axis(["subject", "since", "word"], axis="columns")
+    return declared(together, SUPPRESSIONS)
 
 
 def told(births: pd.DataFrame, suppressions: pd.DataFrame) -> npt.NDArray[np.int64]:

@@ -99,9 +99,11 @@ class Kind(Worded):
     RELEASE_REFUSED = "release_refused", "a person refused the release"
     PERMIT = "permit", "leave was given for one sealed list to go to one recipient"
     DISCLOSURE = "disclosure", "a child is on a permitted list"
+    PUBLISHING = "publishing", "a list was about to appear at its recipient"
     PERMIT_ANNULLED = "permit_annulled", "a permit was annulled before its list was delivered"
     DELIVERED = "delivered", "a list arrived, and what arrived is what was sealed"
     DELIVERY_FAILED = "delivery_failed", "a list could not be delivered"
+    LIST_FORGONE = "list_forgone", "a person decided that the month ends without one list"
     BALANCED = "balanced", "the month's books were computed and balance"
     STAGING_DESTROYED = "staging_destroyed", "the month's working files and their key were destroyed"
     MONTH_CLOSED = "month_closed", "the month was closed"
@@ -277,6 +279,13 @@ class Disclosure(Body):
     recipient: Name
 
 
+class Publishing(Body):
+    """Under which permit a list was about to get its name at the recipient; it may have arrived since."""
+
+    kind = Kind.PUBLISHING
+    permit: Ordinal
+
+
 class PermitAnnulled(Body):
     """Which permit no longer stands."""
 
@@ -304,6 +313,17 @@ class DeliveryFailed(Body):
     problem: Word
 
 
+class ListForgone(Body):
+    """Which list the month ends without, and who decided it."""
+
+    kind = Kind.LIST_FORGONE
+    agreement: Name
+    recipient: Name
+    principal: Principal
+    signature: SshSignature = Field(repr=False)
+    note: Note = ""
+
+
 class Balanced(Body):
     """The month's books: rows by agreement, supplier and column."""
 
@@ -327,8 +347,8 @@ BODIES: dict[str, type[Body]] = {
     str(body.kind): body
     for body in (
         AgreementSigned, SuppressionRecorded, ExtractReceived, ExtractRefused, Validated, Placed, Decided,
-        ReleaseRequested, ReleaseApproved, ReleaseRefused, PermitBody, Disclosure, PermitAnnulled, Delivered,
-        DeliveryFailed, Balanced, StagingDestroyed, MonthClosed,
+        ReleaseRequested, ReleaseApproved, ReleaseRefused, PermitBody, Disclosure, Publishing, PermitAnnulled,
+        Delivered, DeliveryFailed, ListForgone, Balanced, StagingDestroyed, MonthClosed,
     )
 }  # fmt: skip
 

@@ -66,14 +66,26 @@ class Ledger:
                 return
             after = page[-1].seq
 
-    def permit(self, body: PermitBody, children: Sequence[str], *, month: str, at: datetime) -> Permit:
+    def permit(
+        self,
+        body: PermitBody,
+        children: Sequence[str],
+        *,
+        month: str,
+        at: datetime,
+        lease: tuple[str, int] | None = None,
+    ) -> Permit:
         """Give leave for one sealed list, and record every child on it (keyed references).
+
+        Raises TakenOver where a `lease` (key and token) is given and somebody took it since.
 
         Raises Refused where nobody approved the release or anybody refused it, or where a permit for
         the same month, agreement and recipient stands; IntegrityError where `children` are not
         as many different ones as the body says.
         """
         with self.database.writing() as connection:
+            if lease is not None and _token(connection, lease[0]) != lease[1]:
+                raise permits.TakenOver(body.recipient)
             return permits.issue(connection, body, children, month=month, at=at)
 
     def annul(self, permit: Permit, *, at: datetime) -> None:
@@ -104,19 +116,19 @@ class Ledger:
                 connection.execute(update(LEASES).where(LEASES.c.key == key).values(token=token))
             return token
 
-    def holds(self, key: str, token: int) -> bool:
-        """Whether nobody took the lease since."""
-        with self.database.reading() as connection:
-            return _token(connection, key) == token
-
-    def permit_stands(self, permit: Permit, key: str, token: int) -> bool:
-        """Whether the list may be put in place now, by the holder of this token.
+    def publish(self, permit: Permit, key: str, token: int, *, at: datetime) -> bool:
+        """Whether the holder of this token may put the list in place now; if so, that is recorded.
 
         The permit is not annulled, its list not delivered, its release not refused meanwhile, and the
         lease is ours. Raises IntegrityError where the ledger did not issue this very permit.
         """
+        with self.database.writing() as connection:
+            return _token(connection, key) == token and permits.publish(connection, permit, at=at)
+
+    def children(self, permit: Permit) -> set[str]:
+        """The keyed references of the children on a permit's list."""
         with self.database.reading() as connection:
-            return permits.may_leave(connection, permit) and _token(connection, key) == token
+            return permits.children(connection, permit)
 
     def suppress(self, rows: pd.DataFrame, at: datetime) -> list[int]:
         """Record later words (columns of records.SUPPRESSIONS); those already recorded are left out."""

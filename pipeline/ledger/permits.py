@@ -11,19 +11,29 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert
 
-from pipeline.errors import IntegrityError, Refused
+from pipeline.errors import IntegrityError, NotAllDelivered, Refused
 from pipeline.ledger.entries import (
     Delivered,
     Disclosure,
     Entry,
     PermitAnnulled,
     PermitBody,
+    Publishing,
     ReleaseApproved,
     ReleaseRefused,
 )
 from pipeline.ledger.journal import bodies, write
 from pipeline.ledger.tables import DISCLOSURES
 from pipeline.records import Permit
+
+
+class TakenOver(NotAllDelivered):
+    """Another run works on this list now."""
+
+    problem = "superseded"
+
+    def __init__(self, recipient: str) -> None:
+        super().__init__("Another run has taken over this list", where=recipient, do="Let it finish.")
 
 
 def issue(
@@ -51,6 +61,8 @@ def issue(
 def annul(connection: Connection, permit: Permit, *, at: datetime) -> None:
     """Record that a permit stands no longer; nothing where it is annulled already.
 
+    Its children no longer count as shared, unless the list was about to appear at the recipient: then
+    it may have arrived, and the look-up keeps them.
     Raises Refused for a list that was delivered: what a recipient has is called back by a recall.
     """
     _find(connection, permit)
@@ -59,7 +71,23 @@ def annul(connection: Connection, permit: Permit, *, at: datetime) -> None:
     if permit.entry in _annulled(connection, permit.month):
         return
     write(connection, [Entry(PermitAnnulled(permit=permit.entry), permit.month)], at)
-    connection.execute(delete(DISCLOSURES).where(DISCLOSURES.c.permit == permit.entry))
+    if not _was_publishing(connection, permit):
+        connection.execute(delete(DISCLOSURES).where(DISCLOSURES.c.permit == permit.entry))
+
+
+def publish(connection: Connection, permit: Permit, *, at: datetime) -> bool:
+    """Whether the list may be put in place now; recorded before it is, so that it is never forgotten."""
+    if not may_leave(connection, permit):
+        return False
+    if not _was_publishing(connection, permit):
+        write(connection, [Entry(Publishing(permit=permit.entry), permit.month)], at)
+    return True
+
+
+def children(connection: Connection, permit: Permit) -> set[str]:
+    """The keyed references of the children whom a permit's list names."""
+    disclosed = bodies(connection, Disclosure, permit.month).values()
+    return {disclosure.child for disclosure in disclosed if disclosure.permit == permit.entry}
 
 
 def standing(connection: Connection, month: str) -> list[Permit]:
@@ -107,6 +135,10 @@ def _find(connection: Connection, permit: Permit) -> PermitBody:
 
 def _annulled(connection: Connection, month: str) -> set[int]:
     return {body.permit for body in bodies(connection, PermitAnnulled, month).values()}
+
+
+def _was_publishing(connection: Connection, permit: Permit) -> bool:
+    return any(one.permit == permit.entry for one in bodies(connection, Publishing, permit.month).values())
 
 
 def _is_refused(connection: Connection, pack_sha256: str, month: str) -> bool:

@@ -206,6 +206,7 @@ class _Lookups:
     def __init__(self) -> None:
         self._suppressions = 0
         self._disclosures: defaultdict[int, int] = defaultdict(int)  # by permit
+        self._publishing: set[int] = set()  # permits whose list may have arrived
 
     def expect(self, row: Any) -> None:
         """Note what an entry must have left in a look-up table."""
@@ -220,7 +221,9 @@ class _Lookups:
         elif row.kind == Kind.DISCLOSURE:
             parts = [row.seq, body["child"], body["agreement"], body["recipient"], row.month, body["permit"]]
             self._disclosures[body["permit"]] += _number(parts)
-        elif row.kind == Kind.PERMIT_ANNULLED:
+        elif row.kind == Kind.PUBLISHING:
+            self._publishing.add(body["permit"])
+        elif row.kind == Kind.PERMIT_ANNULLED and body["permit"] not in self._publishing:
             self._disclosures.pop(body["permit"], None)
 
     def check(self, connection: Connection) -> None:

@@ -8,6 +8,8 @@ conditions of use are in the signed agreement that the row names.
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import date
 
 from pipeline.lists.compile import FamilyList
@@ -29,3 +31,8 @@ def render_csv(family_list: FamilyList, *, made_on: date) -> bytes:
     }
     text = family_list.rows.assign(**same_on_each_row).to_csv(index=False, lineterminator="\r\n")
     return text.encode()
+
+
+def count_rows(rendered: bytes) -> int:
+    """How many households a finished file holds, read back from its bytes."""
+    return max(sum(1 for _ in csv.reader(io.StringIO(rendered.decode(), newline=""))) - 1, 0)

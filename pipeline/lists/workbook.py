@@ -15,7 +15,7 @@ from typing import Any, cast
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pandas as pd
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 from openpyxl.cell.cell import Cell
 from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
 from openpyxl.utils import get_column_letter
@@ -77,6 +77,12 @@ def render_workbook(
     _write_numbers(workbook.create_sheet("Your numbers"), family_list)
     _set_properties(workbook, family_list, made_on)
     return _saved(workbook)
+
+
+def count_rows(rendered: bytes) -> int:
+    """How many households a finished workbook holds, read back from its bytes."""
+    sheet = load_workbook(io.BytesIO(rendered), read_only=True)["Families"]
+    return sum(1 for _ in sheet.iter_rows(min_row=2))
 
 
 def _write_families(sheet: Worksheet, family_list: FamilyList, recipient_name: str, made_on: date) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from statistics import median
 from typing import Any
 
 Figures = Mapping[str, Any]
@@ -33,7 +34,9 @@ def _rival(pair: Figures) -> Iterator[str]:
     for label, side in (("Birthshare", ours), ("the script", theirs)):
         seconds = " ".join(f"{one:.1f}" for one in side["seconds"])
         yield _line(label, f"{seconds} s, {side['lists']} lists with {side['rows']} rows")
-    yield from _stages(ours["stages"])
+        yield from _stages(side["stages"])
+        rest = median(side["seconds"]) - sum(side["stages"].values())
+        yield _line(f"  start of Python ({'three times' if side is ours else 'once'})", f"{rest:.2f} s")
     for label, key in (
         ("wall time", "wall_ratio"),
         ("CPU time", "cpu_ratio"),

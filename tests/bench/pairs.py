@@ -25,7 +25,7 @@ Ask = Callable[..., Answer]
 
 @dataclass(frozen=True)
 class Side:
-    """One measured run: what it cost, its stages in seconds where it tells them, and what arrived."""
+    """One measured run: what it cost, its stages in seconds, and what arrived."""
 
     cost: Cost
     stages: dict[str, float]
@@ -95,7 +95,8 @@ def _birthshare(home: Path, places: Answer, month: str, decisions: Path) -> tupl
 
 def _rival(places: Answer, month: str) -> tuple[Cost, dict[str, float]]:
     command = [sys.executable, str(HERE / "rival.py"), places["home"], month, places["postcodes"]]
-    return run(command, environment={"GNUPGHOME": places["keyring"]}), {}
+    cost = run(command, environment={"GNUPGHOME": places["keyring"]})
+    return cost, json.loads(cost.answer)["seconds"]
 
 
 def _ratio(ours: list[Side], theirs: list[Side], what: str) -> float:
@@ -112,7 +113,7 @@ def _summary(sides: list[Side]) -> Answer:
         "peak_mib": round(median(side.cost.peak_mib for side in sides)),
         "lists": sides[0].arrived["lists"],
         "rows": sides[0].arrived["rows"],
-        **({"stages": stages} if stages else {}),
+        "stages": stages,
     }
 
 

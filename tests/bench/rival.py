@@ -35,7 +35,9 @@ import subprocess
 import sys
 import tomllib
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
+from time import perf_counter
 
 import great_expectations as gx
 import great_expectations.expectations as gxe
@@ -247,14 +249,20 @@ def main(home: Path, month: str, postcodes: Path) -> None:
     now, reference = pd.Timestamp.today().normalize(), home / "reference"
     today = now.strftime("%Y-%m-%d")
     settings = tomllib.loads((home / "birthshare.toml").read_text())
+    moments = [perf_counter()]
     births = open_extract(
         home / "inbox" / "chis" / f"births_chis_{month}.csv.gpg",
         settings["suppliers"]["chis"]["signing_fingerprint"],
     )
-    births = locate(validate(births, today), postcodes, reference / "reach_areas.csv", today)
+    moments.append(perf_counter())
+    births = validate(births, today)
+    moments.append(perf_counter())
+    births = locate(births, postcodes, reference / "reach_areas.csv", today)
     hospitals = pd.read_csv(reference / "hospital_postcodes.csv")["postcode"].str.replace(" ", "").tolist()
     families, born = agreed(births, month, hospitals, now), born_in_area(births, month)
+    moments.append(perf_counter())
     recipients = yaml.safe_load((reference / "recipients.yaml").read_text())["recipients"]
+    sending = 0.0
     for recipient in recipients:
         centre = recipient["code"]
         theirs = families.loc[families["centre"] == centre, LISTED].fillna("")
@@ -264,8 +272,15 @@ def main(home: Path, month: str, postcodes: Path) -> None:
             sealed, ending = workbook(theirs, centre, month, born.get(centre, 0), password), "xlsx"
         else:
             sealed, ending = encrypted_csv(theirs, home / recipient["key"]), "csv.gpg"
+        begun = perf_counter()
         send(sealed, f"families_{month}_{centre}.{ending}", recipient, home / "keys" / "delivery.key")
-    print(json.dumps({"rows": len(families), "lists": len(recipients)}))
+        sending += perf_counter() - begun
+    moments.append(perf_counter())
+    steps = [later - earlier for earlier, later in pairwise(moments)]
+    steps[-1] -= sending
+    names = ["open", "validate", "locate and choose", "make and seal the lists", "send them"]
+    seconds = dict(zip(names, [*steps, sending], strict=True))
+    print(json.dumps({"rows": len(families), "lists": len(recipients), "seconds": seconds}))
 
 
 if __name__ == "__main__":

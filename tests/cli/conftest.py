@@ -14,7 +14,7 @@ import pytest
 from month_authority import Answer, authority, birthshare, prototype
 from pipeline.cli import run
 
-__all__ = ["Say", "authority", "birthshare", "prototype"]
+__all__ = ["authority", "birthshare", "prototype"]
 
 Say = Callable[..., Answer]
 

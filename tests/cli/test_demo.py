@@ -13,7 +13,17 @@ import pytest
 from month_authority import Answer
 
 # As the design names them; others may be added.
-KEYS = {"month", "received", "quarantined", "duplicates", "agreements", "recipients", "balanced", "ledger", "seconds"}
+KEYS = {
+    "month",
+    "received",
+    "quarantined",
+    "duplicates",
+    "agreements",
+    "recipients",
+    "balanced",
+    "ledger",
+    "seconds",
+}
 
 
 def test_its_answer_has_the_agreed_keys(small: tuple[Path, Answer], state: Any) -> None:
@@ -74,7 +84,7 @@ def test_a_person_is_told_where_everything_is(say: Any, tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     told = say("demo", "--dir", folder, "--births", "60", "--centres", "3")
     assert told.code == 0
-    named = [Path(path) for path in re.findall(rf"^  .* ({re.escape(str(folder))}/\S+)", told.out, re.MULTILINE)]
+    named = [Path(path) for path in re.findall(rf"^ +({re.escape(str(folder))}/\S+)", told.out, re.MULTILINE)]
     assert len(named) >= 8
     assert [path for path in named if not path.exists()] == []
     for words in ("received", "quarantined", "duplicates", "withheld", "held", "shared", "centre-03"):
@@ -110,7 +120,8 @@ def test_a_folder_that_only_pretends_to_be_a_demonstration_is_left_as_it_is(say:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--centres", "500"), ("--births", "-1"), ("--month", "October"), ("--month", "2099-01")]
+    ("option", "value"),
+    [("--centres", "500"), ("--births", "-1"), ("--month", "October"), ("--month", "2099-01")],
 )
 def test_what_cannot_be_made_is_refused_in_words(say: Any, tmp_path: Path, option: str, value: str) -> None:
     answer = say("demo", "--dir", tmp_path / "demo", option, value)

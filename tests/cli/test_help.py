@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,7 +16,7 @@ from pipeline.cli import root
 
 COMMANDS = {
     "demo", "init", "doctor", "run", "status",
-    "release show", "release approve", "release refuse", "release export",
+    "release show", "release approve", "release refuse", "release forgo", "release export",
     "agreement list", "agreement check", "agreement sign",
     "geography build", "geography place",
     "ledger verify", "ledger checkpoint",
@@ -44,19 +45,19 @@ def test_every_command_and_every_option_is_explained(name: str, command: click.C
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_help_is_given_for_each(say, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_help_is_given_for_each(say: Any, name: str) -> None:
     answer = say(*name.split(), "--help")
     assert answer.code == 0
     assert answer.out.startswith("Usage: birthshare ")
 
 
 @pytest.mark.parametrize("group", ["", "release", "agreement", "geography", "ledger"])
-def test_no_line_of_an_overview_is_cut_short(say, group: str) -> None:  # type: ignore[no-untyped-def]
+def test_no_line_of_an_overview_is_cut_short(say: Any, group: str) -> None:
     assert "..." not in say(*group.split(), "--help").out.split("Commands:")[1]
 
 
 @pytest.mark.parametrize("group", [(), ("release",), ("ledger",)])
-def test_a_command_that_is_not_complete_shows_the_help(say, group: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+def test_a_command_that_is_not_complete_shows_the_help(say: Any, group: tuple[str, ...]) -> None:
     answer = say(*group)
     assert answer.code == 2
     assert "Commands:" in answer.err
@@ -73,9 +74,14 @@ def test_status_imports_only_what_it_reads_with(authority: Authority) -> None:
 
 
 def test_python_m_pipeline_is_the_same_program() -> None:
-    said = subprocess.run([sys.executable, "-m", "pipeline", "--version"], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-m", "pipeline", "--version"], capture_output=True, text=True, check=True
+    )
     program = Path(sys.executable).parent / "birthshare"
-    assert said.stdout == subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    assert (
+        said.stdout
+        == subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    )
 
 
 def _imported(*arguments: str) -> set[str]:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from month_authority import MONTH, NOW, Answer
+from month_authority import MONTH, NOW, Answer, Authority
 from pipeline.contract import load_contract
 from pipeline.demo.births import as_csv, synthetic_extract
 from pipeline.demo.keys import OpenPgpKey, make_openpgp_key, seal_as_supplier
@@ -196,7 +196,9 @@ def test_doctor_tells_a_person_what_is_missing_and_how_many(people: People) -> N
         assert lines[lines.index(line) + 1].startswith(" " * 9), f"no advice for: {line}"
 
 
-def test_doctor_with_connect_names_a_server_that_cannot_be_reached(say: Any, small: tuple[Path, Answer]) -> None:
+def test_doctor_with_connect_names_a_server_that_cannot_be_reached(
+    say: Any, small: tuple[Path, Answer]
+) -> None:
     home = small[0] / "home"  # its server was there only while the demonstration ran
     assert say("doctor", "--home", home).code == 0
     answer = say("doctor", "--connect", "--home", home)
@@ -233,3 +235,18 @@ def test_secrets_of_a_new_home_are_its_owners_alone(say: Any, tmp_path: Path) ->
     keys = tmp_path / "home" / "keys"
     assert {file.name for file in keys.glob("*.key")} == {"subject.key", "staging.key", "ledger.key"}
     assert [file.name for file in (keys, *keys.glob("*.key")) if file.stat().st_mode & 0o077] == []
+
+
+def test_doctor_names_what_an_agreement_cannot_do_without(say: Any, authority: Authority) -> None:
+    """A recipient that only the reach areas know, and a network that they do not know."""
+    register = authority.home.path / "reference" / "recipients.yaml"
+    register.write_text(register.read_text().replace("code: centre-01", "code: centre-91"))
+    findings = say("doctor", "--home", authority.home.path, "--json").json["findings"]
+    [missing] = [one for one in findings if not one["well"]]
+    assert "named by reach areas: centre-01" in missing["advice"]
+
+    areas = authority.home.path / "reference" / "reach_areas.csv"
+    areas.write_text(areas.read_text().replace("childrens_centres,", "libraries,"))
+    findings = say("doctor", "--home", authority.home.path, "--json").json["findings"]
+    [missing] = [one for one in findings if not one["well"]]
+    assert "No reach area of the network childrens_centres" in missing["advice"]

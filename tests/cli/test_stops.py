@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,22 +43,32 @@ def test_wrong_use_is_2_with_a_sentence(birthshare: CommandLine, arguments: tupl
 
 
 @pytest.mark.parametrize("arguments", WRONG_USE, ids=" ".join)
-def test_programs_are_told_the_same_as_one_object(birthshare: CommandLine, arguments: tuple[str, ...]) -> None:
+def test_programs_are_told_the_same_as_one_object(
+    birthshare: CommandLine, arguments: tuple[str, ...]
+) -> None:
     error = birthshare(*arguments, "--json").json["error"]
     assert error.keys() == {"exit_code", "what", "where", "do"}
     assert error["exit_code"] == 2
     assert error["what"]
 
 
-def test_a_folder_that_is_no_home_is_2(say, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    for command in (("status",), ("doctor",), ("run", "2026-10"), ("ledger", "verify"), ("agreement", "list")):
+def test_a_folder_that_is_no_home_is_2(say: Any, tmp_path: Path) -> None:
+    for command in (
+        ("status",),
+        ("doctor",),
+        ("run", "2026-10"),
+        ("ledger", "verify"),
+        ("agreement", "list"),
+    ):
         answer = say(*command, "--home", tmp_path)
         assert answer.code == 2
         answer.says("not a Birthshare home", str(tmp_path), "birthshare init")
 
 
 def test_the_home_may_come_from_the_environment_or_be_this_folder(
-    say, authority: Authority, monkeypatch: pytest.MonkeyPatch  # type: ignore[no-untyped-def]
+    say: Any,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert say("status").code == 2
     monkeypatch.setenv("BIRTHSHARE_HOME", str(authority.home.path))
@@ -68,13 +79,18 @@ def test_the_home_may_come_from_the_environment_or_be_this_folder(
 
 
 def test_home_stands_above_the_environment(
-    say, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path  # type: ignore[no-untyped-def]
+    say: Any,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("BIRTHSHARE_HOME", str(tmp_path))
     assert say("status", "--home", authority.home.path).code == 0
 
 
-def test_settings_that_cannot_be_used_name_the_place_and_no_value(authority: Authority, birthshare: CommandLine) -> None:
+def test_settings_that_cannot_be_used_name_the_place_and_no_value(
+    authority: Authority, birthshare: CommandLine
+) -> None:
     authority.setting('code = "E07000222"', 'code = "Warwick"\nunknown = "thing"')
     answer = birthshare("status")
     assert answer.code == 2
@@ -98,7 +114,9 @@ def test_an_unexpected_failure_is_1_and_quotes_nothing(
     assert SECRET not in as_json.out + as_json.err
 
 
-def test_an_interrupted_command_says_how_to_go_on(birthshare: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_command_says_how_to_go_on(
+    birthshare: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
@@ -114,10 +132,11 @@ def test_ctrl_c_in_the_middle_of_a_month_loses_nothing(authority: Authority, bir
     fifo.unlink()
     os.mkfifo(fifo)  # the run waits here for the supplier's key, for as long as nobody writes it
     command = [PROGRAM, "run", str(MONTH), "--home", str(authority.home.path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        with fifo.open("wb"):  # opens when the run has come to reading it
-            running.send_signal(signal.SIGINT)
-            _, told = running.communicate(timeout=60)
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # The second opens when the run has come to reading it.
+    with subprocess.Popen(command, **piped) as running, fifo.open("wb"):
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "same command again" in told
     assert "Traceback" not in told

@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 from ledger_examples import APPROVED, MONTH, PACK, child, digest, permit_body
 
-from pipeline.errors import IntegrityError, Refused
+from pipeline.errors import IntegrityError, NotAllDelivered, Refused
 from pipeline.ledger.entries import Delivered, Entry, Kind, ReleaseApproved, ReleaseRefused
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.verify import verify
@@ -188,7 +188,7 @@ def test_a_permit_that_the_ledger_did_not_issue_is_worth_nothing(approved: Ledge
         replace(permit, month="2026-09"),
     ):
         with pytest.raises(IntegrityError, match="did not issue"):
-            approved.permit_stands(forged, "key", token)
+            approved.publish(forged, "key", token, at=later())
         with pytest.raises(IntegrityError, match="did not issue"):
             approved.annul(forged, at=later())
 
@@ -205,43 +205,62 @@ def test_what_arrived_is_found_by_its_permit(approved: Ledger, later: Later) -> 
 
 def test_a_list_may_be_put_in_place_under_a_permit_that_stands(approved: Ledger, later: Later) -> None:
     permit, token = issue(approved, later()), approved.take("key")
-    assert approved.permit_stands(permit, "key", token)
+    assert approved.publish(permit, "key", token, at=later())
 
 
 def test_a_list_may_not_be_put_in_place_when_the_lease_was_taken(approved: Ledger, later: Later) -> None:
     permit, token = issue(approved, later()), approved.take("key")
     newer = approved.take("key")
-    assert not approved.permit_stands(permit, "key", token)
-    assert approved.permit_stands(permit, "key", newer)
+    assert not approved.publish(permit, "key", token, at=later())
+    assert approved.publish(permit, "key", newer, at=later())
 
 
 def test_a_list_may_not_be_put_in_place_when_its_permit_was_annulled(approved: Ledger, later: Later) -> None:
     permit, token = issue(approved, later()), approved.take("key")
     approved.annul(permit, at=later())
-    assert not approved.permit_stands(permit, "key", token)
+    assert not approved.publish(permit, "key", token, at=later())
 
 
 def test_a_list_may_not_be_put_in_place_twice(approved: Ledger, later: Later) -> None:
     permit, token = issue(approved, later()), approved.take("key")
     deliver(approved, permit, later())
-    assert not approved.permit_stands(permit, "key", token)
+    assert not approved.publish(permit, "key", token, at=later())
 
 
 def test_a_refusal_that_comes_late_still_stops_what_has_not_left(approved: Ledger, later: Later) -> None:
     permit, token = issue(approved, later()), approved.take("key")
     approved.append(REFUSED, at=later())
-    assert not approved.permit_stands(permit, "key", token)
+    assert not approved.publish(permit, "key", token, at=later())
 
 
-def test_the_newest_taker_of_a_lease_holds_it(ledger: Ledger) -> None:
-    assert not ledger.holds("month", 1)
+def test_a_lease_has_one_holder_who_is_the_newest(ledger: Ledger) -> None:
     first = ledger.take("month")
-    assert ledger.holds("month", first)
-    second = ledger.take("month")
-    assert second > first
-    assert not ledger.holds("month", first)
-    assert ledger.holds("month", second)
+    assert ledger.take("month") > first
     assert ledger.take("another") == 1
+
+
+def test_no_permit_for_who_lost_the_lease(approved: Ledger, later: Later) -> None:
+    token = approved.take("key")
+    approved.take("key")
+    with pytest.raises(NotAllDelivered, match="taken over"):
+        approved.permit(permit_body(), CHILDREN, month=MONTH, at=later(), lease=("key", token))
+    assert approved.standing_permits(MONTH) == []
+
+
+def test_who_is_on_a_permitted_list_can_be_asked(approved: Ledger, later: Later) -> None:
+    permit = issue(approved, later())
+    issue(approved, later(), "centre-2")
+    assert approved.children(permit) == set(CHILDREN)
+
+
+def test_a_list_that_may_have_arrived_is_never_forgotten(
+    approved: Ledger, later: Later, check_note: Callable[[str], str]
+) -> None:
+    permit, token = issue(approved, later()), approved.take("key")
+    approved.publish(permit, "key", token, at=later())
+    approved.annul(permit, at=later())
+    assert set(approved.disclosures(before_month="2026-11")["child"]) == set(CHILDREN)
+    assert verify(approved, check_note=check_note).problem is None
 
 
 def test_takers_at_once_never_get_the_same_token(ledger: Ledger) -> None:

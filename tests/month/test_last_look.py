@@ -9,46 +9,34 @@ import pytest
 
 from month_authority import MONTH, NOW, Authority
 from pipeline import month as months
+from pipeline import releasing
 from pipeline.desk import Desk
-from pipeline.dispatch import Material, gated
-from pipeline.preparation import BIRTHS
+from pipeline.dispatch import Gate
 from pipeline.reasons import Outcome, Reason, having
 from pipeline.records import SUPPRESSIONS, declared
 
 
 @pytest.fixture
 def desk(authority: Authority) -> Iterator[Desk]:
-    authority.run(until="release")
+    authority.prepare_and_approve()
     with months.opened(authority.home, MONTH, NOW) as opened:
         yield opened
 
 
-@pytest.fixture
-def material(desk: Desk) -> Material:
-    [one] = desk.agreements
-    decided = desk.staging.frame(f"decisions.{one.agreement.id}")
-    return Material(
-        births=desk.staging.frame(BIRTHS),
-        placements=desk.staging.frame("placements"),
-        decisions={one.agreement.id: decided},
-        pack_sha256="",
-    )
-
-
-def test_a_word_that_comes_between_two_lists_counts_for_the_second(desk: Desk, material: Material) -> None:
-    [one] = desk.agreements
-    first = gated(desk, one, material)
+def test_a_word_that_comes_between_two_lists_counts_for_the_second(desk: Desk) -> None:
+    [one], gate = desk.agreements, Gate(desk, releasing.approved(desk))
+    first = gate.decisions(one)
     shared = first[first["outcome"] == Outcome.SHARE].iloc[:1]
     word = pd.DataFrame(
         {"subject": shared["child"], "word": "child_died", "since": pd.Timestamp(MONTH.last_day)}
     )
     desk.ledger.suppress(declared(word, SUPPRESSIONS), NOW)
-    second = gated(desk, one, material)
+    second = gate.decisions(one)
     row = second[second["reference"].isin(shared["reference"])]
     assert row["outcome"].tolist() == [Outcome.WITHHOLD]
     assert having(row["reasons"].to_numpy(), Reason.CHILD_DIED).all()
 
 
-def test_while_nothing_new_is_said_every_list_gets_the_same_answer(desk: Desk, material: Material) -> None:
-    [one] = desk.agreements
-    assert gated(desk, one, material) is gated(desk, one, material)
+def test_while_nothing_new_is_said_every_list_gets_the_same_answer(desk: Desk) -> None:
+    [one], gate = desk.agreements, Gate(desk, releasing.approved(desk))
+    assert gate.decisions(one) is gate.decisions(one)

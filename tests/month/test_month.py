@@ -117,11 +117,29 @@ def test_a_refused_release_is_not_sent(authority: Authority) -> None:
         pack_sha256=asked.pack_sha256,
         principal="data.lead@example.org",
         approve=False,
+        way="airflow",
         now=NOW,
     )
-    with pytest.raises(Refused, match="refused"):
-        authority.run()
+    for later in (NOW, NOW + timedelta(hours=1)):
+        with pytest.raises(Refused, match="refused"):
+            months.run(authority.home, MONTH, now=later)
     assert authority.files() == {}
+
+
+def test_after_a_refusal_a_corrected_month_is_asked_about_anew(authority: Authority) -> None:
+    asked = months.prepare(authority.home, MONTH, now=NOW)
+    months.record_decision(
+        authority.home,
+        MONTH,
+        pack_sha256=asked.pack_sha256,
+        principal="data.lead@example.org",
+        approve=False,
+        way="airflow",
+        now=NOW,
+    )
+    authority.say("child_died", authority.shared("centre-01")[0])
+    again = months.prepare(authority.home, MONTH, now=NOW)
+    assert again.pack_sha256 != asked.pack_sha256
 
 
 def test_delivery_asks_our_own_record_whoever_calls_it(authority: Authority) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from month_authority import Authority
-from servers.postgres import ServerMissing, PostgresServer
+from servers.postgres import PostgresServer, ServerMissing
 
 
 def test_a_month_is_closed_and_proved_on_postgresql(

@@ -1,0 +1,104 @@
+"""Closing a month: the books, the destruction of the working files, the checkpoint, the page."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline import account, facts
+from pipeline.desk import Desk
+from pipeline.dispatch import kept
+from pipeline.errors import NotAllDelivered
+from pipeline.ledger.entries import Balanced, MonthClosed, StagingDestroyed, Validated
+from pipeline.preparation import decisions_of
+from pipeline.reasons import Outcome
+from pipeline.records import Permit
+from pipeline.releasing import PACK, asked, outstanding
+
+
+def balance(desk: Desk) -> None:
+    """Compute the final books and record them.
+
+    Raises NotAllDelivered while a planned list is neither delivered nor forgone, IntegrityError where
+    the books do not balance.
+    """
+    permits = _all_delivered(desk)
+    books = _final_books(desk, permits)
+    account.check_balanced(books)
+    account.check_sent(books, {permit: desk.ledger.children(permit) for permit in permits})
+    desk.record(Balanced(books=books))
+
+
+def finish(desk: Desk) -> None:
+    """What comes after balanced books. Each step is left out where it was done before."""
+    desk.staging.destroy()
+    if not desk.closed:
+        desk.record(StagingDestroyed(), MonthClosed())
+    closing = desk.entries(MonthClosed)[-1].seq
+    checkpoint = desk.ledger.latest_checkpoint()
+    if checkpoint is None or checkpoint.size < closing:
+        sign(desk)
+    if not _page(desk).exists():
+        _write_page(desk)
+
+
+def sign(desk: Desk) -> None:
+    """Sign how long the ledger is, and keep the note outside the database too."""
+    checkpoint = desk.ledger.checkpoint(
+        partial(facts.sign, desk.home), origin=facts.origin(desk.home), at=desk.clock
+    )
+    _write(facts.checkpoint_file(desk.home), checkpoint.note)
+
+
+def _all_delivered(desk: Desk) -> list[Permit]:
+    """The month's permits, each delivered; raises NotAllDelivered where a planned list is missing."""
+    missing = outstanding(desk, asked(desk))
+    if missing:
+        codes = ", ".join(sorted(code for _, code in missing))
+        raise NotAllDelivered(f"Lists are not delivered yet: {codes}", do=f"Run {desk.month} again.")
+    delivered = desk.ledger.delivered(str(desk.month))
+    return [one for one in desk.ledger.standing_permits(str(desk.month)) if one.entry in delivered]
+
+
+def _final_books(desk: Desk, permits: list[Permit]) -> account.Books:
+    """The books as they ended: what the gate took off, and lists that were forgone, are not shared."""
+    rows = {
+        one.supplier: {"received": one.rows, "quarantined": one.rows - one.accepted}
+        for one in desk.recorded(Validated)
+    }
+    terms = json.loads(desk.staging.get(PACK))["agreements"]
+    decisions = {name: _final_decisions(desk, name, permits) for name in terms}
+    return account.books(rows, decisions, {name: one["suppliers"] for name, one in terms.items()})
+
+
+def _final_decisions(desk: Desk, agreement: str, permits: list[Permit]) -> pd.DataFrame:
+    """The decisions as the gate left them when each list was sealed; without a list, its rows are held."""
+    decided = desk.staging.frame(decisions_of(agreement))
+    lists = [desk.staging.frame(kept("gated", one)) for one in permits if one.agreement == agreement]
+    sealed = pd.concat([decided.head(0), *lists])
+    left = decided[~decided["reference"].isin(sealed["reference"])].copy()
+    left.loc[left["outcome"] == Outcome.SHARE, "outcome"] = int(Outcome.HOLD)
+    return pd.concat([left, sealed], ignore_index=True)
+
+
+def _page(desk: Desk) -> Path:
+    return desk.home.outbox / "months" / f"{desk.month}.html"
+
+
+def _write_page(desk: Desk) -> None:
+    from pipeline.reporting import month_page
+    from pipeline.reporting.facts import MonthFacts
+
+    _write(_page(desk), month_page(MonthFacts.of(facts.of_month(desk))))
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all, and for its owner alone."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.touch(mode=0o600)
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
