@@ -13,14 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskAwaitingInput
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    TaskAwaitingInput,
+)
 
 from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError, WaitingForPerson
 
 if TYPE_CHECKING:  # pandas stays out of the DAG processor
     from pipeline.home import Home
-    from pipeline.releasing import Prepared
     from pipeline.records import Month
+    from pipeline.releasing import Prepared
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")

@@ -129,7 +129,7 @@ class Desk:
             raise next(
                 iter(refused.values()),
                 Refused(
-                    "No agreement stands",
+                    "There is no agreement that stands",
                     where=str(self.home.agreements),
                     do="See why: birthshare agreement list",
                 ),

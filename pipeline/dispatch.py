@@ -22,8 +22,8 @@ from pipeline.agreements.loading import Loaded, check_still_stands
 from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, Refused, SettingsError
 from pipeline.home import Home, Recipient
-from pipeline.ledger.entries import Delivered, DeliveryFailed, ExtractReceived, PermitBody
-from pipeline.preparation import words_about
+from pipeline.ledger.entries import Delivered, DeliveryFailed, PermitBody
+from pipeline.preparation import used, words_about
 from pipeline.reasons import Outcome, Reason, count
 from pipeline.records import Permit, Receipt
 from pipeline.releasing import Approved, recipient_digest
@@ -123,11 +123,11 @@ def check_deaths_feed(desk: Desk, one: Loaded) -> None:
     """Raises Refused where the newest word on deaths is older than the agreement allows.
 
     An extract carries each child's death status, so its signing counts as a word on deaths. Of each
-    supplier the extract received last counts, which is the one in use; of several, the oldest.
+    supplier the newest extract that was used counts; of several suppliers, the oldest of these.
     """
     never = datetime.min.replace(tzinfo=UTC)
-    words = {entry.supplier: entry.signed_at for entry in desk.recorded(ExtractReceived)}
-    newest = min((words.get(supplier, never) for supplier in one.agreement.suppliers), default=never)
+    words = {name: [extract.signed_at for extract in used(desk, name)] for name in one.agreement.suppliers}
+    newest = min(max(moments, default=never) for moments in words.values())
     limit = timedelta(days=one.agreement.deaths_feed_max_age_days)
     if desk.now - newest > limit:
         raise Refused(

@@ -185,8 +185,11 @@ def _recipients(desk: Desk) -> list[dict[str, Any]]:
         if permit.entry in delivered:
             row["state"] = "delivered"
             row.pop("problem", None)
-    for key in forgone(desk) & rows.keys():
-        rows[key] |= {"state": "forgone", "households": 0, "children": 0, "file": "", "sha256": ""}
+    for agreement, code in forgone(desk):
+        rows[agreement, code] = {
+            "code": code, "agreement": agreement, "state": "forgone",
+            "households": 0, "children": 0, "file": "", "sha256": "",
+        }  # fmt: skip
     names = {code: recipient.name for code, recipient in desk.recipients.items()}
     return [{**rows[key], "name": names.get(rows[key]["code"], "")} for key in sorted(rows)]
 

@@ -175,7 +175,7 @@ def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> E
 
     settings, contract = desk.home.settings.suppliers[supplier], load_contract()
     try:
-        _check_not_used_before(desk, supplier, sealed_sha256, file)
+        _check_not_used_before(desk, sealed_sha256, file)
         opened = open_openpgp(
             file,
             private_key=desk.home.private_file("keys/decryption.key"),
@@ -217,7 +217,7 @@ def _check_signed_at(desk: Desk, supplier: str, opened: Opened, sealed_sha256: s
         raise OutOfTurn(
             f"The file was signed before {desk.month} began", where=str(file), do="Ask for this month's file."
         )
-    earlier = [one.signed_at for one in desk.recorded(ExtractReceived) if one.supplier == supplier]
+    earlier = [one.signed_at for one in used(desk, supplier)]
     if earlier and opened.signed_at < max(earlier):
         raise OutOfTurn(
             f"A newer file of {supplier} for {desk.month} was received before this one",
@@ -226,22 +226,23 @@ def _check_signed_at(desk: Desk, supplier: str, opened: Opened, sealed_sha256: s
         )
 
 
-def _check_not_used_before(desk: Desk, supplier: str, sealed_sha256: str, file: Path) -> None:
+def _check_not_used_before(desk: Desk, sealed_sha256: str, file: Path) -> None:
     """Raises ReceivedBefore for a file that an earlier run took for another month and did not refuse."""
-    newest: dict[str, str] = {}
-    used: dict[str, str] = {}
-    for entry in desk.ledger.entries(kinds={ExtractReceived.kind, Validated.kind}):
-        if isinstance(entry.body, ExtractReceived) and entry.body.supplier == supplier:
-            newest[entry.month] = entry.body.sealed_sha256
-        elif isinstance(entry.body, Validated) and entry.body.supplier == supplier:
-            used[entry.month] = newest.get(entry.month, "")
-    for month, known in used.items():
-        if known == sealed_sha256 and month != str(desk.month):
+    for entry in desk.ledger.entries(kinds={Validated.kind}):
+        known = isinstance(entry.body, Validated) and entry.body.sealed_sha256 == sealed_sha256
+        if known and entry.month != str(desk.month):
             raise ReceivedBefore(
-                f"This very file was already received for {month}",
+                f"This very file was already received for {entry.month}",
                 where=str(file),
                 do="Ask the supplier for this month's file.",
             )
+
+
+def used(desk: Desk, supplier: str) -> list[ExtractReceived]:
+    """The month's extracts of a supplier that were received and not refused, oldest first."""
+    taken = {one.sealed_sha256 for one in desk.recorded(Validated) if one.supplier == supplier}
+    received = [one for one in desk.recorded(ExtractReceived) if one.supplier == supplier]
+    return [one for one in received if one.sealed_sha256 in taken]
 
 
 def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
@@ -263,15 +264,19 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
         except IntegrityError as error:
             _record_refusal(desk, extract.supplier, extract.sealed_sha256, error)
             raise
+        _check_every_row(extract, valid)
         _report_to_supplier(desk, extract.supplier, valid)
         received, accepted = len(extract.frame), len(valid.births)
         rows[extract.supplier] = {"received": received, "quarantined": valid.quarantined_rows}
         desk.record_once(
             Validated(
-                supplier=extract.supplier, rows=received, accepted=accepted, quarantined=dict(valid.by_rule)
+                supplier=extract.supplier,
+                sealed_sha256=extract.sealed_sha256,
+                rows=received,
+                accepted=accepted,
+                quarantined=dict(valid.by_rule),
             ),
         )
-        _check_every_row(extract, valid)
         births.append(valid.births)
         first += received
     together = pd.concat(births, ignore_index=True)

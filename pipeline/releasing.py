@@ -86,7 +86,9 @@ def ask(
 def _check_not_refused(desk: Desk, pack: Mapping[str, Any]) -> None:
     """Raises Refused where a person refused exactly this before: asking again is no change."""
     before = _asked_pack(desk)
-    if before is None or release.digest(before) not in {one.pack_sha256 for one in desk.recorded(ReleaseRefused)}:
+    if before is None or release.digest(before) not in {
+        one.pack_sha256 for one in desk.recorded(ReleaseRefused)
+    }:
         return
     known = json.loads(before)
     if all(known[part] == json.loads(json.dumps(pack[part])) for part in _SUBSTANCE):

@@ -184,6 +184,7 @@ class Validated(Body):
 
     kind = Kind.VALIDATED
     supplier: Name
+    sealed_sha256: Sha256  # of the extract
     rows: Count
     accepted: Count
     quarantined: Counts

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from geography.town import Town, published
 
+from geography.town import Town, published
 from pipeline.geography.directory import build_directory
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from geography.town import LAYOUTS, ONSPD_2023, OURS, TOWN, Town, published
 
+from geography.town import LAYOUTS, ONSPD_2023, OURS, TOWN, Town, published
 from pipeline.errors import SettingsError
 from pipeline.geography.directory import Directory, build_directory, compact
 

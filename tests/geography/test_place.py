@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from geography.town import NEW, OLD, OURS, THEIRS, WARD, Town
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from geography.town import NEW, OLD, OURS, THEIRS, WARD, Town
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.geography.areas import Kind
 from pipeline.geography.place import Status, explain, place, read_hospital_postcodes

@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from geography.town import LAYOUTS, NEW, OLD, OTHER_WARD, OURS, TOWN, WARD, Town, published
 
+from geography.town import LAYOUTS, NEW, OLD, OTHER_WARD, OURS, TOWN, WARD, Town, published
 from pipeline.errors import SettingsError
 from pipeline.geography import directory as directories
 from pipeline.geography import reach as reaches

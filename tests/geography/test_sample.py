@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from geography.town import Town
 
+from geography.town import Town
 from pipeline.demo.places import AUTHORITY, SAMPLE, centre_codes, reach_areas, sample_postcodes
 from pipeline.errors import SettingsError
 from pipeline.geography.directory import Directory, build_directory

@@ -27,8 +27,8 @@ from pipeline.ledger.entries import (
     MonthClosed,
     PermitAnnulled,
     PermitBody,
-    Publishing,
     Placed,
+    Publishing,
     ReleaseApproved,
     ReleaseRefused,
     ReleaseRequested,
@@ -64,7 +64,7 @@ EXAMPLES: list[Body] = [
         signed_at=datetime(2026, 11, 2, 8, tzinfo=UTC), rows=400,
     ),
     ExtractRefused(supplier="chis", sealed_sha256=SHA, problem="wrong_signer"),
-    Validated(supplier="chis", rows=400, accepted=395, quarantined={"nhs_number.check_digit": 5}),
+    Validated(supplier="chis", sealed_sha256=SHA, rows=400, accepted=395, quarantined={"check_digit": 5}),
     Placed(network="centres", directory_sha256=SHA, reach_sha256=SHA, statuses={"placed": 390}),
     Decided(
         agreement="welcome-card", version=1, digest=SHA, decisions_sha256=SHA,
@@ -192,7 +192,7 @@ def test_a_signature_belongs_to_the_way_that_needs_it() -> None:
 
 def test_counts_are_never_negative_and_a_household_has_a_child() -> None:
     with pytest.raises(IntegrityError):
-        Validated(supplier="chis", rows=-1, accepted=0, quarantined={})
+        Validated(supplier="chis", sealed_sha256=SHA, rows=-1, accepted=0, quarantined={})
     with pytest.raises(IntegrityError):
         PermitBody(**{**EXAMPLES[10].model_dump(), "households": 4})
 

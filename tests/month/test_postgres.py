@@ -13,6 +13,8 @@ from servers.postgres import PostgresServer, ServerMissing
 def test_a_month_is_closed_and_proved_on_postgresql(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    embedded = authority.home.state / "birthshare.db"
+    before = embedded.read_bytes()
     try:
         with PostgresServer() as server:
             monkeypatch.setenv("BIRTHSHARE_DATABASE", server.url("month"))
@@ -25,4 +27,4 @@ def test_a_month_is_closed_and_proved_on_postgresql(
     assert state["state"] == "closed"
     assert state["ledger"]["verified"] is True
     assert {row["state"] for row in state["recipients"]} == {"delivered"}
-    assert not (authority.home.state / "birthshare.db").exists()
+    assert embedded.read_bytes() == before
