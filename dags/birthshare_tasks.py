@@ -24,8 +24,8 @@ from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsE
 
 if TYPE_CHECKING:  # pandas stays out of the DAG processor
     from pipeline.home import Home
+    from pipeline.pack import Prepared
     from pipeline.records import Month
-    from pipeline.releasing import Prepared
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -156,7 +156,7 @@ class ReleaseDecision(HITLOperator):
 def _asked_about(home: Home, month: Month) -> Prepared:
     """The release that waits for a decision; raises WaitingForPerson where there is none."""
     from pipeline import month as months
-    from pipeline.releasing import read_release
+    from pipeline.pack import read_release
 
     asked = months.pack_asked_about(home, month, now=datetime.now(UTC))
     if asked is None:

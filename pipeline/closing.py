@@ -13,10 +13,10 @@ from pipeline.desk import Desk
 from pipeline.dispatch import kept
 from pipeline.errors import NotAllDelivered
 from pipeline.ledger.entries import Balanced, MonthClosed, StagingDestroyed, Validated
+from pipeline.pack import PACK, asked, outstanding
 from pipeline.preparation import decisions_of
 from pipeline.reasons import Outcome
 from pipeline.records import Permit
-from pipeline.releasing import PACK, asked, outstanding
 
 
 def balance(desk: Desk) -> None:

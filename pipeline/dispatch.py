@@ -19,14 +19,15 @@ import pandas as pd
 
 from pipeline import release
 from pipeline.agreements.loading import Loaded, check_still_stands
+from pipeline.approval import Approved
 from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, Refused, SettingsError
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Delivered, DeliveryFailed, PermitBody
+from pipeline.pack import recipient_digest
 from pipeline.preparation import used, words_about
 from pipeline.reasons import Outcome, Reason, count
 from pipeline.records import Permit, Receipt
-from pipeline.releasing import Approved, recipient_digest
 
 if TYPE_CHECKING:
     from pipeline.delivery.sftp import Endpoint

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.approval import missing
 from pipeline.desk import Desk
 from pipeline.errors import BirthshareError
 from pipeline.home import Home
@@ -30,7 +31,7 @@ from pipeline.ledger.entries import (
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.verify import Verification, verify
-from pipeline.releasing import PACK, SHOWN, forgone, missing
+from pipeline.pack import PACK, SHOWN, forgone
 
 
 def of_month(desk: Desk) -> dict[str, Any]:

@@ -6,8 +6,8 @@ Every step leaves its work in the month's encrypted working files and is recorde
 it is done. So a run that was killed anywhere is finished by running it again, and a run of a
 finished month changes nothing and sends nothing. What a step may do is in its room; here is only
 the order. `pipeline.preparation` has the steps up to the decisions, `pipeline.releasing` what is
-asked of people and what they approved, `pipeline.dispatch` the way of one list, and
-`pipeline.closing` the end.
+asked of people, `pipeline.approval` what they approved, `pipeline.dispatch` the way of one list,
+and `pipeline.closing` the end.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipeline import closing, dispatch, facts, preparation, releasing
+from pipeline import approval, closing, dispatch, facts, preparation, releasing
 from pipeline.desk import Desk, Watch, no_watch
 from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, SettingsError
 from pipeline.home import Home
 from pipeline.ledger.entries import Balanced, ReleaseRequested
+from pipeline.pack import PACK, Prepared, asked, outstanding
 from pipeline.preparation import BIRTHS, decisions_of
 from pipeline.reasons import Outcome, unpack
 from pipeline.records import Month
-from pipeline.releasing import PACK, Prepared
 from pipeline.stages import STAGES
 
 Pair = tuple[str, str]  # agreement, recipient
@@ -251,15 +251,15 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
 def _deliver(desk: Desk, only: Collection[Pair] | None = None) -> None:
     """Send every list of the approved release, or those asked for, side by side."""
     with _together(desk), desk.stage("delivery"):
-        asked = releasing.asked(desk)
-        unknown = set(only or ()) - set(asked.deliveries)
+        planned = asked(desk)
+        unknown = set(only or ()) - set(planned.deliveries)
         if unknown:
             codes = ", ".join(sorted(code for _, code in unknown))
             raise SettingsError("No list is planned for these recipients", where=codes)
-        wanted = [pair for pair in releasing.outstanding(desk, asked) if only is None or pair in only]
+        wanted = [pair for pair in outstanding(desk, planned) if only is None or pair in only]
         if not wanted:
             return
-        material = releasing.approved(desk)
+        material = approval.approved(desk)
         gate = dispatch.Gate(desk, material)
         _at_once(
             desk,

@@ -20,7 +20,7 @@ from pipeline import account, release
 from pipeline.agreements.model import Agreement
 from pipeline.contract import load_contract
 from pipeline.desk import LONDON, Desk
-from pipeline.errors import BirthshareError, IntegrityError, WaitingForPerson
+from pipeline.errors import BirthshareError, IntegrityError, SettingsError, WaitingForPerson
 from pipeline.home import Home
 from pipeline.ledger.entries import (
     Decided,
@@ -88,10 +88,12 @@ def gather_inputs(desk: Desk) -> Inputs:
     An extract that was received already and whose file has gone from the inbox since is no change.
     """
     arrivals = {supplier: _arrival(desk, supplier) for supplier in _suppliers(desk)}
-    known = {one.supplier: one.sealed_sha256 for one in desk.recorded(ExtractReceived)}
     places = compiled_places(desk.home, on=desk.month.last_day)
     digests = {
-        "extracts": {name: sha256(file) if file else known[name] for name, file in arrivals.items()},
+        "extracts": {
+            name: sha256(file) if file else used(desk, name)[-1].sealed_sha256
+            for name, file in arrivals.items()
+        },
         "agreements": {one.agreement.id: one.digest for one in desk.agreements},
         "directory": places.directory_sha256,
         "reach_areas": places.reach_sha256,
@@ -106,9 +108,10 @@ def _suppliers(desk: Desk) -> list[str]:
 
 
 def _supplier_digest(desk: Desk, supplier: str) -> str:
-    """What we believe of a supplier: its settings, key and profile."""
-    settings = desk.home.settings.suppliers.get(supplier)
-    return release.digest(settings.model_dump_json().encode() if settings else b"")
+    """What we believe of a supplier: its settings and key."""
+    settings = desk.home.settings.suppliers[supplier]
+    key = sha256(desk.home.at(settings.signing_key))
+    return release.digest(f"{settings.model_dump_json()} {key}".encode())
 
 
 def _arrival(desk: Desk, supplier: str) -> Path | None:
@@ -117,7 +120,7 @@ def _arrival(desk: Desk, supplier: str) -> Path | None:
     arrivals = find_arrivals(desk.home, supplier, desk.month)
     if arrivals:
         return arrivals[0]
-    if desk.staging.has(BIRTHS) and any(one.supplier == supplier for one in desk.recorded(ExtractReceived)):
+    if desk.staging.has(BIRTHS) and used(desk, supplier):
         return None
     raise _not_arrived(desk, supplier)
 
@@ -389,6 +392,11 @@ def _record_refusal(desk: Desk, supplier: str, sealed_sha256: str, error: Births
 
 
 def sha256(file: Path) -> str:
-    """SHA-256 of a file."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    """SHA-256 of a file; raises SettingsError where it cannot be read."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        raise SettingsError(
+            "A file that the month needs cannot be read", where=str(file), do="Run `birthshare doctor`."
+        ) from None

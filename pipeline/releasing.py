@@ -1,16 +1,12 @@
-"""The release of a month: asking for it, deciding on it, and checking that it was approved.
+"""Asking for a month's release, and deciding on it.
 
-A pack binds everything that a person approves by digest: what the decisions rest on, the working
-files themselves, the agreements, and each recipient's address and key. `approved` gives the one
-object that lists are made from; nothing else does.
+While nothing that a release binds has changed, asking again asks about the same release.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -18,44 +14,13 @@ import pandas as pd
 from pipeline import account, release
 from pipeline.agreements.loading import Loaded
 from pipeline.desk import Desk
-from pipeline.errors import IntegrityError, Refused, SettingsError, WaitingForPerson
-from pipeline.home import Approver, Recipient
-from pipeline.ledger.entries import (
-    Decided,
-    ListForgone,
-    ReleaseApproved,
-    ReleaseRefused,
-    ReleaseRequested,
-)
+from pipeline.errors import Refused, SettingsError
+from pipeline.home import Approver
+from pipeline.ledger.entries import Decided, ListForgone, ReleaseApproved, ReleaseRefused, ReleaseRequested
+from pipeline.pack import PACK, SHOWN, Prepared, asked_pack, files_unchanged, read_release, recipient_digests
 from pipeline.preparation import BIRTHS, PLACEMENTS, Inputs, decisions_of
 
-PACK = "release-pack"
-SHOWN = 12  # characters of a pack's digest that people read
 _SUBSTANCE = ("inputs", "working_files", "recipients", "agreements")  # all but moments and remarks
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A release that waits for, or has, its approval."""
-
-    pack_sha256: str
-    deliveries: tuple[tuple[str, str], ...]  # (agreement, recipient)
-    counts: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Approved:
-    """What people approved, found unchanged: the only thing that lists are made from."""
-
-    prepared: Prepared
-    agreements: Mapping[str, Loaded]  # by id, exactly the versions in the pack
-    recipients: Mapping[str, str]  # by code, the digest of address and key
-    births: pd.DataFrame = field(repr=False)
-    placements: pd.DataFrame = field(repr=False)
-    decisions: Mapping[str, pd.DataFrame] = field(repr=False)
-
-
-# --- asking ---------------------------------------------------------------------------------------
 
 
 def ask(
@@ -85,7 +50,7 @@ def ask(
 
 def _check_not_refused(desk: Desk, pack: Mapping[str, Any]) -> None:
     """Raises Refused where a person refused exactly this before: asking again is no change."""
-    before = _asked_pack(desk)
+    before = asked_pack(desk)
     if before is None or release.digest(before) not in {
         one.pack_sha256 for one in desk.recorded(ReleaseRefused)
     }:
@@ -126,22 +91,6 @@ def _households(desk: Desk, kind: str, decided: pd.DataFrame) -> dict[str, int]:
     return registered | account.households(decided)
 
 
-def recipient_digests(desk: Desk, terms: Mapping[str, Any]) -> dict[str, str]:
-    """For each planned recipient a digest of its address and key; "" where the register lacks it."""
-    codes = {code for one in terms.values() for code in one["households"]}
-    return {code: recipient_digest(desk, desk.recipients.get(code)) for code in sorted(codes)}
-
-
-def recipient_digest(desk: Desk, recipient: Recipient | None) -> str:
-    """Keyed, since it covers a password: any change of address or key changes it."""
-    if recipient is None:
-        return ""
-    file = desk.home.at(recipient.key)
-    key = file.read_bytes() if file.is_file() else b""
-    said = recipient.model_dump_json(exclude={"name"}).encode() + b"\x1f" + key
-    return hmac.digest(desk.home.secret("subject.key"), b"recipient\x1f" + said, "sha256").hex()
-
-
 def _notable(desk: Desk, decisions: Mapping[str, pd.DataFrame]) -> list[str]:
     """Outcomes that differ much from the month before, in words and counts."""
     before = {
@@ -164,8 +113,8 @@ def under_way(desk: Desk) -> Prepared | None:
     """
     if not desk.ledger.standing_permits(str(desk.month)):
         return None
-    content = _asked_pack(desk)
-    if content is None or not _files_are_those_of(desk, json.loads(content)):
+    content = asked_pack(desk)
+    if content is None or not files_unchanged(desk, json.loads(content)):
         raise Refused(
             "The working files of a month that is being sent were lost or altered",
             where=str(desk.month),
@@ -176,22 +125,14 @@ def under_way(desk: Desk) -> Prepared | None:
 
 def standing(desk: Desk, inputs: Inputs) -> Prepared | None:
     """The release last asked for, if all that it binds is unchanged; None where it must be made anew."""
-    content = _asked_pack(desk)
+    content = asked_pack(desk)
     if content is None:
         return None
     pack = json.loads(content)
     refused = {one.pack_sha256 for one in desk.recorded(ReleaseRefused)}
     if release.digest(content) in refused or pack["inputs"] != json.loads(json.dumps(inputs.digests)):
         return None
-    return _asked_for_today(desk, pack) if _files_are_those_of(desk, pack) else None
-
-
-def outstanding(desk: Desk, prepared: Prepared) -> list[tuple[str, str]]:
-    """The planned lists that are neither delivered nor forgone: (agreement, recipient)."""
-    delivered = desk.ledger.delivered(str(desk.month))
-    permits = desk.ledger.standing_permits(str(desk.month))
-    there = {(one.agreement, one.recipient) for one in permits if one.entry in delivered}
-    return [pair for pair in prepared.deliveries if pair not in there | forgone(desk)]
+    return _asked_for_today(desk, pack) if files_unchanged(desk, pack) else None
 
 
 def _asked_for_today(desk: Desk, pack: dict[str, Any]) -> Prepared:
@@ -201,34 +142,6 @@ def _asked_for_today(desk: Desk, pack: dict[str, Any]) -> Prepared:
         return read_release(release.canonical(pack))
     asked_at = desk.now.isoformat(timespec="seconds")
     return _request(desk, {**pack, "recipients": current, "asked_at": asked_at})
-
-
-def _asked_pack(desk: Desk) -> bytes | None:
-    """The pack that was last asked about, if it is still there."""
-    asked = desk.recorded(ReleaseRequested)
-    if not asked or not desk.staging.has(PACK):
-        return None
-    content = desk.staging.get(PACK)
-    return content if release.digest(content) == asked[-1].pack_sha256 else None
-
-
-def _files_are_those_of(desk: Desk, pack: Mapping[str, Any]) -> bool:
-    return all(
-        desk.staging.has(name) and desk.staging.digest(name) == digest
-        for name, digest in pack["working_files"].items()
-    )
-
-
-def read_release(content: bytes) -> Prepared:
-    """A pack as the month's next steps use it."""
-    pack = json.loads(content)
-    deliveries = tuple(
-        (agreement, recipient)
-        for agreement, terms in sorted(pack["agreements"].items())
-        for recipient in sorted(terms["households"])
-    )
-    counts = {key: pack[key] for key in ("month", "books", "notable")}
-    return Prepared(release.digest(content), deliveries, counts)
 
 
 # --- deciding -------------------------------------------------------------------------------------
@@ -286,11 +199,6 @@ def forgo(
     )
 
 
-def forgone(desk: Desk) -> set[tuple[str, str]]:
-    """The lists that the month ends without: (agreement, recipient)."""
-    return {(one.agreement, one.recipient) for one in desk.recorded(ListForgone)}
-
-
 def _decider(desk: Desk, principal: str) -> Approver:
     person = next((one for one in desk.home.settings.approvers if one.principal == principal), None)
     wanted = {role for one in desk.loaded for role in one.agreement.release.roles}
@@ -300,7 +208,7 @@ def _decider(desk: Desk, principal: str) -> Approver:
 
 
 def _asked_about(desk: Desk, pack_sha256: str) -> bytes:
-    content = _asked_pack(desk)
+    content = asked_pack(desk)
     if content is None or release.digest(content) != pack_sha256:
         raise Refused(
             "This release is not, or no longer, the one that is asked about",
@@ -314,97 +222,3 @@ def _check_signature(desk: Desk, content: bytes, signature: str, principal: str)
     release.check_signature(
         content, signature, principal, allowed_signers=desk.home.allowed_signers, at=desk.now
     )
-
-
-# --- what was approved ----------------------------------------------------------------------------
-
-
-def asked(desk: Desk) -> Prepared:
-    """The release that was last asked for; raises WaitingForPerson where none was."""
-    return read_release(_asked_content(desk))
-
-
-def _asked_content(desk: Desk) -> bytes:
-    content = _asked_pack(desk)
-    if content is None:
-        raise WaitingForPerson(
-            f"Nothing is prepared for {desk.month}", do=f"Run it first: birthshare run {desk.month}"
-        )
-    return content
-
-
-def missing(desk: Desk) -> list[str]:
-    """What the release still waits for, in words; raises Refused where it was refused."""
-    content = _asked_content(desk)
-    agreements = _agreements_of(desk, json.loads(content))
-    return release.check_approved(
-        release.digest(content),
-        content,
-        [one.agreement for one in agreements.values()],
-        _approvals(desk),
-        approvers=desk.home.settings.approvers,
-        allowed_signers=desk.home.allowed_signers,
-    )
-
-
-def approved(desk: Desk) -> Approved:
-    """The release, approved by enough of the right people, and everything it binds unchanged.
-
-    Raises WaitingForPerson where an approval is missing, Refused where it was refused, IntegrityError
-    where the working files are not those that were approved.
-    """
-    wanted = missing(desk)
-    content = desk.staging.get(PACK)
-    pack = json.loads(content)
-    if wanted:
-        raise WaitingForPerson(
-            "The release waits for approval: " + "; ".join(wanted),
-            where=f"{desk.month}, pack {release.digest(content)[:SHOWN]}",
-            do=f"Look at it and decide: birthshare release show {desk.month}",
-        )
-    if not _files_are_those_of(desk, pack):
-        raise IntegrityError(
-            "The working files are not those that were approved",
-            where=str(desk.month),
-            do=f"Nothing was sent. Run the month again: birthshare run {desk.month}",
-        )
-    return Approved(
-        prepared=read_release(content),
-        agreements=_agreements_of(desk, pack),
-        recipients=pack["recipients"],
-        births=desk.staging.frame(BIRTHS),
-        placements=desk.staging.frame(PLACEMENTS),
-        decisions={name: desk.staging.frame(decisions_of(name)) for name in pack["agreements"]},
-    )
-
-
-def _agreements_of(desk: Desk, pack: Mapping[str, Any]) -> dict[str, Loaded]:
-    """Exactly the versions that the pack names, standing or not; raises Refused for one that is gone."""
-    loaded = {(one.agreement.id, one.digest): one for one in desk.loaded}
-    found = {}
-    for name, digest in pack["inputs"]["agreements"].items():
-        one = loaded.get((name, digest))
-        if one is None:
-            raise Refused(
-                "An agreement was altered or removed after its release was asked for",
-                where=name,
-                do="Put it back as it was, or run the month again.",
-            )
-        found[name] = one
-    return found
-
-
-def _approvals(desk: Desk) -> list[release.Approval]:
-    entries = desk.entries(ReleaseApproved) + desk.entries(ReleaseRefused)
-    return [
-        release.Approval(
-            pack_sha256=entry.body.pack_sha256,
-            approve=isinstance(entry.body, ReleaseApproved),
-            principal=entry.body.principal,
-            way=entry.body.way,
-            signature=entry.body.signature,
-            at=entry.at,
-        )
-        for entry in entries
-        if isinstance(entry.body, ReleaseApproved | ReleaseRefused)
-    ]

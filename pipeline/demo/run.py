@@ -20,9 +20,9 @@ from pipeline.encryption.signing import sign_ssh
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.ledger.entries import ReleaseRequested
+from pipeline.pack import PACK
 from pipeline.records import Month
 from pipeline.release import NAMESPACE
-from pipeline.releasing import PACK
 
 RESULT = "demo.json"
 _MARK = "A Birthshare demonstration. `birthshare demo` replaces this folder.\n"

@@ -9,7 +9,7 @@ import pytest
 
 from month_authority import MONTH, NOW, Authority
 from pipeline import month as months
-from pipeline import releasing
+from pipeline.approval import approved
 from pipeline.desk import Desk
 from pipeline.dispatch import Gate
 from pipeline.reasons import Outcome, Reason, having
@@ -24,7 +24,7 @@ def desk(authority: Authority) -> Iterator[Desk]:
 
 
 def test_a_word_that_comes_between_two_lists_counts_for_the_second(desk: Desk) -> None:
-    [one], gate = desk.agreements, Gate(desk, releasing.approved(desk))
+    [one], gate = desk.agreements, Gate(desk, approved(desk))
     first = gate.decisions(one)
     shared = first[first["outcome"] == Outcome.SHARE].iloc[:1]
     word = pd.DataFrame(
@@ -38,5 +38,5 @@ def test_a_word_that_comes_between_two_lists_counts_for_the_second(desk: Desk) -
 
 
 def test_while_nothing_new_is_said_every_list_gets_the_same_answer(desk: Desk) -> None:
-    [one], gate = desk.agreements, Gate(desk, releasing.approved(desk))
+    [one], gate = desk.agreements, Gate(desk, approved(desk))
     assert gate.decisions(one) is gate.decisions(one)

@@ -1,0 +1,102 @@
+"""The pack of a release: what people approve, as canonical JSON kept with the working files.
+
+It binds by digest what the decisions rest on, the working files themselves, the agreements, and each
+recipient's address and key. `pipeline.releasing` makes it, `pipeline.approval` holds to it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline import release
+from pipeline.desk import Desk
+from pipeline.errors import WaitingForPerson
+from pipeline.home import Recipient
+from pipeline.ledger.entries import ListForgone, ReleaseRequested
+
+PACK = "release-pack"
+SHOWN = 12  # characters of a pack's digest that people read
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A release that waits for, or has, its approval."""
+
+    pack_sha256: str
+    deliveries: tuple[tuple[str, str], ...]  # (agreement, recipient)
+    counts: Mapping[str, Any]
+
+
+def read_release(content: bytes) -> Prepared:
+    """A pack as the month's next steps use it."""
+    pack = json.loads(content)
+    deliveries = tuple(
+        (agreement, recipient)
+        for agreement, terms in sorted(pack["agreements"].items())
+        for recipient in sorted(terms["households"])
+    )
+    counts = {key: pack[key] for key in ("month", "books", "notable")}
+    return Prepared(release.digest(content), deliveries, counts)
+
+
+def asked_pack(desk: Desk) -> bytes | None:
+    """The pack that was last asked about, if it is still there."""
+    asked = desk.recorded(ReleaseRequested)
+    if not asked or not desk.staging.has(PACK):
+        return None
+    content = desk.staging.get(PACK)
+    return content if release.digest(content) == asked[-1].pack_sha256 else None
+
+
+def asked_content(desk: Desk) -> bytes:
+    content = asked_pack(desk)
+    if content is None:
+        raise WaitingForPerson(
+            f"Nothing is prepared for {desk.month}", do=f"Run it first: birthshare run {desk.month}"
+        )
+    return content
+
+
+def asked(desk: Desk) -> Prepared:
+    """The release that was last asked for; raises WaitingForPerson where none was."""
+    return read_release(asked_content(desk))
+
+
+def files_unchanged(desk: Desk, pack: Mapping[str, Any]) -> bool:
+    return all(
+        desk.staging.has(name) and desk.staging.digest(name) == digest
+        for name, digest in pack["working_files"].items()
+    )
+
+
+def recipient_digests(desk: Desk, terms: Mapping[str, Any]) -> dict[str, str]:
+    """For each planned recipient a digest of its address and key; "" where the register lacks it."""
+    codes = {code for one in terms.values() for code in one["households"]}
+    return {code: recipient_digest(desk, desk.recipients.get(code)) for code in sorted(codes)}
+
+
+def recipient_digest(desk: Desk, recipient: Recipient | None) -> str:
+    """Keyed, since it covers a password: any change of address or key changes it."""
+    if recipient is None:
+        return ""
+    file = desk.home.at(recipient.key)
+    key = file.read_bytes() if file.is_file() else b""
+    said = recipient.model_dump_json(exclude={"name"}).encode() + b"\x1f" + key
+    return hmac.digest(desk.home.secret("subject.key"), b"recipient\x1f" + said, "sha256").hex()
+
+
+def outstanding(desk: Desk, prepared: Prepared) -> list[tuple[str, str]]:
+    """The planned lists that are neither delivered nor forgone: (agreement, recipient)."""
+    delivered = desk.ledger.delivered(str(desk.month))
+    permits = desk.ledger.standing_permits(str(desk.month))
+    there = {(one.agreement, one.recipient) for one in permits if one.entry in delivered}
+    return [pair for pair in prepared.deliveries if pair not in there | forgone(desk)]
+
+
+def forgone(desk: Desk) -> set[tuple[str, str]]:
+    """The lists that the month ends without: (agreement, recipient)."""
+    return {(one.agreement, one.recipient) for one in desk.recorded(ListForgone)}
