@@ -13,9 +13,9 @@ from pipeline import release
 from pipeline.agreements.loading import Loaded
 from pipeline.desk import Desk
 from pipeline.errors import IntegrityError, Refused, WaitingForPerson
+from pipeline.inputs import BIRTHS, PLACEMENTS, decisions_of
 from pipeline.ledger.entries import ReleaseApproved, ReleaseRefused
 from pipeline.pack import PACK, SHOWN, Prepared, asked_content, files_unchanged, read_release
-from pipeline.preparation import BIRTHS, PLACEMENTS, decisions_of
 
 
 @dataclass(frozen=True)

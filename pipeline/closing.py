@@ -12,9 +12,9 @@ from pipeline import account, facts
 from pipeline.desk import Desk
 from pipeline.dispatch import kept
 from pipeline.errors import NotAllDelivered
+from pipeline.inputs import decisions_of
 from pipeline.ledger.entries import Balanced, MonthClosed, StagingDestroyed, Validated
 from pipeline.pack import PACK, asked, outstanding
-from pipeline.preparation import decisions_of
 from pipeline.reasons import Outcome
 from pipeline.records import Permit
 

@@ -23,9 +23,10 @@ from pipeline.approval import Approved
 from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, Refused, SettingsError
 from pipeline.home import Home, Recipient
+from pipeline.inputs import used
 from pipeline.ledger.entries import Delivered, DeliveryFailed, PermitBody
 from pipeline.pack import recipient_digest
-from pipeline.preparation import used, words_about
+from pipeline.preparation import words_about
 from pipeline.reasons import Outcome, Reason, count
 from pipeline.records import Permit, Receipt
 

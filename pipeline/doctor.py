@@ -15,7 +15,7 @@ from pipeline.dispatch import endpoint
 from pipeline.errors import BirthshareError, IntegrityError, SettingsError
 from pipeline.facts import opened_ledger, verified
 from pipeline.home import SETTINGS_FILE, Home, Recipient, Supplier
-from pipeline.preparation import compiled_places, hospitals
+from pipeline.inputs import compiled_places, hospitals
 from pipeline.records import TEMPLATES
 
 PLACEHOLDER = "REPLACE"  # marks what `birthshare init` cannot know

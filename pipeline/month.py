@@ -22,13 +22,13 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipeline import approval, closing, dispatch, facts, preparation, releasing
+from pipeline import approval, closing, dispatch, facts, inputs, preparation, releasing
 from pipeline.desk import Desk, Watch, no_watch
 from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, SettingsError
 from pipeline.home import Home
+from pipeline.inputs import BIRTHS, decisions_of
 from pipeline.ledger.entries import Balanced, ReleaseRequested
 from pipeline.pack import PACK, Prepared, asked, outstanding
-from pipeline.preparation import BIRTHS, decisions_of
 from pipeline.reasons import Outcome, unpack
 from pipeline.records import Month
 from pipeline.stages import STAGES
@@ -224,12 +224,12 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
         if under_way is not None:
             return under_way
         desk.record_signatures()
-        inputs = preparation.gather_inputs(desk)
-        standing = releasing.standing(desk, inputs)
+        given = inputs.gather_inputs(desk)
+        standing = releasing.standing(desk, given)
         if standing is not None:
             return standing
         with desk.stage("intake"):
-            extracts = preparation.receive(desk, inputs)
+            extracts = preparation.receive(desk, given)
         if last < STAGES.index("validation"):
             return None
         with desk.stage("validation"):
@@ -237,7 +237,7 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
         if last < STAGES.index("geography"):
             return None
         with desk.stage("geography"):
-            placements = preparation.place(desk, births, inputs.places)
+            placements = preparation.place(desk, births, given.places)
         if last < STAGES.index("consent"):
             return None
         with desk.stage("consent"):
@@ -245,7 +245,7 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
         if last < STAGES.index("release"):
             return None
         with desk.stage("release"):
-            return releasing.ask(desk, inputs, rows, decisions)
+            return releasing.ask(desk, given, rows, decisions)
 
 
 def _deliver(desk: Desk, only: Collection[Pair] | None = None) -> None:

@@ -16,9 +16,9 @@ from pipeline.agreements.loading import Loaded
 from pipeline.desk import Desk
 from pipeline.errors import Refused, SettingsError
 from pipeline.home import Approver
+from pipeline.inputs import BIRTHS, PLACEMENTS, Inputs, decisions_of
 from pipeline.ledger.entries import Decided, ListForgone, ReleaseApproved, ReleaseRefused, ReleaseRequested
 from pipeline.pack import PACK, SHOWN, Prepared, asked_pack, files_unchanged, read_release, recipient_digests
-from pipeline.preparation import BIRTHS, PLACEMENTS, Inputs, decisions_of
 
 _SUBSTANCE = ("inputs", "working_files", "recipients", "agreements")  # all but moments and remarks
 

@@ -45,19 +45,19 @@ def place(network: str, home: Home, voice: Voice) -> None:
     """Where one postcode belongs and why. It is asked for at a prompt (or read from stdin), not recorded."""
     import pandas as pd
 
-    from pipeline import preparation
+    from pipeline import inputs
     from pipeline.geography.place import explain
     from pipeline.geography.place import place as place_in
 
     postcode = click.prompt("Postcode", err=True)
-    places = preparation.compiled_places(home, on=_today())
+    places = inputs.compiled_places(home, on=_today())
     asked = pd.DataFrame({"reference": [1], "postcode": pd.Series([postcode], dtype="str")})
     found = place_in(
         asked,
         directory=places.directory,
         reach=places.reach,
         network=network,
-        hospital_postcodes=preparation.hospitals(home),
+        hospital_postcodes=inputs.hospitals(home),
     ).iloc[0]
     words = explain(found["status"], found["matched"])
     answer = {name: str(found[name]) for name in ("status", "reason", "recipient", "matched", "authority")}

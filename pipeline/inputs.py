@@ -1,0 +1,143 @@
+"""What a month rests on: its extracts, its agreements, and the files that places are worked out from.
+
+By digest, so that a change of any of them is seen; a change makes another release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipeline import release
+from pipeline.desk import Desk
+from pipeline.errors import SettingsError, WaitingForPerson
+from pipeline.home import Home
+from pipeline.ledger.entries import ExtractReceived, Validated
+
+# Names of the working files; those of decisions carry the agreement.
+BIRTHS, PLACEMENTS = "births", "placements"
+
+
+def decisions_of(agreement: str) -> str:
+    """The working file of one agreement's decisions."""
+    return f"decisions.{agreement}"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The files that places are worked out from, and what they are made of."""
+
+    directory: Path
+    reach: Path
+    directory_sha256: str
+    reach_sha256: str
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that decisions rest on, by digest; a change of any makes another release.
+
+    Later words about families are not among them: those can only shorten a list, at the gate.
+    """
+
+    arrivals: Mapping[str, Path | None] = field(repr=False)  # None: received, and gone from the inbox
+    places: Places = field(repr=False)
+    digests: Mapping[str, Any]
+
+
+def gather_inputs(desk: Desk) -> Inputs:
+    """Find this month's files. Raises WaitingForPerson for an extract that has not come.
+
+    An extract that was received already and whose file has gone from the inbox since is no change.
+    """
+    arrivals = {supplier: _arrival(desk, supplier) for supplier in _suppliers(desk)}
+    places = compiled_places(desk.home, on=desk.month.last_day)
+    digests = {
+        "extracts": {
+            name: sha256(file) if file else used(desk, name)[-1].sealed_sha256
+            for name, file in arrivals.items()
+        },
+        "agreements": {one.agreement.id: one.digest for one in desk.agreements},
+        "directory": places.directory_sha256,
+        "reach_areas": places.reach_sha256,
+        "hospital_postcodes": sha256(desk.home.at(desk.home.settings.geography.hospital_postcodes)),
+        "suppliers": {name: _supplier_digest(desk, name) for name in arrivals},
+    }
+    return Inputs(arrivals, places, digests)
+
+
+def _suppliers(desk: Desk) -> list[str]:
+    return sorted({supplier for one in desk.agreements for supplier in one.agreement.suppliers})
+
+
+def _supplier_digest(desk: Desk, supplier: str) -> str:
+    """What we believe of a supplier: its settings and key."""
+    settings = desk.home.settings.suppliers[supplier]
+    key = sha256(desk.home.at(settings.signing_key))
+    return release.digest(f"{settings.model_dump_json()} {key}".encode())
+
+
+def _arrival(desk: Desk, supplier: str) -> Path | None:
+    from pipeline.intake.arrivals import find_arrivals
+
+    arrivals = find_arrivals(desk.home, supplier, desk.month)
+    if arrivals:
+        return arrivals[0]
+    if desk.staging.has(BIRTHS) and used(desk, supplier):
+        return None
+    raise not_arrived(desk, supplier)
+
+
+def not_arrived(desk: Desk, supplier: str) -> WaitingForPerson:
+    return WaitingForPerson(
+        f"The extract of {supplier} for {desk.month} has not arrived",
+        where=str(desk.home.inbox(supplier)),
+        do="Ask the supplier for it, or put it into that folder, and run the month again.",
+    )
+
+
+def compiled_places(home: Home, *, on: date) -> Places:
+    """The reach index of one day, compiled when its sources have changed."""
+    from pipeline.geography.directory import Directory
+    from pipeline.geography.reach import build_reach
+
+    settings = home.settings.geography
+    directory, areas = home.at(settings.directory), home.at(settings.reach_areas)
+    with Directory(directory) as opened:
+        directory_sha256 = opened.facts.sha256
+    areas_sha256 = sha256(areas)
+    key = release.digest(f"{directory_sha256} {areas_sha256} {on}".encode())
+    reach = home.state / "reach" / f"{key[:16]}.sqlite"
+    if not reach.exists():
+        reach.parent.mkdir(parents=True, exist_ok=True)
+        build_reach(areas, directory, reach, on=on)
+    return Places(directory, reach, directory_sha256, areas_sha256)
+
+
+def hospitals(home: Home) -> frozenset[str]:
+    """The authority's list of hospital postcodes."""
+    from pipeline.geography.place import read_hospital_postcodes
+
+    return read_hospital_postcodes(home.at(home.settings.geography.hospital_postcodes))
+
+
+def used(desk: Desk, supplier: str) -> list[ExtractReceived]:
+    """The month's extracts of a supplier that were received and not refused, oldest first."""
+    taken = {one.sealed_sha256 for one in desk.recorded(Validated) if one.supplier == supplier}
+    received = [one for one in desk.recorded(ExtractReceived) if one.supplier == supplier]
+    return [one for one in received if one.sealed_sha256 in taken]
+
+
+def sha256(file: Path) -> str:
+    """SHA-256 of a file; raises SettingsError where it cannot be read."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        raise SettingsError(
+            "A file that the month needs cannot be read", where=str(file), do="Run `birthshare doctor`."
+        ) from None
