@@ -5,6 +5,7 @@ Nothing here decides anything about births. Between tasks travel references and 
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,8 +24,7 @@ from airflow.sdk.exceptions import (
 from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError, WaitingForPerson
 
 if TYPE_CHECKING:  # pandas stays out of the DAG processor
-    from pipeline.home import Home
-    from pipeline.pack import Prepared
+    from pipeline.home import Approver, Home
     from pipeline.records import Month
 
 Arguments = ParamSpec("Arguments")
@@ -117,14 +117,17 @@ class ReleaseDecision(HITLOperator):
 
     @quietly
     def execute(self, context: Any) -> None:
-        """Show the counts of the pack to those who may decide, and wait."""
+        """Show the counts to those who may decide, and wait; not where all approvals are there already."""
+        from pipeline import month as months
+
         home, month = run_of(context)
-        release = _asked_about(home, month)
-        pack = release.pack_sha256
+        content, pack = _asked_about(home, month)
+        if not months.missing_approvals(home, month, now=datetime.now(UTC)):
+            return
         self.subject = f"May the lists of {month} be sent?"
-        self.body = _question(pack, release.counts)
+        self.body = _question(content, pack)
         self.options = [_approve(pack), REFUSE]
-        self.assigned_users = [{"id": user, "name": user} for user in sorted(_approvers(home))]
+        self.assigned_users = [{"id": user, "name": user} for user in sorted(_approvers(home, month))]
         try:
             super().execute(context)
         except TaskAwaitingInput as waiting:
@@ -142,7 +145,7 @@ class ReleaseDecision(HITLOperator):
             home,
             month,
             pack_sha256=pack_sha256,
-            principal=_principal(home, event),
+            principal=_principal(_approvers(home, month), event),
             approve=approve,
             way="airflow",
             now=datetime.now(UTC),
@@ -153,15 +156,14 @@ class ReleaseDecision(HITLOperator):
             )
 
 
-def _asked_about(home: Home, month: Month) -> Prepared:
-    """The release that waits for a decision; raises WaitingForPerson where there is none."""
+def _asked_about(home: Home, month: Month) -> tuple[bytes, str]:
+    """The pack that waits for a decision, and its digest; raises WaitingForPerson where there is none."""
     from pipeline import month as months
-    from pipeline.pack import read_release
 
     asked = months.pack_asked_about(home, month, now=datetime.now(UTC))
     if asked is None:
         raise WaitingForPerson("Nothing is prepared", where=str(month), do="Clear the task prepare.")
-    return read_release(asked[0])
+    return asked
 
 
 def _approve(pack_sha256: str) -> str:
@@ -180,23 +182,28 @@ def _approves(event: Mapping[str, Any], pack_sha256: str) -> bool:
     return bool(chosen != [REFUSE])
 
 
-def _approvers(home: Home) -> dict[str, str]:
-    """Principals by Airflow login; raises SettingsError where there is none."""
-    people = [person for person in home.settings.approvers if person.airflow_user]
+def _approvers(home: Home, month: Month) -> dict[str, str]:
+    """Principals by Airflow login, of those who may decide here; raises SettingsError where nobody may."""
+    from pipeline import month as months
+
+    return _logins(months.deciders(home, month, way="airflow", now=datetime.now(UTC)))
+
+
+def _logins(people: Sequence[Approver]) -> dict[str, str]:
     logins = {str(person.airflow_user): person.principal for person in people}
     if not people or len(logins) < len(people):
         raise SettingsError(
-            "Every approver who answers in Airflow needs a login of their own",
+            "Nobody can answer this in Airflow, or two approvers share a login",
             where="birthshare.toml, approvers.airflow_user",
-            do="Add it, or approve with `birthshare release approve`.",
+            do="Approve with `birthshare release approve`, then clear this task.",
         )
     return logins
 
 
-def _principal(home: Home, event: Mapping[str, Any]) -> str:
+def _principal(logins: Mapping[str, str], event: Mapping[str, Any]) -> str:
     """Who answered, as the approvers' register knows them; raises Refused for anyone else and for nobody."""
     user = event.get("responded_by_user") or {}
-    principal = _approvers(home).get(user.get("id", ""))
+    principal = logins.get(user.get("id", ""))
     if principal is None:
         raise Refused(
             "The answer did not come from an approver", do="Clear this task and let an approver answer."
@@ -204,27 +211,9 @@ def _principal(home: Home, event: Mapping[str, Any]) -> str:
     return principal
 
 
-def _question(pack_sha256: str, counts: Mapping[str, Any]) -> str:
-    """The body of the question, in Markdown: counts and no names."""
-    rows = [f"| {name} | {value} |" for name, value in _flat(counts)]
-    return "\n".join(
-        [
-            "No list leaves before this is approved. Compare the release with `birthshare release show`.",
-            "",
-            "| | |",
-            "|---|---|",
-            f"| release | `{pack_sha256}` |",
-            *rows,
-        ]
-    )
+def _question(content: bytes, pack_sha256: str) -> str:
+    """The body of the question, in Markdown: what `birthshare release show` shows, and no names."""
+    from pipeline.reporting import release_text
 
-
-def _flat(counts: Mapping[str, Any], above: str = "") -> list[tuple[str, object]]:
-    found: list[tuple[str, object]] = []
-    for name, value in counts.items():
-        here = f"{above}{name}".replace("_", " ")
-        if isinstance(value, Mapping):
-            found += _flat(value, f"{here}: ")
-        else:
-            found.append((here, "; ".join(map(str, value)) if isinstance(value, list | tuple) else value))
-    return found
+    shown = release_text(json.loads(content), pack_sha256=pack_sha256)
+    return f"No list leaves before this is approved.\n\n```\n{shown}\n```\n"

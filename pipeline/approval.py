@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
 from pipeline import release
 from pipeline.agreements.loading import Loaded
 from pipeline.desk import Desk
-from pipeline.errors import IntegrityError, Refused, WaitingForPerson
+from pipeline.errors import IntegrityError, WaitingForPerson
 from pipeline.inputs import BIRTHS, PLACEMENTS, decisions_of
 from pipeline.ledger.entries import ReleaseApproved, ReleaseRefused
-from pipeline.pack import PACK, SHOWN, Prepared, asked_content, files_unchanged, read_release
+from pipeline.pack import PACK, SHOWN, Prepared, agreements_of, asked_content, files_unchanged, read_release
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Approved:
 def missing(desk: Desk) -> list[str]:
     """What the release still waits for, in words; raises Refused where it was refused."""
     content = asked_content(desk)
-    agreements = _agreements_of(desk, json.loads(content))
+    agreements = agreements_of(desk, json.loads(content))
     return release.check_approved(
         release.digest(content),
         content,
@@ -67,28 +66,12 @@ def approved(desk: Desk) -> Approved:
         )
     return Approved(
         prepared=read_release(content),
-        agreements=_agreements_of(desk, pack),
+        agreements=agreements_of(desk, pack),
         recipients=pack["recipients"],
         births=desk.staging.frame(BIRTHS),
         placements=desk.staging.frame(PLACEMENTS),
         decisions={name: desk.staging.frame(decisions_of(name)) for name in pack["agreements"]},
     )
-
-
-def _agreements_of(desk: Desk, pack: Mapping[str, Any]) -> dict[str, Loaded]:
-    """Exactly the versions that the pack names, standing or not; raises Refused for one that is gone."""
-    loaded = {(one.agreement.id, one.digest): one for one in desk.loaded}
-    found = {}
-    for name, digest in pack["inputs"]["agreements"].items():
-        one = loaded.get((name, digest))
-        if one is None:
-            raise Refused(
-                "An agreement was altered or removed after its release was asked for",
-                where=name,
-                do="Put it back as it was, or run the month again.",
-            )
-        found[name] = one
-    return found
 
 
 def _approvals(desk: Desk) -> list[release.Approval]:

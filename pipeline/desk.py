@@ -5,6 +5,7 @@ Opening a desk takes nothing out of the home; closing it puts the database away.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,9 +15,9 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from pipeline.agreements.loading import Loaded, load_all, standing
-from pipeline.errors import Refused
+from pipeline.errors import IntegrityError, Refused
 from pipeline.home import Home, Recipient
-from pipeline.ledger.entries import AgreementSigned, Body, Entry, MonthClosed, Recorded
+from pipeline.ledger.entries import AgreementSigned, Body, Entry, MonthClosed, Recorded, SubjectKeyUsed
 from pipeline.ledger.ledger import Ledger
 from pipeline.records import Month
 from pipeline.staging import Staging
@@ -145,6 +146,22 @@ class Desk:
                 name = entry.body.agreement
                 versions[name] = max(versions.get(name, 0), entry.body.version)
         return versions
+
+    def check_subject_key(self) -> None:
+        """Raises IntegrityError for another key than the one that all recorded references were made with.
+
+        With another key every suppression, later death and earlier card would be forgotten.
+        """
+        used = SubjectKeyUsed(check=hmac.digest(self.home.secret("subject.key"), b"check", "sha256").hex())
+        known = [entry.body for entry in self.ledger.entries(kinds={used.kind})]
+        if not known:
+            self.ledger.append(Entry(used), at=self.clock)
+        elif known[0] != used:
+            raise IntegrityError(
+                "This is not the key that earlier references to families were made with",
+                where=str(self.home.path / "keys" / "subject.key"),
+                do="Put it back from your safe copy. Nothing was done.",
+            )
 
     def record_signatures(self) -> None:
         """Record each signature the first time it is relied on, so that it outlives its key."""

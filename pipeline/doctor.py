@@ -122,7 +122,18 @@ def _private(home: Home, file: str, meaning: str, advice: str) -> Finding:
     what = f"{file}: {meaning}"
     if not home.at(file).exists():
         return Finding(what, False, advice)
-    return _tried(what, partial(home.private_file, file))
+    return _tried(what, partial(_look_into, home, file))
+
+
+def _look_into(home: Home, file: str) -> None:
+    """Raises SettingsError where a key file cannot hold what it should."""
+    content = home.private_file(file).read_bytes()
+    if file in ("keys/subject.key", "keys/staging.key", "keys/ledger.key"):
+        home.secret(file.removeprefix("keys/"))
+    elif (
+        file in ("keys/decryption.key", home.settings.delivery.private_key) and b"PRIVATE KEY" not in content
+    ):
+        raise SettingsError("The file holds no private key", where=str(home.at(file)))
 
 
 def _suppliers(home: Home) -> Iterator[Finding]:

@@ -1,4 +1,7 @@
-"""A month's state, as `run` and `status` give it: counts, codes and digests, from the ledger alone.
+"""A month's state, as `run` and `status` give it: counts, codes and digests, and no personal value.
+
+A closed month's comes from the ledger (and the recipients' names from their register); an open one's
+also from the pack that is kept with its working files.
 
 Keys: month, authority, state, waiting_for, received, quarantined, duplicates, agreements (by id:
 shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint.
@@ -135,6 +138,10 @@ def _current_agreements(desk: Desk) -> set[str] | None:
 
 def _rows_received(desk: Desk, agreement: str, received: Mapping[str, Validated]) -> dict[str, int]:
     """Rows received and quarantined from the suppliers of one agreement."""
+    balanced = desk.recorded(Balanced)
+    if balanced:
+        books = balanced[-1].books.get(agreement, {}).values()
+        return {column: sum(row[column] for row in books) for column in ("received", "quarantined")}
     suppliers = {s for one in desk.loaded if one.agreement.id == agreement for s in one.agreement.suppliers}
     mine = [one for supplier, one in received.items() if supplier in suppliers]
     return {

@@ -20,6 +20,7 @@ from pipeline.errors import SettingsError
 Model = TypeVar("Model", bound=BaseModel)
 
 SETTINGS_FILE = "birthshare.toml"
+SECRET_BYTES = 32
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
 
@@ -181,8 +182,14 @@ class Home:
         return file
 
     def secret(self, name: str) -> bytes:
-        """A secret under `keys/`; raises SettingsError as `private_file` does."""
-        return self.private_file(f"keys/{name}").read_bytes()
+        """A secret of 32 bytes under `keys/`; raises SettingsError as `private_file` does, or for others."""
+        file = self.private_file(f"keys/{name}")
+        content = file.read_bytes()
+        if len(content) != SECRET_BYTES:
+            raise SettingsError(
+                "A key file does not hold a key", where=str(file), do="Put it back from your safe copy."
+            )
+        return content
 
     def password(self, relative: str) -> str:
         """A recipient's password; raises SettingsError as `private_file` does, or where it is not text."""
@@ -203,10 +210,29 @@ class Home:
         except (OSError, UnicodeDecodeError, yaml.YAMLError):
             raise SettingsError("The register of recipients cannot be read", where=str(file)) from None
         register = read_model(Recipients, raw, where=file).recipients
-        by_code = {recipient.code: recipient for recipient in register}
-        if len(by_code) < len(register):
-            raise SettingsError("Two recipients have the same code", where=str(file))
-        return by_code
+        self._check_apart(register, file)
+        return {recipient.code: recipient for recipient in register}
+
+    def _check_apart(self, register: tuple[Recipient, ...], file: Path) -> None:
+        """Raises SettingsError where two recipients share a place or a key."""
+        told_apart: dict[str, list[object]] = {
+            "code": [one.code for one in register],
+            "account": [(one.host, one.port, one.user, one.folder) for one in register],
+            "key file": [one.key for one in register],
+            "key": [self._content(one.key) or one.code for one in register],
+        }
+        for what, values in told_apart.items():
+            same = [one.code for one, value in zip(register, values, strict=True) if values.count(value) > 1]
+            if same:
+                raise SettingsError(
+                    f"Recipients have the same {what}: {', '.join(same)}",
+                    where=str(file),
+                    do="Give each its own: a list is for one recipient alone.",
+                )
+
+    def _content(self, relative: str) -> bytes:
+        file = self.path / relative
+        return file.read_bytes() if file.is_file() else b""
 
 
 def read_model(model: type[Model], raw: object, *, where: Path) -> Model:

@@ -25,7 +25,7 @@ import pandas as pd
 from pipeline import approval, closing, dispatch, facts, inputs, preparation, releasing
 from pipeline.desk import Desk, Watch, no_watch
 from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, SettingsError
-from pipeline.home import Home
+from pipeline.home import Approver, Home
 from pipeline.inputs import BIRTHS, decisions_of
 from pipeline.ledger.entries import Balanced, ReleaseRequested
 from pipeline.pack import PACK, Prepared, asked, outstanding
@@ -52,10 +52,13 @@ def run(
     the release is not approved, NotAllDelivered when some recipients do not have their list yet, and
     what the rooms raise.
     """
+    if as_of is not None and as_of > now:
+        raise SettingsError("Nothing can be decided as of a moment that is still to come", where="as of")
     with working(home, month, now, watch, as_of) as desk:
         last = STAGES.index(until)
         if not _finished(desk):
-            _prepare(desk, last)
+            if not releasing.is_settled(desk):
+                _prepare(desk, last)
             if last >= STAGES.index("delivery"):
                 _deliver(desk)
             if last >= STAGES.index("account"):
@@ -69,7 +72,7 @@ def prepare(home: Home, month: Month, *, now: datetime, watch: Watch = no_watch)
     None where the month's books are closed already and nothing is left to ask.
     """
     with working(home, month, now, watch) as desk:
-        return None if desk.recorded(Balanced) else _prepare(desk, STAGES.index("release"))
+        return None if _finished(desk) else _prepare(desk, STAGES.index("release"))
 
 
 def record_decision(
@@ -177,6 +180,18 @@ def pack_asked_about(home: Home, month: Month, *, now: datetime) -> tuple[bytes,
         return desk.staging.get(PACK), asked[-1].pack_sha256
 
 
+def missing_approvals(home: Home, month: Month, *, now: datetime) -> list[str]:
+    """What the release still waits for, in words; raises Refused where it was refused."""
+    with opened(home, month, now) as desk:
+        return approval.missing(desk)
+
+
+def deciders(home: Home, month: Month, *, way: str, now: datetime) -> list[Approver]:
+    """Who may decide on the release that is asked about, in that way ("signature" or "airflow")."""
+    with opened(home, month, now) as desk:
+        return releasing.deciders(desk, way)
+
+
 def decisions_by_record(home: Home, month: Month, *, now: datetime) -> pd.DataFrame:
     """record_id, agreement, outcome and reasons (codes, separated by ";"), for the data lead's own checks."""
     with opened(home, month, now) as desk:
@@ -199,6 +214,7 @@ def working(
                 where=str(found.problem),
                 do="Nothing was done. Keep the database as it is, and restore it from a backup.",
             )
+        desk.check_subject_key()
         yield desk
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline import release
+from pipeline.agreements.loading import Loaded
 from pipeline.desk import Desk
-from pipeline.errors import WaitingForPerson
+from pipeline.errors import Refused, WaitingForPerson
 from pipeline.home import Recipient
 from pipeline.ledger.entries import ListForgone, ReleaseRequested
 
@@ -100,3 +101,19 @@ def outstanding(desk: Desk, prepared: Prepared) -> list[tuple[str, str]]:
 def forgone(desk: Desk) -> set[tuple[str, str]]:
     """The lists that the month ends without: (agreement, recipient)."""
     return {(one.agreement, one.recipient) for one in desk.recorded(ListForgone)}
+
+
+def agreements_of(desk: Desk, pack: Mapping[str, Any]) -> dict[str, Loaded]:
+    """Exactly the versions that the pack names, standing or not; raises Refused for one that is gone."""
+    loaded = {(one.agreement.id, one.digest): one for one in desk.loaded}
+    found = {}
+    for name, digest in pack["inputs"]["agreements"].items():
+        one = loaded.get((name, digest))
+        if one is None:
+            raise Refused(
+                "An agreement was altered or removed after its release was asked for",
+                where=name,
+                do="Put it back as it was, or run the month again.",
+            )
+        found[name] = one
+    return found

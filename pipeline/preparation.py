@@ -42,6 +42,12 @@ class OutOfTurn(IntegrityError):
     problem = "out_of_turn"
 
 
+class ColumnsMissing(IntegrityError):
+    """An extract from which an agreement's exclusions cannot be known."""
+
+    problem = "columns_missing"
+
+
 class ReceivedBefore(IntegrityError):
     """A supplier's file came a second time, for another month."""
 
@@ -79,6 +85,7 @@ def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> E
         _check_signed_at(desk, supplier, opened, sealed_sha256, file)
         profile = load_profile(settings.profile, contract)
         extract = as_extract(opened, supplier, desk.month, contract=contract, profile=profile)
+        _check_columns(desk, extract)
     except IntegrityError as error:
         _record_refusal(desk, supplier, sealed_sha256, error)
         raise
@@ -92,6 +99,21 @@ def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> E
         ),
     )
     return extract
+
+
+def _check_columns(desk: Desk, extract: Extract) -> None:
+    """Raises ColumnsMissing where an exclusion of an agreement could not be applied to this extract."""
+    from pipeline.consent.needs import columns_needed
+
+    for one in desk.agreements:
+        missing = columns_needed(one.agreement) - set(extract.frame.columns)
+        if extract.supplier in one.agreement.suppliers and missing:
+            raise ColumnsMissing(
+                "The extract lacks columns that an agreement's exclusions need: "
+                + ", ".join(sorted(missing)),
+                where=f"extract of {extract.supplier} for {desk.month}, agreement {one.agreement.id}",
+                do="Ask the supplier for them. Only a new version of the agreement can lift an exclusion.",
+            )
 
 
 def _check_signed_at(desk: Desk, supplier: str, opened: Opened, sealed_sha256: str, file: Path) -> None:

@@ -6,7 +6,7 @@ While nothing that a release binds has changed, asking again asks about the same
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -18,7 +18,18 @@ from pipeline.errors import Refused, SettingsError
 from pipeline.home import Approver
 from pipeline.inputs import BIRTHS, PLACEMENTS, Inputs, decisions_of
 from pipeline.ledger.entries import Decided, ListForgone, ReleaseApproved, ReleaseRefused, ReleaseRequested
-from pipeline.pack import PACK, SHOWN, Prepared, asked_pack, files_unchanged, read_release, recipient_digests
+from pipeline.pack import (
+    PACK,
+    SHOWN,
+    Prepared,
+    agreements_of,
+    asked_content,
+    asked_pack,
+    files_unchanged,
+    outstanding,
+    read_release,
+    recipient_digests,
+)
 
 _SUBSTANCE = ("inputs", "working_files", "recipients", "agreements")  # all but moments and remarks
 
@@ -51,16 +62,15 @@ def ask(
 def _check_not_refused(desk: Desk, pack: Mapping[str, Any]) -> None:
     """Raises Refused where a person refused exactly this before: asking again is no change."""
     before = asked_pack(desk)
-    if before is None or release.digest(before) not in {
-        one.pack_sha256 for one in desk.recorded(ReleaseRefused)
-    }:
+    if before is None or not _is_refused(desk, before):
         return
     known = json.loads(before)
-    if all(known[part] == json.loads(json.dumps(pack[part])) for part in _SUBSTANCE):
+    if all(known[part] == json.loads(release.canonical(pack[part])) for part in _SUBSTANCE):
         raise Refused(
             "This release was refused, and nothing in it has changed since",
             where=f"{desk.month}, pack {release.digest(before)[:SHOWN]}",
-            do="Correct what led to the refusal, then run the month again.",
+            do="Correct what led to it, then run the month again. If it was a mistake, ask the supplier to "
+            "sign the extract once more: a new file is a new release.",
         )
 
 
@@ -123,16 +133,31 @@ def under_way(desk: Desk) -> Prepared | None:
     return _asked_for_today(desk, json.loads(content))
 
 
+def is_settled(desk: Desk) -> bool:
+    """Whether every list that was asked about is delivered or forgone, and only the end is left."""
+    content = asked_pack(desk)
+    return content is not None and not outstanding(desk, read_release(content))
+
+
 def standing(desk: Desk, inputs: Inputs) -> Prepared | None:
     """The release last asked for, if all that it binds is unchanged; None where it must be made anew."""
     content = asked_pack(desk)
     if content is None:
         return None
     pack = json.loads(content)
-    refused = {one.pack_sha256 for one in desk.recorded(ReleaseRefused)}
-    if release.digest(content) in refused or pack["inputs"] != json.loads(json.dumps(inputs.digests)):
+    unchanged = pack["inputs"] == json.loads(release.canonical(inputs.digests))
+    if _is_refused(desk, content) or not unchanged or not _is_as_of(desk, pack):
         return None
     return _asked_for_today(desk, pack) if files_unchanged(desk, pack) else None
+
+
+def _is_refused(desk: Desk, content: bytes) -> bool:
+    return release.digest(content) in {one.pack_sha256 for one in desk.recorded(ReleaseRefused)}
+
+
+def _is_as_of(desk: Desk, pack: Mapping[str, Any]) -> bool:
+    """Whether the decisions are of the moment that was asked for, if one was."""
+    return desk.as_of == desk.now or pack["decided_at"] == desk.as_of.isoformat(timespec="seconds")
 
 
 def _asked_for_today(desk: Desk, pack: dict[str, Any]) -> Prepared:
@@ -155,8 +180,14 @@ def decide(
     Raises Refused for a person who may not decide or a release that is no longer asked about,
     IntegrityError for a signature that is not theirs over these bytes.
     """
-    person = _decider(desk, principal)
     pack = _asked_about(desk, pack_sha256)
+    person = _decider(desk, principal, agreements_of(desk, json.loads(pack)).values())
+    if _is_refused(desk, pack):
+        raise Refused(
+            "This release was refused already",
+            where=f"{desk.month}, pack {pack_sha256[:SHOWN]}",
+            do="Correct what led to the refusal and run the month again.",
+        )
     if way == "airflow" and not person.airflow_user:
         raise Refused("This person has no login in Airflow", where=f"birthshare.toml, {principal}")
     if way == "signature":
@@ -181,10 +212,10 @@ def forgo(
     Raises Refused for a person who may not decide, SettingsError for a list that is not planned or was
     delivered already.
     """
-    _decider(desk, principal)
     pack = _asked_about(desk, pack_sha256)
     if (agreement, recipient) not in read_release(pack).deliveries:
         raise SettingsError("No such list is planned", where=f"{agreement}, {recipient}")
+    _decider(desk, principal, [agreements_of(desk, json.loads(pack))[agreement]])
     _check_signature(desk, release.forgoing(pack_sha256, agreement, recipient), signature, principal)
     delivered = desk.ledger.delivered(str(desk.month))
     for permit in desk.ledger.standing_permits(str(desk.month)):
@@ -199,9 +230,18 @@ def forgo(
     )
 
 
-def _decider(desk: Desk, principal: str) -> Approver:
+def deciders(desk: Desk, way: str) -> list[Approver]:
+    """Who may decide on the release that is asked about, in that way ("signature" or "airflow")."""
+    agreements = agreements_of(desk, json.loads(asked_content(desk))).values()
+    terms = [one.agreement.release for one in agreements if way in one.agreement.release.ways]
+    wanted = {role for one in terms for role in one.roles}
+    people = [one for one in desk.home.settings.approvers if wanted & set(one.roles)]
+    return [one for one in people if way != "airflow" or one.airflow_user]
+
+
+def _decider(desk: Desk, principal: str, agreements: Iterable[Loaded]) -> Approver:
     person = next((one for one in desk.home.settings.approvers if one.principal == principal), None)
-    wanted = {role for one in desk.loaded for role in one.agreement.release.roles}
+    wanted = {role for one in agreements for role in one.agreement.release.roles}
     if person is None or not wanted & set(person.roles):
         raise Refused("This person may not decide on releases", where=principal)
     return person

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -67,6 +68,7 @@ def demo(folder: Path, births: int, centres: int, seed: int, month: Month | None
 
 def _where_to_look(folder: Path, state: Mapping[str, Any]) -> str:
     home, month = folder / "home", state["month"]
+    program = quote(sys.argv[0]) if Path(sys.argv[0]).name == "birthshare" else "birthshare"
     at_home = f"--home {quote(str(home))}"
     places = {
         **_lists(folder, state),
@@ -85,10 +87,10 @@ def _where_to_look(folder: Path, state: Mapping[str, Any]) -> str:
             *(f"  {what}\n    {place}" for what, place in places.items()),
             "",
             "What to try:",
-            f"  birthshare status {month} {at_home}",
-            f"  birthshare ledger verify {at_home}",
-            f"  birthshare geography place --network childrens_centres {at_home}",
-            f"  birthshare run {month} {at_home}",
+            f"  {program} status {month} {at_home}",
+            f"  {program} ledger verify {at_home}",
+            f"  {program} geography place --network childrens_centres {at_home}",
+            f"  {program} run {month} {at_home}",
             "    (the month is closed: nothing changes)",
         ]
     )

@@ -102,5 +102,7 @@ def _bound(header: bytes, name: str) -> bytes:
 
 def _checked(key: bytes) -> bytes:
     if len(key) != KEY_BYTES:
-        raise SettingsError("A key for working files is 32 bytes long", do="Make one with new_key.")
+        raise SettingsError(
+            "A key for working files is 32 bytes long", do="Put keys/staging.key back from your safe copy."
+        )
     return key

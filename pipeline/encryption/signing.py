@@ -211,7 +211,9 @@ def _key_id(name: str, public: bytes) -> bytes:
 
 def _note_key(private_key: bytes) -> Ed25519PrivateKey:
     if len(private_key) != _SEED:
-        raise SettingsError("A key for signed notes is 32 bytes long", do="Make one with new_note_key.")
+        raise SettingsError(
+            "A key for signed notes is 32 bytes long", do="Put keys/ledger.key back from your safe copy."
+        )
     return Ed25519PrivateKey.from_private_bytes(private_key)
 
 

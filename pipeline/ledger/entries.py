@@ -88,6 +88,7 @@ class Kind(Worded):
     """Every kind of entry, in the order of a month, with what it says to a reader."""
 
     AGREEMENT_SIGNED = "agreement_signed", "a role's signature on an agreement was seen for the first time"
+    SUBJECT_KEY_USED = "subject_key_used", "the key of all keyed references was used for the first time"
     SUPPRESSION_RECORDED = "suppression_recorded", "a later word about a subject was recorded"
     EXTRACT_RECEIVED = "extract_received", "an extract was opened and its signer verified"
     EXTRACT_REFUSED = "extract_refused", "an extract was refused"
@@ -140,6 +141,13 @@ class AgreementSigned(Body):
     role: Word
     principal: Principal
     signature_sha256: Sha256
+
+
+class SubjectKeyUsed(Body):
+    """A check value of the key, by which another key is noticed; it tells nothing about the key."""
+
+    kind = Kind.SUBJECT_KEY_USED
+    check: Sha256
 
 
 def _is_word_about_subject(text: str) -> str:
@@ -347,7 +355,8 @@ class MonthClosed(Body):
 BODIES: dict[str, type[Body]] = {
     str(body.kind): body
     for body in (
-        AgreementSigned, SuppressionRecorded, ExtractReceived, ExtractRefused, Validated, Placed, Decided,
+        AgreementSigned, SubjectKeyUsed, SuppressionRecorded, ExtractReceived, ExtractRefused, Validated,
+        Placed, Decided,
         ReleaseRequested, ReleaseApproved, ReleaseRefused, PermitBody, Disclosure, Publishing, PermitAnnulled,
         Delivered, DeliveryFailed, ListForgone, Balanced, StagingDestroyed, MonthClosed,
     )

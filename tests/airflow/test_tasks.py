@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import IntegrityError, NotAllDelivered, Refused, SettingsError
+from pipeline.home import Approver
 
 PLANTED = "PLANTED-NAME"
 PACK = "0123456789abcdef" * 4
@@ -149,36 +150,32 @@ def test_any_other_answer_is_refused(tasks: ModuleType, chosen: list[str] | None
         tasks._approves({"chosen_options": chosen}, PACK)
 
 
-def test_the_answer_is_recorded_for_the_approver_behind_the_login(tasks: ModuleType, home: Path) -> None:
-    opened, _ = tasks.run_of(run(home, "2026-10"))
-    assert (
-        tasks._principal(opened, {"responded_by_user": {"id": "lead", "name": "x"}})
-        == "data.lead@example.org"
-    )
+LOGINS = {"lead": "data.lead@example.org"}
+
+
+def test_the_answer_is_recorded_for_the_approver_behind_the_login(tasks: ModuleType) -> None:
+    answer = {"responded_by_user": {"id": "lead", "name": "x"}}
+    assert tasks._principal(LOGINS, answer) == "data.lead@example.org"
 
 
 @pytest.mark.parametrize("user", [None, {"id": "", "name": "lead"}, {"id": "other", "name": "lead"}])
-def test_nobody_else_can_answer(tasks: ModuleType, home: Path, user: dict[str, str] | None) -> None:
-    opened, _ = tasks.run_of(run(home, "2026-10"))
+def test_nobody_else_can_answer(tasks: ModuleType, user: dict[str, str] | None) -> None:
     with pytest.raises(Refused, match="approver"):
-        tasks._principal(opened, {"responded_by_user": user})
+        tasks._principal(LOGINS, {"responded_by_user": user})
 
 
-def test_a_login_that_two_approvers_share_is_refused(tasks: ModuleType, home: Path) -> None:
-    settings = home / "birthshare.toml"
-    settings.write_text(settings.read_text() + 'airflow_user = "lead"\n')
-    opened, _ = tasks.run_of(run(home, "2026-10"))
-    with pytest.raises(SettingsError, match="login of their own"):
-        tasks._approvers(opened)
+def test_a_login_that_two_approvers_share_is_refused(tasks: ModuleType) -> None:
+    people = [
+        Approver(principal=f"{role}@example.org", roles=(role,), airflow_user="lead")
+        for role in ("data_lead", "caldicott_guardian")
+    ]
+    with pytest.raises(SettingsError, match="share a login"):
+        tasks._logins(people)
 
 
-def test_the_question_shows_the_whole_digest_and_every_count(tasks: ModuleType) -> None:
-    counts = {"received": 400, "notable": ["a", "b"], "agreements": {"welcome": {"shared": 288}}}
-    body = tasks._question(PACK, counts)
-    assert f"| release | `{PACK}` |" in body
-    assert "| received | 400 |" in body
-    assert "| notable | a; b |" in body
-    assert "| agreements: welcome: shared | 288 |" in body
+def test_with_nobody_to_ask_the_task_says_how_else_to_approve(tasks: ModuleType) -> None:
+    with pytest.raises(SettingsError, match="birthshare release approve"):
+        tasks._logins([])
 
 
 def test_a_task_with_nothing_to_do_is_skipped_and_not_failed(tasks: ModuleType) -> None:

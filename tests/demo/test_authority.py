@@ -65,7 +65,11 @@ def test_the_home_has_each_secret(home: Home) -> None:
         assert len(home.secret(name)) == 32, name
     assert len({home.secret(name) for name in ("subject.key", "staging.key", "ledger.key")}) == 3
     assert note_verifier("demonstration", home.secret("ledger.key"))
-    assert home.secret("decryption.key").startswith(b"-----BEGIN PGP PRIVATE KEY BLOCK-----")
+    assert (
+        home.private_file("keys/decryption.key")
+        .read_bytes()
+        .startswith(b"-----BEGIN PGP PRIVATE KEY BLOCK-----")
+    )
 
 
 def test_the_home_is_marked_as_a_demonstration(home: Home) -> None:

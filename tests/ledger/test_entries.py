@@ -33,6 +33,7 @@ from pipeline.ledger.entries import (
     ReleaseRefused,
     ReleaseRequested,
     StagingDestroyed,
+    SubjectKeyUsed,
     SuppressionRecorded,
     Validated,
     canonical,
@@ -79,6 +80,7 @@ EXAMPLES: list[Body] = [
     ),
     Disclosure(permit=1, child=SUBJECT, agreement="welcome-card", recipient="centre-1"),
     PermitAnnulled(permit=1),
+    SubjectKeyUsed(check=SHA),
     Publishing(permit=1),
     ListForgone(
         agreement="welcome-card", recipient="centre-1", principal="data.lead@example.org", signature="",

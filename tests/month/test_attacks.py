@@ -12,12 +12,22 @@ from pathlib import Path
 import pytest
 
 from month_authority import MONTH, NOW, Authority, CommandLine
+from pipeline import closing
 from pipeline import month as months
 from pipeline.consent.words import heard
-from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, Refused, WaitingForPerson
+from pipeline.encryption.signing import sign_ssh
+from pipeline.errors import (
+    BirthshareError,
+    IntegrityError,
+    NotAllDelivered,
+    Refused,
+    SettingsError,
+    WaitingForPerson,
+)
 from pipeline.ledger.entries import Kind
 from pipeline.lists import compile as compiling
 from pipeline.lists import csv as writing
+from pipeline.release import NAMESPACE, forgoing
 from pipeline.stages import STAGES
 from pipeline.validation import checks
 
@@ -103,7 +113,7 @@ def test_a_new_version_of_the_agreement_is_not_what_was_approved(authority: Auth
 
 def test_a_changed_recipient_is_asked_about_anew(authority: Authority) -> None:
     authority.prepare_and_approve()
-    authority.change_recipient(FIRST, user=SECOND)
+    authority.change_recipient(FIRST, user="another")
     with pytest.raises(NotAllDelivered, match="has changed since"):
         deliver(authority)
     assert not any(name.startswith(FIRST) for name in authority.files())
@@ -213,6 +223,33 @@ def test_what_another_supplier_knows_counts_too(authority: Authority) -> None:
     assert set(died["child"]) <= set(words.loc[words["word"] == "child_died", "subject"])
 
 
+# --- what must be known, and by the right key -----------------------------------------------------
+
+
+@pytest.mark.parametrize("column", ["looked_after", "adoption", "safeguarding", "parent_death_status"])
+def test_a_feed_that_drops_a_column_does_not_lift_an_exclusion(authority: Authority, column: str) -> None:
+    authority.send(authority.extract().drop(columns=column))
+    with pytest.raises(IntegrityError, match=column):
+        authority.run()
+
+
+def test_with_another_key_for_references_nothing_is_done(authority: Authority) -> None:
+    authority.run(until="release")
+    key = authority.home.path / "keys" / "subject.key"
+    key.write_bytes(key.read_bytes()[::-1])
+    with pytest.raises(IntegrityError, match="not the key"):
+        authority.run()
+
+
+@pytest.mark.parametrize(
+    "shared", [{"user": SECOND}, {"key": f"keys/recipients/{SECOND}.password"}], ids=["account", "key"]
+)
+def test_two_recipients_never_share_an_account_or_a_key(authority: Authority, shared: dict[str, str]) -> None:
+    authority.change_recipient(FIRST, **shared)
+    with pytest.raises(SettingsError, match="Recipients have the same"):
+        authority.run()
+
+
 # --- a file that comes out of turn ----------------------------------------------------------------
 
 
@@ -243,6 +280,17 @@ def test_an_extract_signed_before_its_month_is_refused(authority: Authority) -> 
     authority.sealed.rename(authority.sealed.with_name(authority.sealed.name.replace(str(MONTH), str(later))))
     with pytest.raises(IntegrityError):
         months.run(authority.home, later, now=NOW)
+
+
+def test_nothing_is_decided_as_of_a_moment_to_come(authority: Authority) -> None:
+    with pytest.raises(SettingsError, match="still to come"):
+        authority.run(until="consent", as_of=NOW + timedelta(days=1))
+
+
+def test_another_moment_of_decision_makes_another_release(authority: Authority) -> None:
+    authority.run(until="release", as_of=NOW - timedelta(days=3))
+    authority.run(until="release", as_of=NOW - timedelta(days=2))
+    assert len(authority.recorded(Kind.RELEASE_REQUESTED)) == 2
 
 
 # --- everything can be brought to an end ----------------------------------------------------------
@@ -279,6 +327,69 @@ def test_a_month_is_finished_as_approved_when_its_agreement_is_suspended_after_t
     authority.run(until="delivery")
     suspend(authority)
     assert authority.run()["state"] == "closed"
+
+
+def test_a_month_whose_lists_are_all_forgone_ends_although_its_release_was_refused(
+    authority: Authority,
+) -> None:
+    asked = months.prepare(authority.home, MONTH, now=NOW)
+    decide(authority, asked.pack_sha256, approve=False)
+    with pytest.raises(Refused):
+        authority.run()
+    for agreement, code in asked.deliveries:
+        content = forgoing(asked.pack_sha256, agreement, code)
+        signature = sign_ssh(
+            content, private_key=authority.demo.approver_keys["data_lead"], namespace=NAMESPACE
+        )
+        months.forgo(
+            authority.home,
+            MONTH,
+            pack_sha256=asked.pack_sha256,
+            agreement=agreement,
+            recipient=code,
+            principal="data.lead@example.org",
+            signature=signature.decode(),
+            now=NOW,
+        )
+    state = authority.run()
+    assert state["state"] == "closed"
+    assert authority.files() == {}
+
+
+def decide(authority: Authority, pack_sha256: str, *, approve: bool) -> None:
+    months.record_decision(
+        authority.home,
+        MONTH,
+        pack_sha256=pack_sha256,
+        principal="data.lead@example.org",
+        approve=approve,
+        way="airflow",
+        now=NOW,
+    )
+
+
+def test_a_refused_release_cannot_be_approved_any_more(authority: Authority) -> None:
+    asked = months.prepare(authority.home, MONTH, now=NOW)
+    decide(authority, asked.pack_sha256, approve=False)
+    with pytest.raises(Refused, match="refused already"):
+        decide(authority, asked.pack_sha256, approve=True)
+
+
+def test_a_close_that_was_killed_is_finished_by_whoever_comes_next(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.prepare_and_approve()
+    with monkeypatch.context() as killed:
+        killed.setattr(closing, "finish", killed_here)
+        with pytest.raises(KeyboardInterrupt):
+            authority.run()
+    assert months.prepare(authority.home, MONTH, now=NOW) is None
+    assert not (authority.home.state / "working" / str(MONTH)).exists()
+    assert months.status(authority.home, MONTH, now=NOW)["state"] == "closed"
+
+
+def killed_here(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_inputs_that_change_after_the_first_list_count_from_the_next_month(authority: Authority) -> None:
