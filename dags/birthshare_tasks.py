@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import (
 )
 
 from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError, WaitingForPerson
+from pipeline.wording import SHOWN
 
 if TYPE_CHECKING:  # pandas stays out of the DAG processor
     from pipeline.home import Approver, Home
@@ -33,7 +34,6 @@ Answer = TypeVar("Answer")
 BATCH = 20  # recipients in one delivery task; a task costs seconds, a recipient a fraction of one
 
 REFUSE = "Refuse"
-SHOWN = 12  # characters of a pack's digest on the button and in `birthshare release show`
 
 
 def quietly(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:

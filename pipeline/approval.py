@@ -14,7 +14,8 @@ from pipeline.desk import Desk
 from pipeline.errors import IntegrityError, WaitingForPerson
 from pipeline.inputs import BIRTHS, PLACEMENTS, decisions_of
 from pipeline.ledger.entries import ReleaseApproved, ReleaseRefused
-from pipeline.pack import PACK, SHOWN, Prepared, agreements_of, asked_content, files_unchanged, read_release
+from pipeline.pack import PACK, Prepared, agreements_of, asked_content, files_unchanged, read_release
+from pipeline.wording import SHOWN
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ from pipeline.ledger.entries import (
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.verify import Verification, verify
-from pipeline.pack import PACK, SHOWN, forgone
+from pipeline.pack import PACK, forgone
+from pipeline.wording import SHOWN
 
 
 def of_month(desk: Desk) -> dict[str, Any]:

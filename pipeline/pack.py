@@ -20,7 +20,6 @@ from pipeline.home import Recipient
 from pipeline.ledger.entries import ListForgone, ReleaseRequested
 
 PACK = "release-pack"
-SHOWN = 12  # characters of a pack's digest that people read
 
 
 @dataclass(frozen=True)

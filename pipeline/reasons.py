@@ -90,7 +90,7 @@ class Reason(StrEnum):
         "age_outside_window",
         "A",
         Outcome.WITHHOLD,
-        "too young yet, or too old, under the agreement",
+        "too young yet (then held), or too old, under the agreement",
     )
     NOT_RESIDENT = "not_resident", "A", Outcome.WITHHOLD, "lives in an area that the agreement does not cover"
     LOOKED_AFTER = "looked_after", "A", Outcome.WITHHOLD, "the child is looked after"

@@ -21,6 +21,7 @@ from pipeline.agreements.model import Agreement
 from pipeline.encryption.signing import verify_ssh
 from pipeline.errors import IntegrityError, Refused
 from pipeline.home import Approver
+from pipeline.wording import SHOWN
 
 NAMESPACE = "release@birthshare"
 
@@ -85,13 +86,15 @@ def check_approved(
     Raises Refused when a person refused the pack, IntegrityError when the pack is another one.
     """
     if digest(pack) != pack_sha256:
-        raise IntegrityError("The release pack is not the one that was asked about", where=pack_sha256[:12])
+        raise IntegrityError(
+            "The release pack is not the one that was asked about", where=pack_sha256[:SHOWN]
+        )
     roles = {person.principal: frozenset(person.roles) for person in approvers}
     mine = [one for one in approvals if one.pack_sha256 == pack_sha256 and one.principal in roles]
     if any(not one.approve for one in mine):
         raise Refused(
             "This release was refused",
-            where=f"pack {pack_sha256[:12]}",
+            where=f"pack {pack_sha256[:SHOWN]}",
             do="Correct what led to the refusal and run the month again: changed input makes a new release.",
         )
     genuine = [one for one in mine if _is_genuine(one, pack, allowed_signers)]

@@ -20,7 +20,6 @@ from pipeline.inputs import BIRTHS, PLACEMENTS, Inputs, decisions_of
 from pipeline.ledger.entries import Decided, ListForgone, ReleaseApproved, ReleaseRefused, ReleaseRequested
 from pipeline.pack import (
     PACK,
-    SHOWN,
     Prepared,
     agreements_of,
     asked_content,
@@ -30,6 +29,7 @@ from pipeline.pack import (
     read_release,
     recipient_digests,
 )
+from pipeline.wording import SHOWN
 
 _SUBSTANCE = ("inputs", "working_files", "recipients", "agreements")  # all but moments and remarks
 

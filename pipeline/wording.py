@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
+SHOWN = 12  # characters of a digest that people read
+
 
 class Worded(StrEnum):
     """A code with its wording and, where something can be done about it, an advice."""

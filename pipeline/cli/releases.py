@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import click
 from pipeline.cli.options import MonthType, for_home, moment, writing
 from pipeline.cli.voice import Voice
 from pipeline.errors import Refused, SettingsError, WaitingForPerson
+from pipeline.wording import SHOWN
 
 _AS = click.option(
     "--as", "who", metavar="WHO", required=True, help="You: your address in the list of approvers."
@@ -52,14 +55,7 @@ def release() -> None:
 @for_home
 def show(month: Month, who: str | None, home: Home, voice: Voice) -> None:
     """Show what would leave: counts by agreement, reason and recipient, and notable changes."""
-    import json
-
-    from pipeline.reporting import release_text
-
-    pack, pack_sha256 = _pack(home, month)
-    content = json.loads(pack)
-    voice.answer({"pack_sha256": pack_sha256, **content})
-    voice.say(release_text(content, pack_sha256=pack_sha256))
+    _show(voice, *_pack(home, month))
 
 
 @release.command(short_help="Approve it, with your signature.")
@@ -77,10 +73,13 @@ def approve(month: Month, who: str, key: Path, seen: str, note: str, home: Home,
     from pipeline.release import NAMESPACE
 
     pack, pack_sha256 = _pack(home, month, seen)
+    if not seen and sys.stdin.isatty():
+        _show(voice, pack, pack_sha256)
+        click.confirm("Approve exactly this?", abort=True, err=True)
     signature = sign_ssh(pack, private_key=key, namespace=NAMESPACE).decode()
     _decide(home, month, pack_sha256, who, approve=True, signature=signature, note=note)
     voice.answer({"month": str(month), "pack_sha256": pack_sha256, "approved_by": who})
-    voice.say(f"Approved: release {pack_sha256[:12]} of {month}. Now: birthshare run {month}")
+    voice.say(f"Approved: release {pack_sha256[:SHOWN]} of {month}. Now: birthshare run {month}")
 
 
 @release.command(short_help="Refuse it: nothing of it leaves.")
@@ -98,7 +97,7 @@ def refuse(month: Month, who: str, key: Path, note: str, home: Home, voice: Voic
     signature = sign_ssh(refusal(pack), private_key=key, namespace=NAMESPACE).decode()
     _decide(home, month, pack_sha256, who, approve=False, signature=signature, note=note)
     voice.answer({"month": str(month), "pack_sha256": pack_sha256, "refused_by": who})
-    voice.say(f"Refused: release {pack_sha256[:12]} of {month}. Nothing of it will be sent.")
+    voice.say(f"Refused: release {pack_sha256[:SHOWN]} of {month}. Nothing of it will be sent.")
 
 
 @release.command(short_help="End the month without one list.")
@@ -120,8 +119,6 @@ def forgo(
     voice: Voice,
 ) -> None:
     """End MONTH without the list of RECIPIENT, which cannot be brought there: its families stay held."""
-    import json
-
     from pipeline import month as months
     from pipeline.encryption.signing import sign_ssh
     from pipeline.release import NAMESPACE, forgoing
@@ -183,7 +180,7 @@ def export(
             decisions.touch(mode=0o600)
             table.to_csv(decisions, index=False)
     voice.answer({"month": str(month), "pack_sha256": pack_sha256, "rows": rows})
-    voice.say(f"Written. Release {pack_sha256[:12]} of {month}" + (f", {rows} rows." if rows else "."))
+    voice.say(f"Written. Release {pack_sha256[:SHOWN]} of {month}" + (f", {rows} rows." if rows else "."))
 
 
 def _pack(home: Home, month: Month, seen: str = "") -> tuple[bytes, str]:
@@ -202,10 +199,18 @@ def _pack(home: Home, month: Month, seen: str = "") -> tuple[bytes, str]:
     if not found[1].startswith(seen.lower()):
         raise Refused(
             "This is not the release that is asked about now",
-            where=f"{month}, pack {found[1][:12]}",
+            where=f"{month}, pack {found[1][:SHOWN]}",
             do=f"Look at it again: birthshare release show {month}",
         )
     return found
+
+
+def _show(voice: Voice, pack: bytes, pack_sha256: str) -> None:
+    from pipeline.reporting import release_text
+
+    content = json.loads(pack)
+    voice.answer({"pack_sha256": pack_sha256, **content})
+    voice.say(release_text(content, pack_sha256=pack_sha256))
 
 
 def _decide(home: Home, month: Month, pack_sha256: str, who: str, **decision: Any) -> None:

@@ -25,6 +25,7 @@ from pipeline.ledger.entries import (
 from pipeline.ledger.journal import bodies, write
 from pipeline.ledger.tables import DISCLOSURES
 from pipeline.records import Permit
+from pipeline.wording import SHOWN
 
 
 class TakenOver(NotAllDelivered):
@@ -156,7 +157,7 @@ def _check_children(body: PermitBody, children: Sequence[str]) -> None:
 
 def _check_released(connection: Connection, body: PermitBody, month: str) -> None:
     """A refusal wins over any approval, whichever came first."""
-    where = f"month {month}, pack {body.pack_sha256[:12]}"
+    where = f"month {month}, pack {body.pack_sha256[:SHOWN]}"
     if _is_refused(connection, body.pack_sha256, month):
         raise Refused(
             "This release was refused",
