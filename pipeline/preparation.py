@@ -247,8 +247,8 @@ def words_about(desk: Desk, agreement: Agreement, births: pd.DataFrame) -> pd.Da
     """Later words, and what other suppliers' extracts of the month say (records.SUPPRESSIONS)."""
     from pipeline.consent.words import heard
 
-    others = births[~births["supplier"].isin(agreement.suppliers)]
-    return pd.concat([desk.ledger.suppressions(), heard(others)], ignore_index=True)
+    later, others = desk.ledger.suppressions(), births[~births["supplier"].isin(agreement.suppliers)]
+    return later if others.empty else pd.concat([later, heard(others)], ignore_index=True)
 
 
 def decide(desk: Desk, births: pd.DataFrame, placements: pd.DataFrame) -> dict[str, pd.DataFrame]:
