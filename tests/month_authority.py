@@ -54,6 +54,18 @@ class Authority:
     def approve(self, role: str = "data_lead") -> None:
         approve(self.home, self.demo, role, now=NOW)
 
+    def decide(self, pack_sha256: str, *, approve: bool) -> None:
+        """The data lead's decision, given in Airflow."""
+        months.record_decision(
+            self.home,
+            MONTH,
+            pack_sha256=pack_sha256,
+            principal=APPROVERS["data_lead"],
+            approve=approve,
+            way="airflow",
+            now=NOW,
+        )
+
     def prepare_and_approve(self) -> None:
         self.run(until="release")
         self.approve()

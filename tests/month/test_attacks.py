@@ -333,7 +333,7 @@ def test_a_month_whose_lists_are_all_forgone_ends_although_its_release_was_refus
     authority: Authority,
 ) -> None:
     asked = months.prepare(authority.home, MONTH, now=NOW)
-    decide(authority, asked.pack_sha256, approve=False)
+    authority.decide(asked.pack_sha256, approve=False)
     with pytest.raises(Refused):
         authority.run()
     for agreement, code in asked.deliveries:
@@ -356,23 +356,11 @@ def test_a_month_whose_lists_are_all_forgone_ends_although_its_release_was_refus
     assert authority.files() == {}
 
 
-def decide(authority: Authority, pack_sha256: str, *, approve: bool) -> None:
-    months.record_decision(
-        authority.home,
-        MONTH,
-        pack_sha256=pack_sha256,
-        principal="data.lead@example.org",
-        approve=approve,
-        way="airflow",
-        now=NOW,
-    )
-
-
 def test_a_refused_release_cannot_be_approved_any_more(authority: Authority) -> None:
     asked = months.prepare(authority.home, MONTH, now=NOW)
-    decide(authority, asked.pack_sha256, approve=False)
+    authority.decide(asked.pack_sha256, approve=False)
     with pytest.raises(Refused, match="refused already"):
-        decide(authority, asked.pack_sha256, approve=True)
+        authority.decide(asked.pack_sha256, approve=True)
 
 
 def test_a_close_that_was_killed_is_finished_by_whoever_comes_next(

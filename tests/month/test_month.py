@@ -111,15 +111,7 @@ def test_only_an_approver_of_releases_may_approve(authority: Authority) -> None:
 
 def test_a_refused_release_is_not_sent(authority: Authority) -> None:
     asked = months.prepare(authority.home, MONTH, now=NOW)
-    months.record_decision(
-        authority.home,
-        MONTH,
-        pack_sha256=asked.pack_sha256,
-        principal="data.lead@example.org",
-        approve=False,
-        way="airflow",
-        now=NOW,
-    )
+    authority.decide(asked.pack_sha256, approve=False)
     for later in (NOW, NOW + timedelta(hours=1)):
         with pytest.raises(Refused, match="refused"):
             months.run(authority.home, MONTH, now=later)
@@ -128,15 +120,7 @@ def test_a_refused_release_is_not_sent(authority: Authority) -> None:
 
 def test_after_a_refusal_a_corrected_month_is_asked_about_anew(authority: Authority) -> None:
     asked = months.prepare(authority.home, MONTH, now=NOW)
-    months.record_decision(
-        authority.home,
-        MONTH,
-        pack_sha256=asked.pack_sha256,
-        principal="data.lead@example.org",
-        approve=False,
-        way="airflow",
-        now=NOW,
-    )
+    authority.decide(asked.pack_sha256, approve=False)
     authority.say("child_died", authority.shared("centre-01")[0])
     again = months.prepare(authority.home, MONTH, now=NOW)
     assert again.pack_sha256 != asked.pack_sha256
