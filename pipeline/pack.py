@@ -28,7 +28,6 @@ class Prepared:
 
     pack_sha256: str
     deliveries: tuple[tuple[str, str], ...]  # (agreement, recipient)
-    counts: Mapping[str, Any]
 
 
 def read_release(content: bytes) -> Prepared:
@@ -39,8 +38,7 @@ def read_release(content: bytes) -> Prepared:
         for agreement, terms in sorted(pack["agreements"].items())
         for recipient in sorted(terms["households"])
     )
-    counts = {key: pack[key] for key in ("month", "books", "notable")}
-    return Prepared(release.digest(content), deliveries, counts)
+    return Prepared(release.digest(content), deliveries)
 
 
 def asked_pack(desk: Desk) -> bytes | None:

@@ -36,7 +36,7 @@ def stands() -> bool:
 def problem_of(sealed: bytes, permit: Permit, endpoint: Endpoint, **options: object) -> Problem:
     """Why the push failed; fails where it succeeds. Its message names the recipient or its server."""
     with pytest.raises(DeliveryFailed) as failed:
-        push(sealed, permit, endpoint, **{"stands": stands, **options})  # type: ignore[arg-type]
+        push(sealed, permit, endpoint, **{"stands": stands, **options})
     assert failed.value.exit_code == 5
     assert "NE-01" in str(failed.value)
     return failed.value.problem

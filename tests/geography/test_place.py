@@ -173,7 +173,7 @@ asked_lists = st.lists(st.sampled_from(sorted(EXAMPLES)), max_size=30)
 @given(postcodes=asked_lists, cut=st.integers(0, 30), order=st.randoms(use_true_random=False))
 def test_neither_order_nor_company_changes_a_placement(
     served: Town, postcodes: list[str], cut: int, order
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     whole = served.place(postcodes)
     turned = list(range(len(postcodes)))
     order.shuffle(turned)

@@ -36,7 +36,7 @@ def agreement(approvals: int) -> Agreement:
 
 def approval(principal: str, **changes: object) -> release.Approval:
     given = release.Approval(DIGEST, True, principal, "airflow", "", NOW)
-    return replace(given, **changes)  # type: ignore[arg-type]  # a test's own words
+    return replace(given, **changes)
 
 
 def missing(*approvals: release.Approval, needed: int = 1, signers: Path = Path("none")) -> list[str]:
