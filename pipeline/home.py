@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from pipeline.errors import SettingsError
 
@@ -48,6 +48,22 @@ class Supplier(Strict):
     signing_fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40}$")]
     file_name: str = "births_{supplier}_{month}.csv.gpg"
     max_bytes: Annotated[int, Field(gt=0)] = 200_000_000  # opened size, in bytes
+    dataset: Literal["births", "expected_births"] = "births"
+    consents: str | None = None  # name of the companion file of answers, if this supplier sends one
+    changes: str | None = None  # name of the feed of later words, if this supplier sends one
+
+    @model_validator(mode="after")
+    def _files_can_be_told_apart(self) -> Supplier:
+        for name, wanted in (("file_name", "{month}"), ("consents", "{month}"), ("changes", "{date}")):
+            pattern = getattr(self, name)
+            if pattern is not None and pattern.count(wanted) != 1:
+                raise ValueError(f"{name} must hold {wanted} once")
+        names = [name for name in (self.file_name, self.consents, self.changes) if name]
+        if len(set(names)) < len(names):
+            raise ValueError("file_name, consents and changes must differ")
+        if self.consents and self.dataset == "expected_births":
+            raise ValueError("consents: expected births carry their answers themselves")
+        return self
 
 
 class Approver(Strict):
@@ -72,6 +88,8 @@ class Geography(Strict):
     directory: str = "reference/postcodes.sqlite"
     reach_areas: str = "reference/reach_areas.csv"
     hospital_postcodes: str = "reference/hospital_postcodes.csv"
+    ward_names: str | None = None  # names and codes of wards, from the directory's Documents folder
+    deprivation: str | None = None  # English indices of deprivation 2025, File 7
 
 
 class Settings(Strict):

@@ -160,6 +160,12 @@ class Reason(StrEnum):
         Outcome.WITHHOLD,
         "shared with this recipient for this purpose in an earlier month",
     )
+    NO_FAMILY_SHARED = (
+        "no_family_shared",
+        "A",
+        Outcome.WITHHOLD,
+        "the agreement shares numbers, and no family",
+    )
     DEATHS_FEED_STALE = "deaths_feed_stale", "R", Outcome.WITHHOLD, "the newest word on deaths is too old"
     AGREEMENT_NOT_IN_FORCE = "agreement_not_in_force", "R", Outcome.WITHHOLD, "the agreement is not in force"
     AGREEMENT_NOT_APPROVED = "agreement_not_approved", "R", Outcome.WITHHOLD, "a required approval is missing"

@@ -49,6 +49,25 @@ PLACEMENTS = {
     "hospital": "bool",  # the postcode is on the authority's list of hospital postcodes
 }
 
+# What is known of the area that each birth's family lives in, for lists whose agreement names it.
+AREAS = {
+    "reference": "int64",
+    "ward": "str",  # GSS code, or ""
+    "ward_name": "str",
+    "lsoa21": "str",  # GSS code, or ""
+    "deprivation_decile": "int16",  # 1 is the most deprived tenth of England; 0 where not known
+}
+
+# What parents answered, beside what the births' own rows say: one row for each answer.
+ANSWERS = {
+    "child": "str",  # keyed reference
+    "person": "str",  # who answered: consent_given_by
+    "answer": "str",  # given, refused or withdrawn
+    "date": "datetime64[s]",
+    "scope": "str",  # kinds of recipient, separated by ";"
+    "wording": "str",  # version of the form
+}
+
 # Later words about a subject: deaths, withdrawals, restrictions, suppressions.
 SUPPRESSIONS = {
     "subject": "str",  # keyed reference of a child, a parent or a dwelling

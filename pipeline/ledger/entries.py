@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -61,6 +61,8 @@ def check_note(text: str) -> str:
 Count = Annotated[int, Field(ge=0)]
 Ordinal = Annotated[int, Field(ge=1)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+MaybeSha256 = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
+MonthWritten = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40,64}$")]
 Subject = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]  # see records.keyed_references
 Name = Annotated[Code, AfterValidator(_no_identifier)]  # of an agreement, a supplier, a recipient
@@ -88,13 +90,20 @@ class Kind(Worded):
     """Every kind of entry, in the order of a month, with what it says to a reader."""
 
     AGREEMENT_SIGNED = "agreement_signed", "a role's signature on an agreement was seen for the first time"
+    AGREEMENT_SUSPENDED = "agreement_suspended", "an agreement was suspended; that version never runs again"
+    AGREEMENT_PREVIEWED = "agreement_previewed", "a proposed agreement was replayed on past months"
     SUBJECT_KEY_USED = "subject_key_used", "the key of all keyed references was used for the first time"
     SUPPRESSION_RECORDED = "suppression_recorded", "a later word about a subject was recorded"
+    CHANGES_APPLIED = "changes_applied", "a list of later words about families was read and recorded"
+    ANSWERS_RECEIVED = "answers_received", "a companion file of parents' answers was opened"
     EXTRACT_RECEIVED = "extract_received", "an extract was opened and its signer verified"
     EXTRACT_REFUSED = "extract_refused", "an extract was refused"
     VALIDATED = "validated", "an extract's rows were checked, and rows that broke a rule quarantined"
     PLACED = "placed", "the births were placed on reach areas"
     DECIDED = "decided", "every birth was decided under an agreement"
+    DECISIONS_KEPT = "decisions_kept", "coded decisions were kept, encrypted, for later previews"
+    KEPT_DESTROYED = "kept_destroyed", "decisions kept for previews were destroyed when their time was up"
+    FAMILY_LOOKED_UP = "family_looked_up", "a person asked what was decided about one family"
     RELEASE_REQUESTED = "release_requested", "people were asked to release the month"
     RELEASE_APPROVED = "release_approved", "a person approved the release"
     RELEASE_REFUSED = "release_refused", "a person refused the release"
@@ -141,6 +150,31 @@ class AgreementSigned(Body):
     role: Word
     principal: Principal
     signature_sha256: Sha256
+    preview_sha256: MaybeSha256 = ""  # of the newest preview of this content; blank where there was none
+
+
+class AgreementSuspended(Body):
+    """Who stopped which version; without a signature where only the file of a suspension was found."""
+
+    kind = Kind.AGREEMENT_SUSPENDED
+    agreement: Name
+    version: Ordinal
+    digest: Sha256
+    role: Word
+    principal: Principal | Literal[""] = ""
+    signature: SshSignature = Field(default="", repr=False)
+    note: Note = ""
+
+
+class AgreementPreviewed(Body):
+    """Which content was replayed on which past months, and the digest of what that showed."""
+
+    kind = Kind.AGREEMENT_PREVIEWED
+    agreement: Name
+    version: Ordinal
+    digest: Sha256
+    months: tuple[MonthWritten, ...]
+    preview_sha256: Sha256
 
 
 class SubjectKeyUsed(Body):
@@ -165,6 +199,41 @@ class SuppressionRecorded(Body):
     since: Annotated[
         str, StringConstraints(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})?$")
     ]
+
+
+class ChangesApplied(Body):
+    """Which list was read, who vouches for it, and how many words of each kind it held.
+
+    A supplier's feed is signed by its key; the authority's own list is vouched for by a person.
+    """
+
+    kind = Kind.CHANGES_APPLIED
+    source: Name  # the supplier, or "authority"
+    sha256: Sha256  # of the file as it came
+    signer: Fingerprint | Literal[""] = ""
+    signed_at: AwareDatetime | None = None
+    principal: Principal | Literal[""] = ""
+    rows: Count
+    words: Counts
+    unusable: Count  # rows that name nobody we could know
+
+    @model_validator(mode="after")
+    def _somebody_vouches(self) -> ChangesApplied:
+        if bool(self.signer) == bool(self.principal) or bool(self.signer) != (self.signed_at is not None):
+            raise IntegrityError("A list of changes needs a signer or a person", where=self.kind)
+        return self
+
+
+class AnswersReceived(Body):
+    """Which companion file was opened, who had signed it and when, and how many answers it held."""
+
+    kind = Kind.ANSWERS_RECEIVED
+    supplier: Name
+    sealed_sha256: Sha256
+    signer: Fingerprint
+    signed_at: AwareDatetime
+    rows: Count
+    unusable: Count  # rows that name nobody we could know
 
 
 class ExtractReceived(Body):
@@ -219,6 +288,31 @@ class Decided(Body):
     outcomes: Counts
     reasons: Counts
     duplicates: Count
+
+
+class DecisionsKept(Body):
+    """Until which day an agreement's coded decisions of the month are kept, and their digest."""
+
+    kind = Kind.DECISIONS_KEPT
+    agreement: Name
+    until: date
+    sha256: Sha256
+
+
+class KeptDestroyed(Body):
+    """Which agreement's kept decisions are gone."""
+
+    kind = Kind.KEPT_DESTROYED
+    agreement: Name
+
+
+class FamilyLookedUp(Body):
+    """About whom somebody asked, by keyed reference, who asked, and why."""
+
+    kind = Kind.FAMILY_LOOKED_UP
+    subject: Subject
+    principal: Principal
+    purpose: Note
 
 
 class ReleaseRequested(Body):
@@ -355,8 +449,9 @@ class MonthClosed(Body):
 BODIES: dict[str, type[Body]] = {
     str(body.kind): body
     for body in (
-        AgreementSigned, SubjectKeyUsed, SuppressionRecorded, ExtractReceived, ExtractRefused, Validated,
-        Placed, Decided,
+        AgreementSigned, AgreementSuspended, AgreementPreviewed, SubjectKeyUsed, SuppressionRecorded,
+        ChangesApplied, AnswersReceived, ExtractReceived, ExtractRefused, Validated, Placed, Decided,
+        DecisionsKept, KeptDestroyed, FamilyLookedUp,
         ReleaseRequested, ReleaseApproved, ReleaseRefused, PermitBody, Disclosure, Publishing, PermitAnnulled,
         Delivered, DeliveryFailed, ListForgone, Balanced, StagingDestroyed, MonthClosed,
     )

@@ -16,7 +16,16 @@ from pipeline.errors import IntegrityError
 from pipeline.ledger import checkpoints, journal, permits
 from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.database import Database
-from pipeline.ledger.entries import Delivered, Entry, Kind, PermitBody, Recorded, SuppressionRecorded
+from pipeline.ledger.entries import (
+    Body,
+    ChangesApplied,
+    Delivered,
+    Entry,
+    Kind,
+    PermitBody,
+    Recorded,
+    SuppressionRecorded,
+)
 from pipeline.ledger.replay import replay
 from pipeline.ledger.tables import DISCLOSURES, LEASES, SUPPRESSIONS
 from pipeline.records import DISCLOSURES as DISCLOSURE_COLUMNS
@@ -130,8 +139,14 @@ class Ledger:
         with self.database.reading() as connection:
             return permits.children(connection, permit)
 
-    def suppress(self, rows: pd.DataFrame, at: datetime) -> list[int]:
-        """Record later words (columns of records.SUPPRESSIONS); those already recorded are left out."""
+    def suppress(
+        self, rows: pd.DataFrame, at: datetime, *, source: ChangesApplied | None = None
+    ) -> list[int]:
+        """Record later words (columns of records.SUPPRESSIONS); those already recorded are left out.
+
+        `source` says where they come from, and is recorded with them unless exactly this list was
+        recorded before. Gives the numbers of the words' entries.
+        """
         words = [
             SuppressionRecorded(subject=subject, word=word, since=_since(since))
             for subject, word, since in rows[list(SUPPRESSION_COLUMNS)].itertuples(index=False)
@@ -141,7 +156,8 @@ class Ledger:
             new = [
                 word for word in dict.fromkeys(words) if (word.subject, word.word, word.since) not in known
             ]
-            numbers = journal.write(connection, [Entry(word) for word in new], at)
+            said: list[Body] = [*new, source] if source and _is_new(connection, source) else [*new]
+            numbers = journal.write(connection, [Entry(body) for body in said], at)[: len(new)]
             rows_to_add = [
                 {"entry": seq, **word.model_dump()} for seq, word in zip(numbers, new, strict=True)
             ]
@@ -198,6 +214,15 @@ class Ledger:
 def _token(connection: Connection, key: str) -> int:
     token = connection.execute(select(LEASES.c.token).where(LEASES.c.key == key)).scalar()
     return token or 0
+
+
+def _is_new(connection: Connection, source: ChangesApplied) -> bool:
+    """Whether no list with these bytes from there was recorded before with these words."""
+    known = journal.read(connection, month="", kinds=[source.kind])
+    bodies = [one.body for one in known if isinstance(one.body, ChangesApplied)]
+    return (source.source, source.sha256, source.words) not in [
+        (body.source, body.sha256, body.words) for body in bodies
+    ]
 
 
 def _since(moment: pd.Timestamp) -> str:

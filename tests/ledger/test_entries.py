@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import jsonschema
@@ -12,16 +12,23 @@ import pytest
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.ledger.entries import (
     BODIES,
+    AgreementPreviewed,
     AgreementSigned,
+    AgreementSuspended,
+    AnswersReceived,
     Balanced,
     Body,
+    ChangesApplied,
     Decided,
+    DecisionsKept,
     Delivered,
     DeliveryFailed,
     Disclosure,
     Entry,
     ExtractReceived,
     ExtractRefused,
+    FamilyLookedUp,
+    KeptDestroyed,
     Kind,
     ListForgone,
     MonthClosed,
@@ -82,6 +89,26 @@ EXAMPLES: list[Body] = [
     PermitAnnulled(permit=1),
     SubjectKeyUsed(check=SHA),
     Publishing(permit=1),
+    AgreementSuspended(
+        agreement="welcome-card", version=1, digest=SHA, role="caldicott_guardian",
+        principal="caldicott.guardian@example.org", signature=SIGNATURE, note="A feed has changed.",
+    ),
+    AgreementPreviewed(
+        agreement="welcome-card", version=2, digest=SHA, months=("2026-08", "2026-09"), preview_sha256=SHA,
+    ),
+    ChangesApplied(
+        source="authority", sha256=SHA, principal="data.lead@example.org", rows=4,
+        words={"suppressed": 4}, unusable=0,
+    ),
+    AnswersReceived(
+        supplier="chis", sealed_sha256=SHA, signer="A" * 40,
+        signed_at=datetime(2026, 11, 2, 8, tzinfo=UTC), rows=40, unusable=1,
+    ),
+    DecisionsKept(agreement="welcome-card", until=date(2027, 10, 31), sha256=SHA),
+    KeptDestroyed(agreement="welcome-card"),
+    FamilyLookedUp(
+        subject=SUBJECT, principal="data.lead@example.org", purpose="A parent asked by telephone.",
+    ),
     ListForgone(
         agreement="welcome-card", recipient="centre-1", principal="data.lead@example.org", signature="",
     ),
