@@ -5,5 +5,6 @@ minutes before it is sealed, and can only remove. Both are pure: no clock, no fi
 
 Read `rules.py` first: it is the table of every reason. `never.py`, `family.py`, `permission.py` and
 `place.py` say when each is true; `versions.py` and `deliveries.py` say which rows speak of one child
-and which children share one card.
+and which children share one card, `answers.py` and `words.py` what was said beside the births.
+`coded.py` keeps of births only what a decision rests on, for replays.
 """

@@ -24,6 +24,7 @@ def decide(
     *,
     month: Month,
     moment: datetime,
+    answers: pd.DataFrame | None = None,
     demonstration: bool = False,
 ) -> pd.DataFrame:
     """Decide about every birth: records.DECISIONS, sorted by reference.
@@ -31,14 +32,15 @@ def decide(
     `births` are the contract's columns and records.BIRTH_KEYS, all of the month's and of one
     agreement's suppliers, since a row is judged beside its other versions and its siblings.
     `placements`, `suppressions` and `disclosures` are as records.PLACEMENTS (other networks are
-    ignored), SUPPRESSIONS and DISCLOSURES. Days are counted to the calendar day of `moment`.
+    ignored), SUPPRESSIONS and DISCLOSURES. `answers` are those of the companion file (ANSWERS), heard
+    beside the births' own. Days are counted to the calendar day of `moment`.
 
     Raises IntegrityError where the inputs cannot be what they should be, or where a birth would be
     shared against the books.
     """
     facts = gather(
         births, placements, suppressions, disclosures, agreement,
-        month=month, moment=moment, demonstration=demonstration,
+        month=month, moment=moment, companion=answers, demonstration=demonstration,
     )  # fmt: skip
     found = Findings.of(facts)
     found.pool(facts.versions.child, among=facts.versions.newest)

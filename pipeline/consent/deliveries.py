@@ -2,7 +2,8 @@
 
 A delivery is the rows of one parent with dates of birth at most a day apart (twins may be born on
 either side of midnight). Where a row does not give the parent's number, all rows of its dwelling and
-family name count as one delivery likewise.
+family name count as one delivery likewise. Expected births of one woman are one delivery whatever the
+expected days: of two pregnancies in one extract nobody knows which was lost.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.consent.facts import Facts, Mask
-from pipeline.consent.findings import Findings, Groups, pooled
+from pipeline.consent.facts import Facts
+from pipeline.consent.findings import Findings
+from pipeline.consent.groups import Groups, Rows, how_many, numbered, pooled, several
 from pipeline.reasons import Outcome, Reason, ReasonClass
 
 ONE_DAY = np.timedelta64(1, "D")
@@ -39,11 +41,10 @@ class Deliveries:
     @classmethod
     def of(cls, facts: Facts) -> Deliveries:
         """Group all births; older versions of a row go where the version that stays goes."""
-        births, versions = facts.births, facts.versions
-        newest = versions.newest.to_numpy()
-        of_child = np.zeros(len(births), dtype="intp")
-        of_child[versions.child[newest]] = _linked(births[newest], versions.child[newest])
-        delivery = of_child[versions.child]
+        child, newest = facts.versions.child, facts.versions.newest
+        of_child = np.zeros(len(child), dtype="intp")
+        of_child[child[newest]] = _linked(facts, newest)
+        delivery = of_child[child]
         return cls(delivery, _households(facts, delivery))
 
 
@@ -60,13 +61,13 @@ def _hold_for_lost_siblings(facts: Facts, deliveries: Deliveries, found: Finding
     can lift. Rows that contradict one another, or do not say how many were born, are treated alike:
     who knows which child is missing?
     """
-    lost = pd.Series((found.reasons & _NEVER) != 0)
-    siblings = _others(facts, deliveries, pd.Series(True, index=lost.index))
-    lost_siblings = _others(facts, deliveries, lost)
-    declared = facts.births["number_of_births"].astype("int64")
-    incomplete = siblings != declared - 1
-    rows = incomplete | (lost_siblings > 0) | _contradictory(facts, deliveries)
-    found.add(Reason.SIBLING_DIED_OR_MISSING, _for_each_version(facts, rows))
+    stays = facts.versions.stays
+    lost = stays & ((found.reasons & _NEVER) != 0)
+    lost_siblings = how_many(deliveries.delivery, lost) - lost
+    received = how_many(deliveries.delivery, stays)
+    incomplete = received != facts.births["number_of_births"].to_numpy()
+    rows = stays & (incomplete | (lost_siblings > 0) | _contradictory(facts, deliveries))
+    found.add(Reason.SIBLING_DIED_OR_MISSING, facts.in_any_version(rows))
 
 
 def _hold_for_the_same_card(facts: Facts, deliveries: Deliveries, found: Findings) -> None:
@@ -75,36 +76,22 @@ def _hold_for_the_same_card(facts: Facts, deliveries: Deliveries, found: Finding
     So a refusal for one twin is not got round by the other, and a family that had its card does not
     get a second.
     """
+    siblings = several(deliveries.delivery, facts.versions.stays)
     against = found.reasons & _SET_BY_AGREEMENT
-    stays = facts.versions.stays.to_numpy(dtype="bool")
-    inherited = pooled(np.bitwise_or, against, deliveries.delivery, stays)
-    found.add_all(np.where(stays, inherited, 0), Outcome.HOLD)
+    inherited = pooled(np.bitwise_or, against, deliveries.delivery, siblings)
+    found.add_all(np.where(siblings, inherited, 0), Outcome.HOLD)
 
 
-def _others(facts: Facts, deliveries: Deliveries, counted: Mask) -> pd.Series[int]:
-    """How many other children of each row's delivery are counted, one row for each child."""
-    ones = (counted & facts.versions.stays).astype("int64")
-    return ones.groupby(deliveries.delivery).transform("sum") - ones
-
-
-def _contradictory(facts: Facts, deliveries: Deliveries) -> Mask:
-    """Newest rows of one delivery that disagree on how many were born, to whom, or in what order."""
-    births, newest = facts.births, facts.versions.newest
-    groups = deliveries.delivery
-    said = pd.DataFrame({
-        "number": births["number_of_births"].where(newest),
-        "parent": births["parent"].where(newest & (births["parent"] != "")),
-    })  # fmt: skip
-    differ = (said.groupby(groups).transform("nunique") > 1).any(axis=1)
-    placed = facts.versions.stays & births["birth_order"].isin(POSITIONS)
-    order = pd.DataFrame({"delivery": groups, "order": births["birth_order"]})[placed]
-    twice = order.loc[order.duplicated(), "delivery"].unique()
-    return differ | pd.Series(np.isin(groups, twice))
-
-
-def _for_each_version(facts: Facts, rows: Mask) -> Mask:
-    """What holds for the row that stays holds for every version of it."""
-    return facts.about(facts.births.loc[rows & facts.versions.stays, "child"])
+def _contradictory(facts: Facts, deliveries: Deliveries) -> Rows:
+    """Rows of deliveries whose newest rows disagree on how many were born, to whom, or in what order."""
+    together = several(deliveries.delivery, facts.versions.newest)
+    columns = ["number_of_births", "parent", "birth_order"]
+    rows = facts.births.loc[together, columns].assign(delivery=deliveries.delivery[together])
+    said = rows[["number_of_births"]].assign(parent=rows["parent"].where(rows["parent"] != ""))
+    differ = (said.groupby(rows["delivery"]).nunique() > 1).any(axis=1)
+    placed = rows[facts.versions.stays[together] & rows["birth_order"].isin(POSITIONS)]
+    twice = placed.loc[placed.duplicated(["delivery", "birth_order"]), "delivery"]
+    return np.isin(deliveries.delivery, [*differ.index[differ], *twice])
 
 
 def _households(facts: Facts, delivery: Groups) -> npt.NDArray[np.int64]:
@@ -113,16 +100,21 @@ def _households(facts: Facts, delivery: Groups) -> npt.NDArray[np.int64]:
     A child without a dwelling has a household of its own; no card can be posted there anyway.
     """
     births, versions = facts.births, facts.versions
-    children = births[versions.stays].assign(delivery=delivery[versions.stays])
-    lowest = children.groupby(["delivery", "dwelling"])["reference"].transform("min")
-    own = lowest.where(children["dwelling"] != "", children["reference"])
-    return births["child"].map(own.set_axis(children["child"])).to_numpy(dtype="int64")
+    siblings = several(delivery, versions.stays) & (births["dwelling"] != "").to_numpy(dtype="bool")
+    children = births.loc[siblings, ["reference", "dwelling"]]
+    lowest = births["reference"].to_numpy(copy=True)
+    lowest[siblings] = children.groupby([delivery[siblings], "dwelling"])["reference"].transform("min")
+    of_child = np.zeros(len(births), dtype="int64")
+    of_child[versions.child[versions.stays]] = lowest[versions.stays]
+    return of_child[versions.child]
 
 
-def _linked(births: pd.DataFrame, child: Groups) -> Groups:
-    """A number for each row, the same for rows that any key links, directly or through others."""
-    born, home = births["date_of_birth"], _homes(births)
-    keys = [_runs(births["parent"], born), _runs(home, born), child]
+def _linked(facts: Facts, rows: Rows) -> Groups:
+    """A number for each of these rows, the same for those that any key links, directly or not."""
+    births = facts.births.loc[rows, ["parent", "dwelling", "family_name", "date_of_birth"]]
+    near = None if facts.expected else ONE_DAY
+    runs = [_runs(key, births["date_of_birth"], near) for key in (births["parent"], _homes(births))]
+    keys = [*runs, facts.versions.child[rows]]
     labels = np.arange(len(births), dtype="intp")
     while True:
         before = labels.copy()
@@ -136,22 +128,32 @@ def _linked(births: pd.DataFrame, child: Groups) -> Groups:
 
 def _homes(births: pd.DataFrame) -> pd.Series[str]:
     """Dwelling and family name, where any row of them does not give the parent; blank elsewhere."""
-    name = births["family_name"].str.upper().str.strip()
-    home = births["dwelling"].str.cat(name, sep=" ").where((births["dwelling"] != "") & (name != ""), "")
-    return home.where(home.isin(home[births["parent"] == ""]), "")
+    there = births[_with_one_nameless(births["dwelling"], births["parent"])]
+    name = there["family_name"].str.upper().str.strip()
+    home = there["dwelling"].str.cat(name, sep=" ").where(name != "", "")
+    return home[_with_one_nameless(home, there["parent"])].reindex(births.index, fill_value="")
 
 
-def _runs(key: pd.Series[str], born: pd.Series) -> Groups:
-    """The same number for rows of one key, each born at most a day after the one before.
+def _with_one_nameless(key: pd.Series[str], parent: pd.Series[str]) -> Rows:
+    """Rows of a key of which any row does not give the parent; never those of a blank key."""
+    groups, nameless = numbered(key), (parent == "").to_numpy(dtype="bool")
+    return (how_many(groups, nameless) > 0) & (key != "").to_numpy(dtype="bool")
+
+
+def _runs(key: pd.Series[str], born: pd.Series, near: np.timedelta64 | None) -> Groups:
+    """The same number for rows of one key, each born no later than `near` after the one before.
 
     A row with a blank key has a number of its own.
     """
-    codes, days = pd.factorize(key)[0], born.to_numpy()
+    codes = numbered(key)
+    shared = several(codes, (key != "").to_numpy(dtype="bool"))
+    days, codes = born[shared].to_numpy(), codes[shared]
     order = np.lexsort((days, codes))
-    starts = np.ones(len(key), dtype="bool")
-    ordered = codes[order]
-    near = np.diff(days[order]) <= ONE_DAY
-    starts[1:] = (np.diff(ordered) != 0) | ~near | (key.to_numpy()[order][1:] == "")
+    starts = np.ones(len(order), dtype="bool")
+    apart = np.diff(days[order]) > near if near is not None else False
+    starts[1:] = (np.diff(codes[order]) != 0) | apart
+    alone = int((~shared).sum())
     runs = np.empty(len(key), dtype="intp")
-    runs[order] = np.cumsum(starts)
+    runs[~shared] = np.arange(alone)
+    runs[np.flatnonzero(shared)[order]] = alone - 1 + np.cumsum(starts)
     return runs

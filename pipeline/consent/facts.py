@@ -12,11 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.agreements.model import Agreement
-from pipeline.consent import answers, words
+from pipeline.consent import words
+from pipeline.consent.answers import GIVEN, Answers
+from pipeline.consent.groups import Groups
 from pipeline.consent.versions import ADDRESS, Versions
 from pipeline.errors import IntegrityError
 from pipeline.reasons import Reason, having
-from pipeline.records import Month
+from pipeline.records import ANSWERS, Month, empty
 
 Mask: TypeAlias = "pd.Series[bool]"
 
@@ -31,8 +33,8 @@ COLUMNS = [
     "notice_date", "objection_date", "last_updated",
 ]  # fmt: skip
 
-# What stands for a birth that geography did not place.
-_UNPLACED = {"reason": str(Reason.NO_REACH_AREA), "recipient": "", "authority": "", "hospital": False}
+# What stands for a birth that geography did not place; the reason is no code, and so holds the family.
+_UNPLACED = {"reason": "not placed", "recipient": "", "authority": "", "hospital": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +45,18 @@ class Facts:
     placement: pd.DataFrame = field(repr=False)  # reason, recipient, authority, hospital
     disclosures: pd.DataFrame = field(repr=False)  # records.DISCLOSURES
     versions: Versions
-    answers: pd.DataFrame = field(repr=False)  # answers.ANSWERS, those that stand
+    answers: Answers
     words: npt.NDArray[np.int64] = field(repr=False)  # packed sets of what was said later
     died: Mask = field(repr=False)
     agreement: Agreement
     month: Month
     today: pd.Timestamp  # the day of the moment of decision
     demonstration: bool
+
+    @property
+    def expected(self) -> bool:
+        """The rows are of children who are not born yet; the day of birth is the expected one."""
+        return self.agreement.cohort.of == "expected_births"
 
     @property
     def nobody(self) -> Mask:
@@ -64,18 +71,24 @@ class Facts:
         """That was said later of the child, the parent or the dwelling."""
         return pd.Series(having(self.words, reason), index=self.births.index)
 
-    def about(self, children: pd.Series[str]) -> Mask:
-        """Births of these children, every version."""
-        return self.births["child"].isin(children)
+    def about(self, children: pd.Series[int] | Groups) -> Mask:
+        """Births of these children (numbers of `versions`), every version."""
+        meant = np.zeros(len(self.births), dtype=np.bool_)
+        meant[children] = True
+        return pd.Series(meant[self.versions.child], index=self.births.index)
+
+    def in_any_version(self, rows: Mask) -> Mask:
+        """Births of whose child any row is one of these."""
+        return self.about(self.versions.child[rows])
 
     @cached_property
     def yes(self) -> pd.DataFrame:
         """The standing answers that give consent."""
-        return self.answers[self.answers["answer"] == answers.GIVEN]
+        return self.answers.standing[self.answers.standing["answer"] == GIVEN]
 
     def answered(self, answer: str) -> Mask:
         """Births about whose child that answer stands."""
-        return self.about(self.answers.loc[self.answers["answer"] == answer, "child"])
+        return self.about(self.answers.about(answer))
 
     def days_since(self, column: str) -> pd.Series[float]:
         """Whole days from a date in the births to the moment of decision; no date gives no number."""
@@ -92,23 +105,25 @@ def gather(
     *,
     month: Month,
     moment: datetime,
+    companion: pd.DataFrame | None,
     demonstration: bool,
 ) -> Facts:
     """Lay the inputs of a decision out; raises IntegrityError where they cannot be what they should."""
     _check(births, agreement)
     births = births[COLUMNS].sort_values("reference", ignore_index=True)
-    versions = Versions.of(births)
+    versions, today = Versions.of(births), pd.Timestamp(moment.date())
+    companion = empty(ANSWERS) if companion is None else companion
     return Facts(
         births=births,
-        placement=_aligned(births, placements[placements["network"] == agreement.recipients.network]),
+        placement=_placement(births, placements, agreement),
         disclosures=disclosures,
         versions=versions,
-        answers=answers.standing(answers.answers_in(births, versions.newest)),
+        answers=Answers.of(births, versions, companion, today),
         words=words.told(births, suppressions),
         died=words.died(births, suppressions, moment),
         agreement=agreement,
         month=month,
-        today=pd.Timestamp(moment.date()),
+        today=today,
         demonstration=demonstration,
     )
 
@@ -130,8 +145,21 @@ def _check(births: pd.DataFrame, agreement: Agreement) -> None:
         )
 
 
+def _placement(births: pd.DataFrame, placements: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
+    """Where each birth belongs, under this agreement.
+
+    A recipient that the agreement names receives whatever the directory could place; no reach area is
+    looked at.
+    """
+    recipients = agreement.recipients
+    placement = _aligned(births, placements[placements["network"] == recipients.placed_in])
+    if recipients.named is not None:
+        placement["recipient"] = placement["recipient"].mask(placement["reason"] == "", recipients.named)
+    return placement
+
+
 def _aligned(births: pd.DataFrame, placements: pd.DataFrame) -> pd.DataFrame:
-    """Each birth's placement; one that has none is in no reach area."""
+    """Each birth's placement in one network."""
     if placements["reference"].duplicated().any():
         raise IntegrityError("A birth was placed twice in one network", where="reference")
     known = placements.set_index("reference")[list(_UNPLACED)]

@@ -8,22 +8,31 @@ from pipeline.consent.facts import Facts, Mask
 from pipeline.consent.versions import addresses_differ
 from pipeline.reasons import Reason
 
+# From the first day of the last period to the expected day: how the NHS counts a pregnancy.
+PREGNANCY_DAYS = 280
+
+SIXTEEN_YEARS_AT_MOST = pd.Timedelta(days=16 * 366)
+
 
 def born_outside_window(facts: Facts) -> Mask:
-    """Born before the first day of the earliest month that counts, or after the month's last day."""
-    first = facts.month.plus(-facts.agreement.cohort.months_back).first_day
-    window = pd.Timestamp(first), pd.Timestamp(facts.month.last_day)
-    return ~facts.births["date_of_birth"].between(*window)
+    """Born, or expected, before the earliest month that counts, or after the latest."""
+    cohort = facts.agreement.cohort
+    first = facts.month.plus(-cohort.months_back).first_day
+    last = facts.month.plus(cohort.months_ahead).last_day
+    return ~facts.births["date_of_birth"].between(pd.Timestamp(first), pd.Timestamp(last))
 
 
 def too_young(facts: Facts) -> Mask:
-    """Fewer days old at the moment of decision than agreed."""
-    return ~(facts.days_since("date_of_birth") >= facts.agreement.cohort.minimum_age_days)
+    """Fewer days old at the moment of decision than agreed; of a pregnancy, fewer days along."""
+    days, cohort = facts.days_since("date_of_birth"), facts.agreement.cohort
+    if facts.expected:
+        return ~(days + PREGNANCY_DAYS >= cohort.minimum_gestation_days)
+    return ~(days >= cohort.minimum_age_days)
 
 
 def too_old(facts: Facts) -> Mask:
-    """More days old at the moment of decision than agreed."""
-    most = facts.agreement.cohort.maximum_age_days
+    """More days old at the moment of decision than agreed; of a pregnancy, past the expected day."""
+    most = 0 if facts.expected else facts.agreement.cohort.maximum_age_days
     return facts.nobody if most is None else ~(facts.days_since("date_of_birth") <= most)
 
 
@@ -63,8 +72,21 @@ def moved_within_settling_days(facts: Facts) -> Mask:
 
 
 def parent_under_16(facts: Facts) -> Mask:
-    """The named parent was under 16 on the day of the birth; an unknown date of birth says nothing."""
-    child, parent = facts.births["date_of_birth"].dt, facts.births["parent_date_of_birth"].dt
-    birthday_to_come = (child.month * 100 + child.day) < (parent.month * 100 + parent.day)
-    under: Mask = (child.year - parent.year - birthday_to_come) < 16
+    """The named parent was under 16 on the day of the birth; an unknown date of birth says nothing.
+
+    Before the birth the day counts on which the pregnancy began, so that nobody has to guess.
+    """
+    begun = pd.Timedelta(days=PREGNANCY_DAYS if facts.expected else 0)
+    return under_16(facts.births["date_of_birth"] - begun, facts.births["parent_date_of_birth"])
+
+
+def under_16(on: pd.Series, born: pd.Series) -> Mask:
+    """Whether somebody born then had not turned 16 on that day; False where no date of birth is known.
+
+    The calendar is asked only about those who are young enough by the number of days.
+    """
+    under: Mask = on - born <= SIXTEEN_YEARS_AT_MOST
+    day, birthday = on[under].dt, born[under].dt
+    birthday_to_come = (day.month * 100 + day.day) < (birthday.month * 100 + birthday.day)
+    under[under] = (day.year - birthday.year - birthday_to_come) < 16
     return under

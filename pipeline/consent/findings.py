@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.consent.facts import Facts, Mask
+from pipeline.consent.groups import Groups, Rows, pooled, several
 from pipeline.consent.rules import RULES
 from pipeline.reasons import Outcome, Reason
 
 Packed = npt.NDArray[np.int64]
-Groups = npt.NDArray[np.intp]
-Integer = TypeVar("Integer", bound=np.integer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +32,9 @@ class Findings:
                 found.add(rule.reason, rule.true_when(facts), rule.outcome)
         return found
 
-    def add(self, reason: Reason, rows: Mask, outcome: Outcome | None = None) -> None:
+    def add(self, reason: Reason, rows: Mask | Rows, outcome: Outcome | None = None) -> None:
         """`reason` holds for `rows`, with its own outcome unless another is given."""
-        mask = rows.to_numpy(dtype="bool")
+        mask = np.asarray(rows, dtype="bool")
         self.reasons[mask] |= reason.bit
         least = reason.outcome if outcome is None else outcome
         self.outcomes[mask] = np.maximum(self.outcomes[mask], np.int8(least))
@@ -46,17 +44,8 @@ class Findings:
         self.reasons[:] |= reasons
         np.maximum(self.outcomes, np.int8(outcome), out=self.outcomes, where=reasons != 0)
 
-    def pool(self, groups: Groups, among: Mask) -> None:
+    def pool(self, groups: Groups, among: Rows) -> None:
         """Among these rows, what was found of one counts for every other of its group."""
-        rows = among.to_numpy(dtype="bool")
+        rows = several(groups, among)
         self.reasons[rows] = pooled(np.bitwise_or, self.reasons, groups, rows)[rows]
         self.outcomes[rows] = pooled(np.maximum, self.outcomes, groups, rows)[rows]
-
-
-def pooled(
-    join: np.ufunc, values: npt.NDArray[Integer], groups: Groups, rows: npt.NDArray[np.bool_]
-) -> npt.NDArray[Integer]:
-    """For each row the values of these `rows` of its group, joined; 0 where the group has none."""
-    joined = np.zeros(len(groups), dtype=values.dtype)
-    join.at(joined, groups[rows], values[rows])
-    return joined[groups]

@@ -26,6 +26,7 @@ def gate(
     *,
     month: Month,
     moment: datetime,
+    answers: pd.DataFrame | None = None,
     demonstration: bool = False,
 ) -> pd.DataFrame:
     """`decisions` (records.DECISIONS, all or one list's) against the newest words and moment.
@@ -40,7 +41,7 @@ def gate(
     check(decisions)
     now = decide(
         births, placements, suppressions, disclosures, agreement,
-        month=month, moment=moment, demonstration=demonstration,
+        month=month, moment=moment, answers=answers, demonstration=demonstration,
     ).set_index("reference").reindex(decisions["reference"])  # fmt: skip
     if not now[SETTLED].reset_index(drop=True).equals(decisions[SETTLED].reset_index(drop=True)):
         raise IntegrityError(

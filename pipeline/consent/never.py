@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from pipeline.consent.facts import Facts, Mask
 from pipeline.reasons import Reason
 
@@ -18,8 +20,12 @@ LIVE_OR_NOT = ["1", *NOT_LIVE]
 
 
 def not_a_live_birth(facts: Facts) -> Mask:
-    """Live/still-birth indicator is 2, 3, 4 or 5."""
-    return facts.births["live_or_still_birth"].isin(NOT_LIVE)
+    """Live/still-birth indicator is 2, 3, 4 or 5.
+
+    An expected birth says 2 where the pregnancy has ended; then no other version of the row counts.
+    """
+    ended = facts.births["live_or_still_birth"].isin(NOT_LIVE)
+    return facts.in_any_version(ended) if facts.expected else ended
 
 
 def live_birth_not_stated(facts: Facts) -> Mask:
@@ -50,5 +56,9 @@ def identity_superseded(facts: Facts) -> Mask:
 def test_record(facts: Facts) -> Mask:
     """NHS number in a range that is not issued; a demonstration accepts 999 and no other."""
     accepted = [*ISSUED, FOR_DEMONSTRATION] if facts.demonstration else ISSUED
-    number = facts.births["nhs_number"]
-    return ~(number.str[:3].isin(accepted) & number.str.fullmatch("[0-9]{10}"))
+    return ~in_range(facts.births["nhs_number"], accepted)
+
+
+def in_range(number: pd.Series[str], ranges: list[str]) -> Mask:
+    """Ten digits, of which the first three are one of these."""
+    return number.str[:3].isin(ranges) & number.str.fullmatch("[0-9]{10}")

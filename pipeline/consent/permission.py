@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipeline.consent.answers import GIVEN, REFUSED, WITHDRAWN, conflicting
 from pipeline.consent.facts import Facts, Mask
-from pipeline.consent.rule import opt_in
+from pipeline.consent.rule import opt_in, opt_out
 from pipeline.reasons import Reason
+
+# Later than any day on which somebody could agree.
+NEVER = np.datetime64("9999-12-31", "s")
 
 
 def consent_refused(facts: Facts) -> Mask:
@@ -28,17 +33,23 @@ def consent_withdrawn(facts: Facts) -> Mask:
 
 def consent_conflict(facts: Facts) -> Mask:
     """Two persons' newest answers differ."""
-    return facts.about(conflicting(facts.answers))
+    return facts.about(conflicting(facts.answers.standing))
 
 
 def consent_not_asked(facts: Facts) -> Mask:
-    """Asked = no."""
-    return facts.births["consent_status"] == "not_asked"
+    """Asked = no, and the companion file has no answer either."""
+    return (facts.births["consent_status"] == "not_asked") & ~_answered_apart(facts)
 
 
 def consent_not_recorded(facts: Facts) -> Mask:
-    """Blank, or an answer that we do not know."""
-    return ~facts.births["consent_status"].isin([GIVEN, REFUSED, WITHDRAWN, "not_asked"])
+    """Blank, or an answer that we do not know, and the companion file has no answer either."""
+    known = [GIVEN, REFUSED, WITHDRAWN, "not_asked"]
+    return ~facts.births["consent_status"].isin(known) & ~_answered_apart(facts)
+
+
+def _answered_apart(facts: Facts) -> Mask:
+    """An answer in the companion file stands, whatever the row says."""
+    return facts.about(facts.answers.companion)
 
 
 def consent_scope_missing(facts: Facts) -> Mask:
@@ -47,8 +58,8 @@ def consent_scope_missing(facts: Facts) -> Mask:
     given = facts.yes
     if wanted is None:
         return facts.nobody
-    covers = [wanted in (kind.strip() for kind in scope.split(";")) for scope in given["scope"]]
-    return facts.about(given.loc[~pd.Series(covers, index=given.index, dtype="bool"), "child"])
+    covering = [one for one in given["scope"].unique() if wanted in map(str.strip, one.split(";"))]
+    return facts.about(given.loc[~given["scope"].isin(covering), "child"])
 
 
 def consent_wording_not_accepted(facts: Facts) -> Mask:
@@ -60,11 +71,18 @@ def consent_wording_not_accepted(facts: Facts) -> Mask:
 def consent_date_invalid(facts: Facts) -> Mask:
     """No date, in the future, or before the birth minus the antenatal window."""
     given = facts.yes
-    impossible = given["date"].isna() | (given["date"] > facts.today)
-    earliest = given.groupby("child")["date"].min().reindex(facts.births["child"]).to_numpy()
+    impossible = ~(given["date"] <= facts.today)
     antenatal = pd.Timedelta(days=facts.agreement.confidentiality.antenatal_days)
-    too_early = facts.births["date_of_birth"] - antenatal > earliest
+    too_early = facts.births["date_of_birth"] - antenatal > _earliest_yes(facts)
     return facts.about(given.loc[impossible, "child"]) | too_early
+
+
+def _earliest_yes(facts: Facts) -> npt.NDArray[np.datetime64]:
+    """For each birth the day of the earliest standing permission about its child."""
+    dated = facts.yes[facts.yes["date"].notna()]
+    earliest = np.full(len(facts.births), NEVER)
+    np.minimum.at(earliest, dated["child"].to_numpy(), dated["date"].to_numpy(dtype=NEVER.dtype))
+    return earliest[facts.versions.child]
 
 
 def consent_expired(facts: Facts) -> Mask:
@@ -91,9 +109,8 @@ def objected(facts: Facts) -> Mask:
 
     Where the parents are told and not asked, a refusal is an objection.
     """
-    in_a_row = facts.births.loc[facts.births["objection_date"].notna(), "child"]
-    said = facts.about(in_a_row) | facts.told(Reason.OBJECTED)
-    return said if opt_in(facts.agreement) else said | consent_refused(facts)
+    said = facts.in_any_version(facts.births["objection_date"].notna()) | facts.told(Reason.OBJECTED)
+    return said | consent_refused(facts) if opt_out(facts.agreement) else said
 
 
 def national_opt_out(facts: Facts) -> Mask:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 from pipeline.consent.facts import Facts, Mask
+from pipeline.consent.groups import numbered
 from pipeline.reasons import Reason
 
 SAID_BY_GEOGRAPHY = frozenset({
@@ -28,8 +32,12 @@ def address_incomplete(facts: Facts) -> Mask:
 
 
 def postcode_unknown(facts: Facts) -> Mask:
-    """Not in the directory."""
-    return facts.placement["reason"] == Reason.POSTCODE_UNKNOWN
+    """Not in the directory; where the recipient is named, also whatever else was not placed."""
+    reason = facts.placement["reason"]
+    said = reason == Reason.POSTCODE_UNKNOWN
+    if facts.agreement.recipients.named is None:
+        return said
+    return said | ~reason.isin(["", Reason.POSTCODE_PSEUDO, Reason.POSTCODE_IMPRECISE])
 
 
 def postcode_pseudo(facts: Facts) -> Mask:
@@ -62,5 +70,14 @@ def already_shared(facts: Facts) -> Mask:
     """
     told = facts.disclosures
     told = told[(told["agreement"] == facts.agreement.id) & (told["month"] != str(facts.month))]
-    pairs = told["child"] + " " + told["recipient"]
-    return (facts.births["child"] + " " + facts.placement["recipient"]).isin(pairs)
+    children = facts.versions.numbers(facts.births, told["child"])
+    shared = facts.about(children[children >= 0])
+    pairs = facts.births.loc[shared, "child"] + " " + facts.placement.loc[shared, "recipient"]
+    before = numbered(pd.concat([told["child"] + " " + told["recipient"], pairs]))
+    shared[shared] = np.isin(before[len(told) :], before[: len(told)])
+    return shared
+
+
+def no_family_shared(facts: Facts) -> Mask:
+    """Every birth: the agreement shares numbers alone."""
+    return ~facts.nobody

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.agreements.model import Agreement, Permission
+from pipeline.agreements.model import Agreement, Permission, Shares
 from pipeline.consent.facts import Facts, Mask
 from pipeline.reasons import Outcome, Reason
 
@@ -23,6 +23,16 @@ def opt_in(agreement: Agreement) -> bool:
 def opt_out(agreement: Agreement) -> bool:
     """Under agreements that rest on notice without objection."""
     return agreement.confidentiality.permission is Permission.NOTICE
+
+
+def by_reach_area(agreement: Agreement) -> bool:
+    """Under agreements whose recipient is the one that serves the family's reach area."""
+    return agreement.recipients.named is None
+
+
+def totals_alone(agreement: Agreement) -> bool:
+    """Under agreements that share numbers and no family."""
+    return agreement.shares is Shares.TOTALS
 
 
 @dataclass(frozen=True)

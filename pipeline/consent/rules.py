@@ -9,7 +9,7 @@ the whole run (a stale deaths feed, an agreement that is not in force) are not d
 from __future__ import annotations
 
 from pipeline.consent import family, never, permission, place
-from pipeline.consent.rule import Rule, opt_in, opt_out
+from pipeline.consent.rule import Rule, by_reach_area, opt_in, opt_out, totals_alone
 from pipeline.reasons import Outcome, Reason
 
 RULES = (
@@ -55,7 +55,9 @@ RULES = (
     Rule(Reason.POSTCODE_UNKNOWN, place.postcode_unknown),
     Rule(Reason.POSTCODE_PSEUDO, place.postcode_pseudo),
     Rule(Reason.POSTCODE_IMPRECISE, place.postcode_imprecise),
-    Rule(Reason.NO_REACH_AREA, place.no_reach_area),
-    Rule(Reason.REACH_AREA_AMBIGUOUS, place.reach_area_ambiguous),
+    Rule(Reason.NO_REACH_AREA, place.no_reach_area, by_reach_area),
+    Rule(Reason.REACH_AREA_AMBIGUOUS, place.reach_area_ambiguous, by_reach_area),
     Rule(Reason.ALREADY_SHARED, place.already_shared),
+    # Whether the agreement is about families at all.
+    Rule(Reason.NO_FAMILY_SHARED, place.no_family_shared, totals_alone),
 )

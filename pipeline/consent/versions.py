@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+
+from pipeline.consent.groups import Groups, Rows, numbered, several
 
 ADDRESS = [*(f"address_line_{line}" for line in range(1, 6)), "postcode"]
 
@@ -15,9 +16,9 @@ ADDRESS = [*(f"address_line_{line}" for line in range(1, 6)), "postcode"]
 class Versions:
     """The rows of each child, in the order of the births."""
 
-    child: npt.NDArray[np.intp] = field(repr=False)  # the same number for rows of the same child
-    newest: pd.Series[bool] = field(repr=False)  # no other version is known to be newer
-    stays: pd.Series[bool] = field(repr=False)  # the one row that speaks for the child
+    child: Groups = field(repr=False)  # the same number for rows of the same child
+    newest: Rows = field(repr=False)  # no other version is known to be newer
+    stays: Rows = field(repr=False)  # the one row that speaks for the child
 
     @classmethod
     def of(cls, births: pd.DataFrame) -> Versions:
@@ -27,18 +28,37 @@ class Versions:
         lowest reference stays, and whatever speaks against any of them speaks against it: see
         `Findings.pool`. `births` is in the order of `reference`.
         """
-        updated = births["last_updated"]
-        latest = updated.groupby(births["child"]).transform("max")
-        newest = updated.isna() | (updated == latest)
-        first = ~births["child"].where(newest, "").duplicated()
-        return cls(pd.factorize(births["child"])[0], newest, newest & first)
+        child = numbered(births["child"])
+        newest = ~_overtaken(births["last_updated"], child)
+        stays = newest.copy()
+        stays[newest] = ~pd.Series(child[newest]).duplicated()
+        return cls(child, newest, stays)
+
+    def numbers(self, births: pd.DataFrame, children: pd.Series[str]) -> Groups:
+        """The number of each of these children; -1 where no birth is about it."""
+        numbers = numbered(pd.concat([births["child"], children]))[len(births) :]
+        return np.where(numbers <= self.child.max(initial=-1), numbers, -1)
 
 
-def addresses_differ(births: pd.DataFrame, versions: Versions) -> pd.Series[bool]:
+def _overtaken(updated: pd.Series, child: Groups) -> Rows:
+    """Rows of which a newer version is known."""
+    rivals = several(child, np.ones(len(child), dtype="bool"))
+    latest = updated[rivals].groupby(child[rivals]).transform("max")
+    older = rivals.copy()
+    older[rivals] = updated[rivals] < latest
+    return older
+
+
+def addresses_differ(births: pd.DataFrame, versions: Versions) -> Rows:
     """Newest rows of one child that give different addresses: nobody knows which is right."""
-    rivals = births[versions.newest]
-    rivals = rivals[rivals["child"].duplicated(keep=False)]
-    lines = rivals[ADDRESS[0]].str.cat(rivals[ADDRESS[1:]], sep="|")
-    folded = lines.str.upper().str.replace(r"[^0-9A-Z|]+", "", regex=True)
-    spellings = folded.groupby(rivals["child"]).transform("nunique")
-    return pd.Series(births.index.isin(spellings.index[spellings > 1]), index=births.index)
+    rivals = several(versions.child, versions.newest)
+    folded = folded_address(births.loc[rivals, ADDRESS])
+    differ = rivals.copy()
+    differ[rivals] = folded.groupby(versions.child[rivals]).transform("nunique") > 1
+    return differ
+
+
+def folded_address(births: pd.DataFrame) -> pd.Series[str]:
+    """The whole address, so that two spellings of one meet."""
+    lines = births[ADDRESS[0]].str.cat(births[ADDRESS[1:]], sep="|")
+    return lines.str.upper().str.replace(r"[^0-9A-Z|]+", "", regex=True)

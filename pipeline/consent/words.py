@@ -25,6 +25,11 @@ SAYABLE = frozenset({
 # Each word as a packed set; deaths are not in it, `died` weighs them.
 _MEANING = {str(reason): reason.bit for reason in SAYABLE} | {Reason.CHILD_DIED: 0, DEATH_REMOVED: 0}
 
+_HEARD_IN_EVERY_ROW = [
+    str(Reason.CHILD_DIED), DEATH_REMOVED, str(Reason.CONSENT_REFUSED), str(Reason.CONSENT_WITHDRAWN),
+    str(Reason.OBJECTED),
+]  # fmt: skip
+
 
 def heard(births: pd.DataFrame) -> pd.DataFrame:
     """What births of suppliers whom an agreement does not name say against sharing, as SUPPRESSIONS.
@@ -50,6 +55,31 @@ def heard(births: pd.DataFrame) -> pd.DataFrame:
     return declared(together, SUPPRESSIONS)
 
 
+def heard_beside(births: pd.DataFrame) -> pd.DataFrame:
+    """What one of an agreement's suppliers says against a child whom another reports too, as SUPPRESSIONS.
+
+    Suppliers do not know of one another: a newer row of one does not lift what the other's newest row
+    says. Deaths and what parents answered are not said here: they count from every row in any case.
+    """
+    latest = births.groupby(["child", "supplier"])["last_updated"].transform("max")
+    current = births[~(births["last_updated"] < latest)]
+    said = heard(current[current.groupby("child")["supplier"].transform("nunique") > 1])
+    return said[~said["word"].isin(_HEARD_IN_EVERY_ROW)]
+
+
+def ended(births: pd.DataFrame, born: pd.Series[bool]) -> pd.DataFrame:
+    """What births of other suppliers say against births that are still expected, as SUPPRESSIONS.
+
+    `born` are the rows that tell of a birth, alive or not; the others tell of a pregnancy, and one that
+    has ended there has ended here. Either is said of the parent; where a row does not give the
+    parent, of the dwelling: a card must not reach the home of a loss.
+    """
+    over = births[born | ~births["live_or_still_birth"].isin(["1", ""])]
+    subject = over["parent"].where(over["parent"] != "", over["dwelling"])
+    said = pd.DataFrame({"subject": subject, "since": over["last_updated"], "word": str(Reason.SUPPRESSED)})
+    return declared(said[said["subject"] != ""], SUPPRESSIONS)
+
+
 def told(births: pd.DataFrame, suppressions: pd.DataFrame) -> npt.NDArray[np.int64]:
     """For each birth the packed set of what was said later of its child, parent or dwelling.
 
@@ -63,7 +93,8 @@ def told(births: pd.DataFrame, suppressions: pd.DataFrame) -> npt.NDArray[np.int
     by_subject = pd.Series(said, dtype="int64")
     packed = np.zeros(len(births), dtype="int64")
     for subject in SUBJECTS:
-        packed |= by_subject.reindex(births[subject], fill_value=0).to_numpy()
+        spoken_of = births[subject].isin(by_subject.index).to_numpy(dtype="bool")
+        packed[spoken_of] |= by_subject[births.loc[spoken_of, subject]].to_numpy()
     return packed
 
 

@@ -26,6 +26,9 @@ Unless a line says otherwise, it is about one live birth of 8 October 2026 with 
 mother agreed on 20 October on an accepted form that covers children's centres, the address is complete
 and in a centre's area. The agreement rests on consent; it covers births of the month and two months
 before, from 14 to 120 days old, and consents up to 60 days old. The decision falls on 3 November 2026.
+A pregnancy is one expected on 20 February 2027 of a woman who agreed on 20 October 2026; the agreement
+covers those expected in the month and eight months after, from the twelfth week on. An answer in the
+file beside the extract is, unless a line says otherwise, the father's of 21 October.
 
 **Share**: the family is on the list. **Hold**: not now; the next month looks again. **Withhold**: no.
 Every reason that is true is kept and the strictest decides. Where several rows are given, each has its

@@ -12,9 +12,25 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from pipeline.agreements.model import Agreement
-from spec.world import MOMENT, NOTICE, Row, World, agreement, birth, placed, word
+from spec.world import (
+    EXPECTING,
+    MOMENT,
+    NAMED,
+    NOTICE,
+    NUMBERS,
+    Row,
+    World,
+    agreement,
+    answer,
+    birth,
+    expecting,
+    placed,
+    word,
+)
 
 TODAY = MOMENT.date()
+
+Decided = tuple[str, frozenset[str]]  # outcome and reasons
 
 
 @dataclass(frozen=True)
@@ -23,7 +39,7 @@ class Example:
 
     story: str
     world: World
-    decided: dict[int, tuple[str, frozenset[str]]]
+    decided: dict[int, Decided]
 
 
 @dataclass(frozen=True)
@@ -37,35 +53,33 @@ class Chapter:
 SHARED = ("share", frozenset[str]())
 
 
-def held(*reasons: str) -> tuple[str, frozenset[str]]:
+def held(*reasons: str) -> Decided:
     """Not now, for these reasons."""
     return "hold", frozenset(reasons)
 
 
-def withheld(*reasons: str) -> tuple[str, frozenset[str]]:
+def withheld(*reasons: str) -> Decided:
     """No, for these reasons."""
     return "withhold", frozenset(reasons)
 
 
-def one(
-    story: str, decided: tuple[str, frozenset[str]], agreed: Agreement | None = None, **changes: Any
-) -> Example:
+def one(story: str, decided: Decided, agreed: Agreement | None = None, **changes: Any) -> Example:
     """A single birth with changes."""
     world = World.of(birth(**changes), agreement=agreed or agreement())
     return Example(story, world, {1: decided})
 
 
-def told(story: str, decided: tuple[str, frozenset[str]], *words: Row, **changes: Any) -> Example:
+def told(story: str, decided: Decided, *words: Row, **changes: Any) -> Example:
     """A single birth about which something was said later."""
     return Example(story, World.of(birth(**changes)).with_words(*words), {1: decided})
 
 
-def where(story: str, decided: tuple[str, frozenset[str]], **changes: Any) -> Example:
+def where(story: str, decided: Decided, **changes: Any) -> Example:
     """A single birth with changes to where geography placed it."""
     return Example(story, World.of(birth(), placements=(placed(**changes),)), {1: decided})
 
 
-def rows(story: str, *decided: tuple[Row, tuple[str, frozenset[str]]]) -> Example:
+def rows(story: str, *decided: tuple[Row, Decided]) -> Example:
     """Several rows, each with what must become of it."""
     expected = {row["reference"]: outcome for row, outcome in decided}
     return Example(story, World.of(*(row for row, _ in decided)), expected)
@@ -98,6 +112,40 @@ def by_notice(**terms: Any) -> Agreement:
     return agreement(confidentiality=NOTICE | terms)
 
 
+def answered(
+    story: str,
+    decided: Decided,
+    *answers: Row,
+    agreed: Agreement | None = None,
+    **row: Any,
+) -> Example:
+    """A single birth about which the companion file has answers, by default the father's."""
+    about = tuple(answer("child-1", **one) for one in answers)
+    return Example(
+        story, World.of(birth(**row), answers=about, agreement=agreed or agreement()), {1: decided}
+    )
+
+
+def pregnancy(story: str, decided: Decided, agreed: Agreement | None = None, **changes: Any) -> Example:
+    """A single pregnancy with changes, under an agreement about expected births."""
+    world = World.of(expecting(**changes), agreement=agreed or AT_BOOKING)
+    return Example(story, world, {1: decided})
+
+
+def by_name(story: str, decided: Decided, **changes: Any) -> Example:
+    """A single birth under an agreement that names its recipient, with changes to its placement."""
+    place = placed(**{"network": "directory", "recipient": "", **changes})
+    return Example(story, World.of(birth(), placements=(place,), agreement=agreement(**NAMED)), {1: decided})
+
+
+AT_BOOKING = agreement(**EXPECTING)
+AT_BOOKING_AT_ANY_WEEK = agreement(
+    **EXPECTING | {"cohort": EXPECTING["cohort"] | {"minimum_gestation_days": 0}}
+)
+AT_BOOKING_AT_ANY_TIME = agreement(**EXPECTING | {"confidentiality": {
+    "antenatal_days": 280, "max_age_days": None,
+}})  # fmt: skip
+
 CHAPTERS = (
     Chapter("Was the child born alive, and is the child alive?", (
         one("A live birth; the parents agreed; everything is in order.", SHARED),
@@ -108,6 +156,9 @@ CHAPTERS = (
         one("The indicator is blank.", held("live_birth_not_stated"), live_or_still_birth=""),
         one("The indicator is a code that nobody knows.", held("live_birth_not_stated"),
             live_or_still_birth="7"),
+        rows("An older row says stillbirth, a newer one live birth: it was put right.",
+             (birth(1), SHARED),
+             (version(2, live_or_still_birth="3"), withheld("not_a_live_birth", "duplicate_record"))),
         one("An informal notice of death.", withheld("child_died"), death_status="1"),
         one("A formal notice of death.", withheld("child_died"), death_status="2"),
         one("A date of death and no status.", withheld("child_died"), date_of_death=date(2026, 10, 20)),
@@ -124,6 +175,10 @@ CHAPTERS = (
              word("child-1", "death_removed", datetime(2026, 11, 1))),
         told("A removal from after the decision removes nothing yet.", withheld("child_died"),
              word("child-1", "child_died"), word("child-1", "death_removed", datetime(2026, 11, 9))),
+        told("A removal of this very moment counts.", SHARED,
+             word("child-1", "child_died", datetime(2026, 11, 1)),
+             word("child-1", "death_removed", datetime(2026, 11, 3, 9, 30))),
+        told("A death of a blank subject is nobody's.", SHARED, word("", "child_died"), parent=""),
         told("A removal with no date removes nothing.", withheld("child_died"),
              word("child-1", "child_died"), word("child-1", "death_removed", None)),
         rows("An older version of the row shows the death; the newer is silent.",
@@ -139,6 +194,25 @@ CHAPTERS = (
              (twin(1), SHARED), (twin(2, date_of_birth=date(2026, 10, 9)), SHARED)),
         rows("Twins whose rows do not give the parent: one dwelling and name.",
              (twin(1, parent=""), SHARED), (twin(2, parent=""), SHARED)),
+        rows("Twins of whom one row does not give the parent.",
+             (twin(1), SHARED), (twin(2, parent=""), SHARED)),
+        rows("Two families of one name at one address; each row gives its own parent.",
+             (birth(1), SHARED), (birth(2, dwelling="dwelling-1"), SHARED)),
+        rows("Two families whose rows give neither a parent nor a name.",
+             (birth(1, parent="", family_name=""), SHARED), (birth(2, parent="", family_name=""), SHARED)),
+        rows("Two children of one parent, born days apart: no twins.",
+             (birth(1), SHARED), (birth(2, parent="parent-1", date_of_birth=date(2026, 10, 12)), SHARED)),
+        rows("Three children at one address; two name different parents, one names none.",
+             (twin(1, number_of_births=3), held("sibling_died_or_missing")),
+             (twin(2, number_of_births=3, parent="parent-2"), held("sibling_died_or_missing")),
+             (twin(3, number_of_births=3, parent=""), held("sibling_died_or_missing"))),
+        rows("Two rows for one place in the order, of which one does not give the parent.",
+             (twin(1), held("sibling_died_or_missing")),
+             (twin(2, birth_order=1, parent=""), held("sibling_died_or_missing"))),
+        rows("An older row of one twin says that it was in hospital; it is at home.",
+             (twin(1), SHARED), (twin(2), SHARED),
+             (version(3, child="child-2", number_of_births=2, birth_order=2, in_hospital="Y"),
+              withheld("duplicate_record", "in_hospital"))),
         rows("One twin died.", (twin(1), held("sibling_died_or_missing")),
              (twin(2, death_status="2"), withheld("child_died"))),
         rows("One twin was stillborn.", (twin(1), held("sibling_died_or_missing")),
@@ -180,6 +254,9 @@ CHAPTERS = (
              word("dwelling-1", "suppressed")),
         told("A later word that nobody knows.", withheld("suppressed"), word("child-1", "something new")),
         told("A word about a blank subject is about nobody.", SHARED, word("", "suppressed"), parent=""),
+        told("Several words about the child and its home: all are kept.",
+             withheld("objected", "in_hospital", "recent_move"),
+             word("child-1", "in_hospital"), word("child-1", "objected"), word("dwelling-1", "recent_move")),
         told("The NHS number was superseded.", withheld("identity_superseded"),
              word("child-1", "identity_superseded")),
         one("NHS number of the test range 999.", withheld("test_record"), nhs_number="9990000026"),
@@ -201,10 +278,23 @@ CHAPTERS = (
         rows("A row that does not say how new it is may be the newest.",
              (birth(1), withheld("safeguarding")),
              (version(2, last_updated=None, safeguarding="Y"), withheld("duplicate_record", "safeguarding"))),
-        rows("Two rows equally new with different addresses: nobody knows which is right.",
-             (birth(1), held("recent_move")),
-             (version(2, last_updated=birth()["last_updated"], address_line_1="2 Other Street"),
-              withheld("duplicate_record", "recent_move"))),
+        rows("Two rows equally new, and an older one with a restriction that was lifted since.",
+             (birth(1), SHARED),
+             (version(2, last_updated=birth()["last_updated"]), withheld("duplicate_record")),
+             (version(3, confidentiality="R"), withheld("duplicate_record", "restricted_record"))),
+        *(rows(f"Two rows equally new, two addresses ({where_it_differs}): nobody knows which is right.",
+               (birth(1), held("recent_move")),
+               (version(2, last_updated=birth()["last_updated"], **other),
+                withheld("duplicate_record", "recent_move")))
+          for where_it_differs, other in [
+              ("the number", {"address_line_1": "2 Sample Street"}),
+              ("the street", {"address_line_1": "1 Other Street"}),
+              ("the lines", {"address_line_1": "1", "address_line_2": "Sample Street"}),
+              ("the flat", {"address_line_2": "Flat 1"}), ("the postcode", {"postcode": "AA1 1AB"}),
+          ]),
+        rows("Two rows equally new that spell one address differently.", (birth(1), SHARED),
+             (version(2, last_updated=birth()["last_updated"], address_line_1="1, SAMPLE street",
+                      postcode="aa11aa"), withheld("duplicate_record"))),
     )),
     Chapter("Is this a birth that the agreement is about?", (
         one("Born on the first day of the earliest month that counts.", SHARED,
@@ -233,6 +323,7 @@ CHAPTERS = (
             looked_after="Y"),
         told("A safeguarding word comes later.", withheld("safeguarding"), word("child-1", "safeguarding")),
         one("The named parent has died.", held("parent_died"), parent_death_status="2"),
+        one("A notice of the parent's death was removed.", SHARED, parent_death_status="U"),
         one("The child is in hospital.", held("in_hospital"), in_hospital="Y"),
         where("The postcode is a hospital's.", held("in_hospital"), hospital=True),
         one("The address changed 13 days ago, 14 are agreed.", held("recent_move"),
@@ -272,6 +363,8 @@ CHAPTERS = (
         one("An answer that nobody knows.", held("consent_not_recorded"), consent_status="perhaps"),
         one("The answer covers libraries only.", withheld("consent_scope_missing"), consent_scope="library"),
         one("The answer covers both.", SHARED, consent_scope="library; childrens_centre"),
+        one("The answer covers both, told in another order.", SHARED,
+            consent_scope="childrens_centre;library"),
         one("A form that the agreement does not list.", withheld("consent_wording_not_accepted"),
             consent_wording="form-2019"),
         one("No date of consent.", withheld("consent_date_invalid"), consent_date=None),
@@ -287,6 +380,96 @@ CHAPTERS = (
         one("A consent 61 days old.", withheld("consent_expired"),
             date_of_birth=days_ago(75), consent_date=days_ago(61)),
     )),
+    Chapter("What did each person answer, in the file beside the extract?", (
+        answered("The row has no answer; the father said yes.", SHARED, {}, consent_status="",
+                 consent_date=None),
+        answered("The row says that nobody was asked; the father said yes.", SHARED, {},
+                 consent_status="not_asked", consent_date=None),
+        answered("The row's answer is one that nobody knows; the father said yes.", SHARED, {},
+                 consent_status="perhaps"),
+        answered("The row has no answer; the father refused.", withheld("consent_refused"),
+                 {"answer": "refused"}, consent_status="", consent_date=None),
+        answered("The mother agreed in the row; the father refused.",
+                 withheld("consent_refused", "consent_conflict"), {"answer": "refused"}),
+        answered("The mother agreed in the row; the father withdrew.",
+                 withheld("consent_withdrawn", "consent_conflict"), {"answer": "withdrawn"}),
+        answered("The mother agreed in the row and withdrew the day after.", withheld("consent_withdrawn"),
+                 {"person": "mother", "answer": "withdrawn"}),
+        answered("The mother refused in the row and agreed the day after.", SHARED, {"person": "mother"},
+                 consent_status="refused"),
+        answered("The father refused at first and agreed later.", SHARED,
+                 {"answer": "refused", "date": date(2026, 10, 12)}, {}),
+        answered("The father refused and agreed on one day: nobody knows which came last.",
+                 withheld("consent_refused", "consent_conflict"), {"answer": "refused"}, {}),
+        answered("A refusal without a date counts.", withheld("consent_refused", "consent_conflict"),
+                 {"answer": "refused", "date": None}),
+        answered("A yes without a date spoils the other.", withheld("consent_date_invalid"), {"date": None}),
+        answered("A yes from tomorrow does not take back a refusal.",
+                 withheld("consent_refused", "consent_date_invalid"),
+                 {"person": "mother", "date": days_ago(-1)}, consent_status="refused"),
+        answered("A yes of today takes back the same person's refusal.", SHARED,
+                 {"person": "mother", "date": TODAY}, consent_status="refused"),
+        answered("Somebody refused, somebody agreed later, and neither is named: the refusal stands.",
+                 withheld("consent_refused"), {"person": ""}, consent_status="refused", consent_given_by=""),
+        Example("An answer about a child of whom there is no row.",
+                World.of(birth(1), birth(2), answers=(answer("child-9", answer="refused"),)),
+                {1: SHARED, 2: SHARED}),
+        answered("A later yes of nobody knows whom does not take back the mother's refusal.",
+                 withheld("consent_refused", "consent_conflict"), {"person": ""}, consent_status="refused"),
+        answered("The father's yes covers libraries only.", withheld("consent_scope_missing"),
+                 {"scope": "library"}),
+        answered("The father's yes is on a form that the agreement does not list.",
+                 withheld("consent_wording_not_accepted"), {"wording": "form-2019"}),
+        answered("The parents are told and not asked; the father refused: that is an objection.",
+                 withheld("objected"), {"answer": "refused"}, agreed=by_notice(), consent_status=""),
+        answered("The same, and he says from tomorrow that he agrees: the refusal stands.",
+                 withheld("objected"), {"answer": "refused"}, {"date": days_ago(-1)},
+                 agreed=by_notice(), consent_status=""),
+        Example("Consent was refused for one twin, in the file: no card for the other either.",
+                World.of(twin(1), twin(2), answers=(answer("child-2", person="mother", answer="refused"),)),
+                {1: held("consent_refused"), 2: withheld("consent_refused")}),
+        Example("A refusal about another child is about that child alone.",
+                World.of(birth(1), birth(2), answers=(answer("child-2", person="mother", answer="refused"),)),
+                {1: SHARED, 2: withheld("consent_refused")}),
+    )),
+    Chapter("Is the child still expected? (an agreement on consent at booking)", (
+        pregnancy("A pregnancy that continues; the woman agreed; everything is in order.", SHARED),
+        pregnancy("The pregnancy has ended, in whatever way.", withheld("not_a_live_birth"),
+                  live_or_still_birth="2"),
+        pregnancy("Nobody says whether it continues.", held("live_birth_not_stated"), live_or_still_birth=""),
+        Example("An older row says that it ended, a newer one that it continues: it ended.",
+                World.of(expecting(1), expecting(2, child="child-1", parent="parent-1",
+                    live_or_still_birth="2", last_updated=datetime(2026, 10, 22)), agreement=AT_BOOKING),
+                {1: withheld("not_a_live_birth"), 2: withheld("not_a_live_birth", "duplicate_record")}),
+        Example("One woman's two pregnancies in one extract, one of them over: nobody knows which.",
+                World.of(expecting(1), expecting(2, parent="parent-1", live_or_still_birth="2",
+                    date_of_birth=date(2027, 4, 20)), agreement=AT_BOOKING),
+                {1: held("sibling_died_or_missing"),
+                 2: withheld("not_a_live_birth", "sibling_died_or_missing")}),
+        Example("Another trust's extract tells of a birth or a loss of this woman.",
+                World.of(expecting(1), agreement=AT_BOOKING).with_words(word("parent-1", "suppressed")),
+                {1: withheld("suppressed")}),
+        pregnancy("Twelve weeks along, as agreed.", SHARED, date_of_birth=days_ago(-196)),
+        pregnancy("A day short of twelve weeks: wait.", held("age_outside_window"),
+                  date_of_birth=days_ago(-197)),
+        pregnancy("Expected today.", SHARED, date_of_birth=TODAY),
+        pregnancy("Expected yesterday: the child may be born, or may not live.",
+                  withheld("age_outside_window"), date_of_birth=days_ago(1)),
+        pregnancy("Expected before the month.", withheld("born_outside_window", "age_outside_window"),
+                  date_of_birth=date(2026, 9, 30)),
+        pregnancy("Expected on the last day of the months that count.", SHARED, AT_BOOKING_AT_ANY_WEEK,
+                  date_of_birth=date(2027, 6, 30)),
+        pregnancy("Expected a day later.", withheld("born_outside_window"), AT_BOOKING_AT_ANY_WEEK,
+                  date_of_birth=date(2027, 7, 1)),
+        pregnancy("Agreed on the day on which the pregnancy began.", SHARED, AT_BOOKING_AT_ANY_TIME,
+                  consent_date=date(2026, 5, 16)),
+        pregnancy("Agreed before it began: that was another.", withheld("consent_date_invalid"),
+                  AT_BOOKING_AT_ANY_TIME, consent_date=date(2026, 5, 15)),
+        pregnancy("The woman turned 16 on the day on which the pregnancy began.", SHARED,
+                  parent_date_of_birth=date(2010, 5, 16)),
+        pregnancy("The woman turned 16 the day after.", held("parent_under_16"),
+                  parent_date_of_birth=date(2010, 5, 17)),
+    )),
     Chapter("Were the parents told, and did anyone object?", (
         one("Told more than 14 days ago, nobody objected; consent is not needed.", SHARED, by_notice(),
             consent_status="", consent_date=None),
@@ -296,6 +479,8 @@ CHAPTERS = (
         one("Told 13 days ago, 14 are agreed.", held("objection_window_open"), by_notice(),
             notice_date=days_ago(13)),
         one("Told 14 days ago.", SHARED, by_notice(), notice_date=days_ago(14)),
+        one("Told today, where no days to object are agreed.", SHARED, by_notice(objection_days=0),
+            notice_date=TODAY),
         one("Objected.", withheld("objected"), by_notice(), objection_date=date(2026, 10, 20)),
         one("Agreed, and objected.", withheld("objected"), objection_date=date(2026, 10, 20)),
         rows("Only an older version of the row shows the objection.", (birth(1), withheld("objected")),
@@ -319,6 +504,10 @@ CHAPTERS = (
         *(where(f"Geography says {reason}.", held(reason), reason=reason, recipient="", authority="")
           for reason in ("postcode_unknown", "postcode_pseudo", "postcode_imprecise", "no_reach_area",
                          "reach_area_ambiguous")),
+        where("Geography could place it, and knows no authority.", withheld("not_resident"), authority=""),
+        where("The position is not precise, and the authority is not covered.",
+              withheld("postcode_imprecise", "not_resident"),
+              reason="postcode_imprecise", recipient="", authority="E07000218"),
         where("Geography says something that nobody knows.", held("no_reach_area"), reason="something new"),
         where("Geography names no recipient and no reason.", held("no_reach_area"), recipient=""),
         where("Placed in another network only.", held("no_reach_area"), network="hubs"),
@@ -331,6 +520,29 @@ CHAPTERS = (
             ("It was sent this very month, and the run is finished after an interruption.",
              {"month": "2026-10"}, SHARED),
         ]),
+    )),
+    Chapter("Does one recipient receive all families? (an agreement that names it)", (
+        by_name("The postcode is in the directory.", SHARED),
+        *(by_name(f"Geography says {reason}.", held(reason), reason=reason, authority="")
+          for reason in ("postcode_unknown", "postcode_pseudo", "postcode_imprecise")),
+        by_name("Geography says something that nobody knows.", held("postcode_unknown"),
+                reason="something new", authority=""),
+        by_name("Nobody looked the postcode up in the directory.", held("postcode_unknown"),
+                network="centres"),
+        by_name("Lives in an authority that is not covered.", withheld("not_resident"),
+                authority="E07000218"),
+        Example("The recipient by name had this family in an earlier month.",
+                World.of(birth(), placements=(placed(network="directory", recipient=""),),
+                    disclosures=({"child": "child-1", "agreement": "welcome-card", "recipient": "agency",
+                        "month": "2026-09"},), agreement=agreement(**NAMED)),
+                {1: withheld("already_shared")}),
+    )),
+    Chapter("Are only numbers shared? (an agreement that lets no family through)", (
+        one("A family with nothing against it.", withheld("no_family_shared"), agreement(**NUMBERS)),
+        one("Nobody was asked, and nobody needs to be.", withheld("no_family_shared"), agreement(**NUMBERS),
+            consent_status="not_asked", consent_date=None, notice_date=None),
+        one("An objection is still written down.", withheld("objected", "no_family_shared"),
+            agreement(**NUMBERS), objection_date=date(2026, 10, 20)),
     )),
     Chapter("Several reasons at once", (
         one("In hospital, and refused: both are kept, the stricter decides.",

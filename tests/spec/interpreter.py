@@ -104,9 +104,11 @@ def _subjects(row: Row) -> set[str]:
 
 def _never(row: Row, world: World) -> list[str]:
     said, found = _said(row, world), []
-    if row["live_or_still_birth"] in ("2", "3", "4", "5"):
+    ended = ("2", "3", "4", "5")
+    heard = versions(row, world) if _expected(world) else [row]
+    if any(version["live_or_still_birth"] in ended for version in heard):
         found.append("not_a_live_birth")
-    elif row["live_or_still_birth"] != "1":
+    if row["live_or_still_birth"] not in ("1", *ended):
         found.append("live_birth_not_stated")
     if any(_dead(subject, world) for subject in _subjects(row)):
         found.append("child_died")
@@ -146,14 +148,24 @@ def _issued(number: str, demonstration: bool) -> bool:
     return issued or (demonstration and first == 999)
 
 
+def _expected(world: World) -> bool:
+    """The rows tell of pregnancies: the day of birth is the expected one."""
+    return bool(world.agreement.cohort.of == "expected_births")
+
+
 def _cohort(row: Row, world: World) -> list[str]:
     born, cohort = row["date_of_birth"], world.agreement.cohort
     first = world.month.plus(-cohort.months_back).first_day
-    return [] if first <= born <= world.month.last_day else ["born_outside_window"]
+    last = world.month.plus(cohort.months_ahead).last_day
+    return [] if first <= born <= last else ["born_outside_window"]
 
 
 def _age(row: Row, world: World) -> Found:
     days, cohort = (world.moment.date() - row["date_of_birth"]).days, world.agreement.cohort
+    if _expected(world):
+        if days > 0:
+            return {"age_outside_window": "withhold"}
+        return {"age_outside_window": "hold"} if 280 + days < cohort.minimum_gestation_days else {}
     if cohort.maximum_age_days is not None and days > cohort.maximum_age_days:
         return {"age_outside_window": "withhold"}
     return {"age_outside_window": "hold"} if days < cohort.minimum_age_days else {}
@@ -171,7 +183,8 @@ def _family(row: Row, world: World) -> list[str]:
         found.append("in_hospital")
     if _moved(row, world) or "recent_move" in said:
         found.append("recent_move")
-    if agreed.parent_under_16 and _parent_under_16(row):
+    begun = timedelta(days=280) if _expected(world) else timedelta(0)
+    if agreed.parent_under_16 and _under_16(row["parent_date_of_birth"], row["date_of_birth"] - begun):
         found.append("parent_under_16")
     return found
 
@@ -190,12 +203,11 @@ def _address(row: Row) -> tuple[str, ...]:
     return tuple("".join(c for c in line.upper() if c.isascii() and c.isalnum()) for line in lines)
 
 
-def _parent_under_16(row: Row) -> bool:
-    parent, child = row["parent_date_of_birth"], row["date_of_birth"]
+def _under_16(parent: date | None, day: date) -> bool:
     if parent is None:
         return False
-    years = child.year - parent.year
-    if (child.month, child.day) < (parent.month, parent.day):
+    years = day.year - parent.year
+    if (day.month, day.day) < (parent.month, parent.day):
         years -= 1
     return years < 16
 
@@ -204,35 +216,46 @@ def _parent_under_16(row: Row) -> bool:
 
 
 def _answers(row: Row, world: World) -> list[Row]:
-    """The answers about the child that stand: the newest of each person.
+    """The answers about the child that stand: the newest of each person, in a row or beside the rows.
 
-    A permission is heard only from the newest versions, a refusal or withdrawal from any.
+    A permission in a row is heard only from the newest versions, a refusal or withdrawal from any.
     """
     fresh = [version["reference"] for version in newest(row, world)]
-    heard = [
-        v for v in versions(row, world)
+    in_rows = [
+        {
+            "person": v["consent_given_by"], "answer": v["consent_status"], "date": v["consent_date"],
+            "scope": v["consent_scope"], "wording": v["consent_wording"], "companion": False,
+        }
+        for v in versions(row, world)
         if v["consent_status"] in ("refused", "withdrawn")
         or (v["consent_status"] == "given" and v["reference"] in fresh)
     ]  # fmt: skip
-    return [answer for answer in heard if not _overtaken(answer, heard)]
+    beside = [{**a, "companion": True} for a in world.answers if a["child"] == row["child"]]
+    heard = [*in_rows, *beside]
+    return [answer for answer in heard if not _overtaken(answer, heard, world.moment.date())]
 
 
-def _overtaken(answer: Row, heard: list[Row]) -> bool:
-    """A newer answer of the same person is known; nobody knows that of an undated or nameless one."""
-    if answer["consent_date"] is None or answer["consent_given_by"] == "":
+def _overtaken(answer: Row, heard: list[Row], today: date) -> bool:
+    """A newer answer of the same person is known; nobody knows that of an undated or nameless one.
+
+    A permission from after today is not known yet.
+    """
+    if answer["date"] is None or answer["person"] == "":
         return False
     return any(
-        other["consent_given_by"] == answer["consent_given_by"]
-        and other["consent_date"] is not None
-        and other["consent_date"] > answer["consent_date"]
+        other["person"] == answer["person"]
+        and other["date"] is not None
+        and other["date"] > answer["date"]
+        and not (other["answer"] == "given" and other["date"] > today)
         for other in heard
     )
 
 
 def _permission(row: Row, world: World) -> list[str]:
-    consent = world.agreement.confidentiality.permission == "consent"
+    permission = world.agreement.confidentiality.permission
+    consent = permission == "consent"
     said, answers = _said(row, world), _answers(row, world)
-    statuses = [answer["consent_status"] for answer in answers]
+    statuses = [answer["answer"] for answer in answers]
     refused = "refused" in statuses or "consent_refused" in said
     found = ["consent_withdrawn"] if "withdrawn" in statuses or "consent_withdrawn" in said else []
     found += ["consent_conflict"] if _conflict(answers) else []
@@ -241,8 +264,8 @@ def _permission(row: Row, world: World) -> list[str]:
     if consent:
         found += ["consent_refused"] if refused else []
         found += _wrong_with_yes(row, world)
-        found += _unanswered(row)
-    else:
+        found += [] if any(answer["companion"] for answer in answers) else _unanswered(row)
+    elif permission == "notice":
         found += ["objected"] if refused else []
         found += _notice(row, world)
     if world.agreement.confidentiality.national_opt_out and "national_opt_out" in said:
@@ -260,8 +283,7 @@ SPOILS_A_YES = {
 
 def _conflict(answers: list[Row]) -> bool:
     return any(
-        one["consent_given_by"] != other["consent_given_by"]
-        and one["consent_status"] != other["consent_status"]
+        one["person"] != other["person"] and one["answer"] != other["answer"]
         for one in answers
         for other in answers
     )
@@ -277,14 +299,14 @@ def _unanswered(row: Row) -> list[str]:
 def _wrong_with_yes(row: Row, world: World) -> list[str]:
     terms, today, found = world.agreement.confidentiality, world.moment.date(), []
     for answer in _answers(row, world):
-        if answer["consent_status"] != "given":
+        if answer["answer"] != "given":
             continue
-        kinds = [kind.strip() for kind in answer["consent_scope"].split(";")]
+        kinds = [kind.strip() for kind in answer["scope"].split(";")]
         if terms.scope is not None and terms.scope not in kinds:
             found.append("consent_scope_missing")
-        if answer["consent_wording"] not in terms.wordings:
+        if answer["wording"] not in terms.wordings:
             found.append("consent_wording_not_accepted")
-        found += _wrong_date(answer["consent_date"], row["date_of_birth"], today, world.agreement)
+        found += _wrong_date(answer["date"], row["date_of_birth"], today, world.agreement)
     return found
 
 
@@ -312,11 +334,11 @@ def _notice(row: Row, world: World) -> list[str]:
 
 
 def _placement(row: Row, world: World) -> Row:
-    network = world.agreement.recipients.network
+    network, named = world.agreement.recipients.network, world.agreement.recipients.named
     for placement in world.placements:
-        if placement["reference"] == row["reference"] and placement["network"] == network:
-            return placement
-    return {"reason": "no_reach_area", "recipient": "", "authority": "", "hospital": False}
+        if placement["reference"] == row["reference"] and placement["network"] == (network or "directory"):
+            return {**placement, "recipient": named} if named and not placement["reason"] else placement
+    return {"reason": "nobody looked", "recipient": "", "authority": "", "hospital": False}
 
 
 def _place(row: Row, world: World) -> list[str]:
@@ -326,7 +348,11 @@ def _place(row: Row, world: World) -> list[str]:
         found.append("not_resident")
     if not row["address_line_1"].strip() or not row["postcode"].strip():
         found.append("address_incomplete")
-    if reason in ("postcode_unknown", "postcode_pseudo", "postcode_imprecise", "reach_area_ambiguous"):
+    if reason in ("postcode_unknown", "postcode_pseudo", "postcode_imprecise"):
+        found.append(reason)
+    elif world.agreement.recipients.named:
+        found += ["postcode_unknown"] if reason else []
+    elif reason == "reach_area_ambiguous":
         found.append(reason)
     elif reason or not where["recipient"]:
         found.append("no_reach_area")
@@ -334,7 +360,7 @@ def _place(row: Row, world: World) -> list[str]:
         same = past["child"] == row["child"] and past["recipient"] == where["recipient"]
         if same and past["agreement"] == world.agreement.id and past["month"] != str(world.month):
             found.append("already_shared")
-    return found
+    return [*found, "no_family_shared"] if world.agreement.shares == "totals" else found
 
 
 # --- siblings ---------------------------------------------------------------------------------------------
@@ -345,11 +371,11 @@ def _children(world: World) -> list[Row]:
     return [row for row in world.births if stays(row, world) is row]
 
 
-def _near(one: Row, other: Row, parent_unknown: set[Home]) -> bool:
-    """Two rows are of one delivery."""
+def _near(one: Row, other: Row, parent_unknown: set[Home], any_day: bool) -> bool:
+    """Two rows are of one delivery; those that expect one, whatever the expected day."""
     if one["child"] == other["child"]:
         return True
-    if abs((one["date_of_birth"] - other["date_of_birth"]).days) > 1:
+    if abs((one["date_of_birth"] - other["date_of_birth"]).days) > 1 and not any_day:
         return False
     if one["parent"] and one["parent"] == other["parent"]:
         return True
@@ -371,7 +397,10 @@ def delivery(child: Row, world: World) -> list[Row]:
     parent_unknown = {home for home in homes if home is not None}
     reached = [row for row in rows if row["child"] == child["child"]]
     for found in reached:
-        reached += [row for row in rows if row not in reached and _near(found, row, parent_unknown)]
+        reached += [
+            row for row in rows
+            if row not in reached and _near(found, row, parent_unknown, _expected(world))
+        ]  # fmt: skip
     return reached
 
 

@@ -14,7 +14,7 @@ from pipeline.consent.gate import gate
 from pipeline.errors import IntegrityError
 from pipeline.reasons import Outcome
 from spec.effort import worlds_tried
-from spec.world import Row, World, birth, placed, plain, word
+from spec.world import Row, World, answer, birth, placed, plain, word
 from spec.worlds import words, worlds
 
 
@@ -63,6 +63,21 @@ def test_a_late_death_of_one_twin_removes_the_other() -> None:
     after = plain(gated(world.decide(), world.with_words(word("child-2", "child_died"))))
     assert after[1].reasons == {"sibling_died_or_missing"}
     assert after[2].reasons == {"child_died"}
+
+
+def test_a_demonstration_stays_one_at_the_gate() -> None:
+    world = World.of(birth(nhs_number="9990000026"), demonstration=True)
+    assert plain(gated(world.decide(), world))[1].outcome == "share"
+    after = plain(gated(world.decide(), replace(world, demonstration=False)))
+    assert after[1].reasons == {"test_record"}
+
+
+def test_a_late_answer_in_the_companion_file_removes_the_family() -> None:
+    world = World.of(birth(1), birth(2))
+    later = replace(world, answers=(answer("child-1", person="mother", answer="withdrawn"),))
+    after = plain(gated(world.decide(), later))
+    assert (after[1].outcome, after[1].reasons) == ("withhold", {"consent_withdrawn"})
+    assert after[2].outcome == "share"
 
 
 def test_what_was_held_stays_held_even_where_its_reason_has_gone() -> None:

@@ -9,12 +9,14 @@ import pytest
 from pipeline.consent.decide import check, decide
 from pipeline.errors import IntegrityError
 from pipeline.reasons import Outcome, Reason
-from spec.world import World, birth, placed
+from spec.world import World, answer, birth, placed
 
 UNUSABLE = {
     "one reference twice": World(births=(birth(1), birth(1)), placements=(placed(1),)),
     "no reference of the child": World.of(birth(1, child="")),
     "a supplier that the agreement does not name": World.of(birth(1, supplier="another")),
+    "an answer about nobody": World.of(birth(), answers=(answer(""),)),
+    "an answer that nobody agreed": World.of(birth(), answers=(answer("child-1", answer="perhaps"),)),
     "placed twice": World(births=(birth(1),), placements=(placed(1), placed(1, recipient="elm"))),
 }
 

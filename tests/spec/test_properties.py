@@ -14,7 +14,7 @@ from pipeline.consent.decide import decide
 from pipeline.reasons import Outcome, Reason, ReasonClass
 from pipeline.records import DECISIONS
 from spec.effort import worlds_tried
-from spec.world import World, agreement, birth, plain, word
+from spec.world import Row, World, agreement, answer, birth, elsewhere, plain, together, word
 from spec.worlds import words, worlds
 
 NEVER = {str(reason) for reason in Reason if reason.reason_class is ReasonClass.NEVER}
@@ -75,13 +75,40 @@ def test_a_flag_never_shares_more(world: World, column: str, random: Random) -> 
     assert shared(replace(world, births=births)) <= shared(world)
 
 
+@worlds_tried(25)
+@given(worlds(), st.sampled_from(["refused", "withdrawn"]), st.integers(0, 14), st.booleans())
+def test_an_answer_against_sharing_in_the_companion_file_never_shares_more(
+    world: World, said: str, child: int, dated: bool
+) -> None:
+    date = {} if dated else {"date": None}
+    refusal = answer(f"child-{child + 1}", person="carer", answer=said, **date)
+    without_their_yes = [one for one in world.answers if one["person"] != "carer"]
+    before = replace(world, answers=tuple(without_their_yes))
+    assert shared(replace(before, answers=(*before.answers, refusal))) <= shared(before)
+
+
+@worlds_tried(20)
+@given(worlds(), st.integers(0, 14))
+def test_nobody_is_shared_whose_refusal_stands(world: World, child: int) -> None:
+    """Whatever anybody else answered, wherever and whenever."""
+    name = f"child-{child + 1}"
+    refusal = answer(name, person="somebody else", answer="refused")
+    decided = plain(replace(world, answers=(*world.answers, refusal)).decide())
+    permission = world.agreement.confidentiality.permission
+    said = {"consent": "consent_refused", "notice": "objected", "not_needed": "no_family_shared"}[permission]
+    rows: list[Row] = [row for row in world.births if row["child"] == name]
+    assert all(said in decided[row["reference"]].reasons for row in rows)
+
+
 @worlds_tried(20)
 @given(worlds(), st.randoms(use_true_random=True))
 def test_the_order_of_rows_never_matters(world: World, random: Random) -> None:
-    births, placements, suppressions, disclosures = (
-        table.sample(frac=1, random_state=random.randrange(2**32)) for table in world.frames
+    births, placements, suppressions, disclosures, answers = (
+        table.sample(frac=1, random_state=random.randrange(2**32))
+        for table in (*world.frames, world.setting["answers"])
     )
-    shuffled = decide(births, placements, suppressions, disclosures, world.agreement, **world.setting)
+    setting = world.setting | {"answers": answers}
+    shuffled = decide(births, placements, suppressions, disclosures, world.agreement, **setting)
     pd.testing.assert_frame_equal(shuffled, world.decide())
 
 
@@ -89,32 +116,9 @@ def test_the_order_of_rows_never_matters(world: World, random: Random) -> None:
 @given(worlds(), worlds())
 def test_families_decided_apart_are_decided_alike(one: World, other: World) -> None:
     """Two sets of families with nobody in common come to the same in one run as in two."""
-    apart = [_elsewhere(one, 0), replace(_elsewhere(other, 100), agreement=one.agreement)]
-    apart[1] = replace(apart[1], demonstration=one.demonstration)
-    together = replace(
-        apart[0],
-        births=apart[0].births + apart[1].births,
-        placements=apart[0].placements + apart[1].placements,
-        suppressions=apart[0].suppressions + apart[1].suppressions,
-        disclosures=apart[0].disclosures + apart[1].disclosures,
-    )
-    assert plain(together.decide()) == plain(apart[0].decide()) | plain(apart[1].decide())
-
-
-def _elsewhere(world: World, offset: int) -> World:
-    """The same world with references and subjects of its own."""
-
-    def moved(row: dict[str, object]) -> dict[str, object]:
-        subjects = {
-            column: f"{row[column]}/{offset}"
-            for column in ("child", "parent", "dwelling", "subject")
-            if row.get(column)
-        }
-        reference = {"reference": int(str(row["reference"])) + offset} if "reference" in row else {}
-        return {**row, **subjects, **reference}
-
-    parts = ("births", "placements", "suppressions", "disclosures")
-    return replace(world, **{part: tuple(map(moved, getattr(world, part))) for part in parts})
+    theirs = replace(other, agreement=one.agreement, moment=one.moment, demonstration=one.demonstration)
+    apart = [elsewhere(one, 0), elsewhere(theirs, 100)]
+    assert plain(together(apart).decide()) == plain(apart[0].decide()) | plain(apart[1].decide())
 
 
 def test_no_births_make_no_decisions() -> None:

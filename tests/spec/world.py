@@ -5,6 +5,7 @@ The engine reads it as frames, the interpreter as it stands.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from pipeline.agreements.model import Agreement
 from pipeline.consent.decide import decide
 from pipeline.contract import load_contract
 from pipeline.reasons import Outcome, unpack
-from pipeline.records import BIRTH_KEYS, DISCLOSURES, PLACEMENTS, SUPPRESSIONS, Month
+from pipeline.records import ANSWERS, BIRTH_KEYS, DISCLOSURES, PLACEMENTS, SUPPRESSIONS, Month
 
 Row = dict[str, Any]
 
@@ -50,15 +51,19 @@ _AGREEMENT: dict[str, Any] = {
         {"name": "Council", "role": "controller"}, {"name": "Trust", "role": "supplier"},
     ],
     "suppliers": ["trust"],
-    "lawful_basis": {"article_6": "6(1)(e)"},
+    "powers": [{"says": "Childcare Act 2006", "as_of": date(2026, 1, 1)}],
+    "lawful_basis": {
+        "article_6": {"says": "6(1)(e)", "as_of": date(2026, 1, 1)}, "article_9": None,
+    },
     "confidentiality": {
-        "permission": "consent", "scope": "childrens_centre", "wordings": ["form-2025"], "max_age_days": 60,
+        "permission": "consent", "basis": {"says": "the parents agreed", "as_of": date(2026, 1, 1)},
+        "scope": "childrens_centre", "wordings": ["form-2025"], "max_age_days": 60,
     },
     "cohort": {
         "residents_of": ["E07000031"], "months_back": 2, "minimum_age_days": 14, "maximum_age_days": 120,
         "settling_days": 14,
     },
-    "recipients": {"network": "centres", "kind": "childrens_centre"},
+    "recipients": {"network": "centres", "kinds": ["childrens_centre"]},
     "fields": ["address"],
     "use": {"permitted": ["Post one card."]},
     "retention_days": 90,
@@ -69,10 +74,28 @@ _AGREEMENT: dict[str, Any] = {
 
 NOTICE = {"permission": "notice", "objection_days": 14, "wordings": [], "scope": None, "max_age_days": None}
 
+# What turns the sample agreement into one about expected births, one to a recipient by name, or one on
+# numbers alone.
+EXPECTING = {
+    "confidentiality": {"antenatal_days": 280},
+    "cohort": {
+        "of": "expected_births", "months_back": 0, "months_ahead": 8,
+        "minimum_age_days": 0, "maximum_age_days": None, "minimum_gestation_days": 84,
+    },
+}  # fmt: skip
+NAMED = {"recipients": {"network": None, "named": "agency"}}
+NUMBERS = {
+    "shares": "totals", "fields": [], "totals": {"source": "extract", "rounding": "nhs_england_5"},
+    "confidentiality": NOTICE | {"permission": "not_needed", "objection_days": None},
+}  # fmt: skip
 
-def agreement(**parts: dict[str, Any]) -> Agreement:
-    """The sample agreement (opt-in) with parts of its sections replaced."""
-    changed = {name: {**_AGREEMENT.get(name, {}), **part} for name, part in parts.items()}
+
+def agreement(**parts: Any) -> Agreement:
+    """The sample agreement (opt-in) with parts of its sections, or whole values, replaced."""
+    changed = {
+        name: {**_AGREEMENT.get(name, {}), **part} if isinstance(part, dict) else part
+        for name, part in parts.items()
+    }
     return Agreement.model_validate({**_AGREEMENT, **changed})
 
 
@@ -82,6 +105,18 @@ def birth(reference: int = 1, **changes: Any) -> Row:
     family = {"parent": f"parent-{reference}", "dwelling": f"dwelling-{reference}"}
     blank = {column: _BLANK[dtype] for column, dtype in COLUMNS.items()}
     return {**blank, **SPOTLESS, **own, **family, **changes}
+
+
+def expecting(reference: int = 1, **changes: Any) -> Row:
+    """A pregnancy with nothing against it, of a woman of its own, with changes."""
+    to_come = {"date_of_birth": date(2027, 2, 20), "birth_order": 0, "given_name": ""}
+    return birth(reference, **(to_come | changes))
+
+
+def answer(child: str, **changes: Any) -> Row:
+    """An answer in the companion file, by default the father's yes."""
+    yes = {"answer": "given", "date": date(2026, 10, 21), "scope": "childrens_centre", "wording": "form-2025"}
+    return {"child": child, "person": "father", **yes, **changes}
 
 
 def placed(reference: int = 1, **changes: Any) -> Row:
@@ -104,6 +139,9 @@ class Decision:
     recipient: str
 
 
+PARTS = ("births", "placements", "suppressions", "disclosures", "answers")
+
+
 @dataclass(frozen=True)
 class World:
     """All inputs of one decision."""
@@ -112,6 +150,7 @@ class World:
     placements: tuple[Row, ...]
     suppressions: tuple[Row, ...] = ()
     disclosures: tuple[Row, ...] = ()
+    answers: tuple[Row, ...] = ()
     agreement: Agreement = field(default_factory=agreement)
     month: Month = MONTH
     moment: datetime = MOMENT
@@ -138,11 +177,34 @@ class World:
     @property
     def setting(self) -> dict[str, Any]:
         """What is passed beside the frames."""
-        return {"month": self.month, "moment": self.moment, "demonstration": self.demonstration}
+        return {
+            "month": self.month, "moment": self.moment, "demonstration": self.demonstration,
+            "answers": frame(self.answers, ANSWERS),
+        }  # fmt: skip
 
     def decide(self) -> pd.DataFrame:
         """The engine's decisions."""
         return decide(*self.frames, self.agreement, **self.setting)
+
+
+def elsewhere(world: World, offset: int) -> World:
+    """The same world with references and subjects of its own."""
+
+    def moved(row: Row) -> Row:
+        subjects = {
+            column: f"{row[column]}/{offset}"
+            for column in ("child", "parent", "dwelling", "subject")
+            if row.get(column)
+        }
+        return {**row, **subjects, **({"reference": row["reference"] + offset} if "reference" in row else {})}
+
+    return replace(world, **{part: tuple(map(moved, getattr(world, part))) for part in PARTS})
+
+
+def together(worlds: Sequence[World]) -> World:
+    """Worlds that have nobody in common, under the first one's agreement and at its moment."""
+    parts = {part: tuple(row for world in worlds for row in getattr(world, part)) for part in PARTS}
+    return replace(worlds[0], **parts)
 
 
 def frame(rows: tuple[Row, ...], columns: dict[str, str]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ as often as common ones. A failure prints the world.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -15,7 +15,21 @@ from hypothesis import strategies as st
 
 from pipeline.agreements.model import Agreement
 from pipeline.reasons import Reason
-from spec.world import MOMENT, NOTICE, Row, World, agreement, birth, placed, word
+from spec.world import (
+    EXPECTING,
+    MOMENT,
+    NAMED,
+    NOTICE,
+    NUMBERS,
+    Row,
+    World,
+    agreement,
+    answer,
+    birth,
+    expecting,
+    placed,
+    word,
+)  # fmt: skip
 
 TODAY = MOMENT.date()
 DATES = [None, *(TODAY - timedelta(days) for days in (-1, 0, 1, 13, 14, 15, 16, 45, 60, 61, 121))]
@@ -27,6 +41,11 @@ UPDATED = [
     datetime(2026, 10, 26),
     datetime(2026, 11, 9),
 ]
+# Expected days: on and about today, the edges of the months that count, and the agreed weeks.
+EXPECTED = [
+    *(TODAY + timedelta(days) for days in (-1, 0, 1, 30, 140, 195, 196, 197, 217)),
+    date(2026, 9, 30), date(2026, 12, 31), date(2027, 1, 1), date(2027, 6, 30), date(2027, 7, 1),
+]  # fmt: skip
 FLAGS = ["Y", "", "?"]
 DEATHS = ["1", "2", "U", "U", "9"]
 
@@ -42,7 +61,14 @@ VALUES: dict[str, Sequence[Any]] = {
     "birth_order": [0, 2, 8, 9],
     "death_status": DEATHS,
     "date_of_death": DATES,
-    "parent_date_of_birth": [None, date(2010, 10, 8), date(2010, 10, 9), date(2012, 2, 29)],
+    "parent_date_of_birth": [
+        None,
+        date(2010, 10, 8),
+        date(2010, 10, 9),
+        date(2012, 2, 29),
+        date(2010, 5, 16),
+        date(2010, 5, 17),
+    ],
     "parent_death_status": DEATHS,
     "address_line_1": ["1, SAMPLE street", "2 Sample Street", "", " "],
     "address_line_2": ["Flat 1", "-"],
@@ -77,7 +103,17 @@ STORIES: list[Row] = [
     {"parent": "", "number_of_births": 2, "birth_order": 2},
     {"death_status": "U", "last_updated": datetime(2026, 10, 26)},
     {"death_status": "1", "last_updated": datetime(2026, 10, 2)},
-]
+]  # fmt: skip
+
+# What may become of a pregnancy.
+PREGNANCIES: list[Row] = [
+    {"live_or_still_birth": "2"},
+    {"live_or_still_birth": "2", "last_updated": datetime(2026, 10, 2)},
+    {"date_of_birth": date(2027, 3, 20)},
+    {"consent_status": "not_asked", "consent_date": None},
+    {"consent_date": date(2026, 5, 16)}, {"consent_date": date(2026, 5, 17)},
+    {"notice_date": None},
+]  # fmt: skip
 
 SUBJECTS = [
     *(f"{kind}-{number}" for kind in ("child", "parent", "dwelling") for number in range(1, 16)), "",
@@ -98,31 +134,35 @@ PLACES: list[Row] = [
 ]  # fmt: skip
 
 
-def _births(random: Random, size: int) -> tuple[Row, ...]:
+PSEUDONYMS = {"shares": "pseudonyms", "fields": ["pseudonym", "sex"], "household": "each_child"}
+
+
+def _births(random: Random, size: int, expected: bool) -> tuple[Row, ...]:
     """Rows of births: of their own family, of a sibling of one before, or another version of one before."""
     rows: list[Row] = []
     for reference in random.sample(range(1, size + 1), size):
-        rows.append({**_start(random, reference, rows), **_changes(random)})
+        rows.append({**_start(random, reference, rows, expected), **_changes(random, expected)})
     if random.random() < 0.6:
         _declare_truly(rows)
     return tuple(rows)
 
 
-def _start(random: Random, reference: int, before: list[Row]) -> Row:
+def _start(random: Random, reference: int, before: list[Row], expected: bool) -> Row:
     kind = random.choice(["own", "own", "sibling", "version"])
     if kind == "own" or not before:
-        return birth(reference)
+        return expecting(reference) if expected else birth(reference)
     again = {**random.choice(before), "reference": reference, "row": reference}
     if kind == "version":
         return again
     return {**again, "child": f"child-{reference}", "birth_order": again["birth_order"] + 1}
 
 
-def _changes(random: Random) -> Row:
+def _changes(random: Random, expected: bool) -> Row:
     if random.random() < 0.25:
-        return random.choice(STORIES)
-    columns = random.sample(sorted(VALUES), random.choice([0, 0, 0, 1, 1, 2]))
-    return {column: random.choice(VALUES[column]) for column in columns}
+        return random.choice(PREGNANCIES if expected else STORIES)
+    values = VALUES | {"date_of_birth": EXPECTED} if expected else VALUES
+    columns = random.sample(sorted(values), random.choice([0, 0, 0, 1, 1, 2]))
+    return {column: random.choice(values[column]) for column in columns}
 
 
 def _declare_truly(rows: list[Row]) -> None:
@@ -134,35 +174,71 @@ def _declare_truly(rows: list[Row]) -> None:
 
 def _agreement(random: Random) -> Agreement:
     """Any agreement that can be written about these births."""
-    confidentiality: dict[str, Any] = {"national_opt_out": random.random() < 0.7}
-    if random.random() < 0.7:
-        confidentiality |= {
-            "scope": random.choice([None, "childrens_centre"]),
-            "antenatal_days": random.choice([0, 30]),
-            "max_age_days": random.choice([None, 14, 60]),
-        }
-    else:
-        confidentiality |= NOTICE | {"objection_days": random.choice([0, 14, 30])}
-    cohort = {
+    about = random.choice([_about_births, _about_births, _about_expected_births])
+    shares: dict[str, Any] = random.choice([*[{}] * 6, NUMBERS, PSEUDONYMS])
+    if about is _about_expected_births:
+        shares = {}
+    confidentiality = shares.get("confidentiality") or _permission(random, about)
+    names = ["looked_after", "adoption", "safeguarding", "parent_died", "in_hospital", "parent_under_16"]
+    return agreement(**{
+        "cohort": about(random) | {"settling_days": random.choice([0, 14])},
+        "exclusions": {name: random.random() < 0.7 for name in names},
+        "household": random.choice(["one_card", "each_child"]),
+        **(NAMED if random.random() < 0.25 else {}),
+        **shares,
+        "confidentiality": confidentiality | {"national_opt_out": random.random() < 0.7},
+    })  # fmt: skip
+
+
+def _permission(random: Random, about: Callable[[Random], Row]) -> Row:
+    if random.random() < 0.3:
+        return NOTICE | {"objection_days": random.choice([0, 14, 30])}
+    return {
+        "scope": random.choice([None, "childrens_centre"]),
+        "antenatal_days": random.choice([0, 30] if about is _about_births else [30, *[280] * 5]),
+        "max_age_days": random.choice([None, 14, 60]),
+    }
+
+
+def _about_births(random: Random) -> Row:
+    return {
         "months_back": random.choice([0, 2, 2, 6]),
         "minimum_age_days": random.choice([0, 0, 14, 16]),
         "maximum_age_days": random.choice([None, 45, 120]),
-        "settling_days": random.choice([0, 14]),
     }
-    names = ["looked_after", "adoption", "safeguarding", "parent_died", "in_hospital", "parent_under_16"]
-    exclusions = {name: random.random() < 0.7 for name in names}
-    return agreement(confidentiality=confidentiality, cohort=cohort, exclusions=exclusions)
 
 
-def _placement(random: Random, reference: int) -> Row:
-    return placed(reference, **(random.choice(PLACES) if random.random() < 0.15 else {}))
+def _about_expected_births(random: Random) -> Row:
+    return EXPECTING["cohort"] | {
+        "months_ahead": random.choice([0, 2, 8, 8, 8, 8]),
+        "minimum_gestation_days": random.choice([0, 84, 84, 200]),
+    }
+
+
+def _placement(random: Random, reference: int, agreed: Agreement) -> Row:
+    where = {"network": agreed.recipients.placed_in}
+    if agreed.recipients.named:
+        where["recipient"] = ""
+    return placed(reference, **where | (random.choice(PLACES) if random.random() < 0.15 else {}))
+
+
+def _answer(random: Random) -> Row:
+    """An answer in the companion file about a child that may be there."""
+    return answer(
+        random.choice(SUBJECTS[:15]),
+        person=random.choice(["father", "father", "mother", "carer", ""]),
+        answer=random.choice(["given", "given", "given", "refused", "withdrawn"]),
+        date=random.choice([date(2026, 10, 21), date(2026, 10, 21), *DATES]),
+        scope=random.choice(["childrens_centre", "childrens_centre", "library"]),
+        wording=random.choice(["form-2025", "form-2025", "form-2019"]),
+    )
 
 
 def _disclosure(random: Random) -> Row:
     return {
         "child": random.choice(SUBJECTS[:15]),
         "agreement": random.choice(["welcome-card", "welcome-card", "another"]),
-        "recipient": random.choice(["oak", "oak", "elm"]),
+        "recipient": random.choice(["oak", "oak", "elm", "agency"]),
         "month": random.choice(["2026-09", "2026-09", "2026-10", "2026-12"]),
     }
 
@@ -175,14 +251,24 @@ def _word(random: Random) -> Row:
 def worlds(draw: st.DrawFn) -> World:
     """Everything that a decision may rest on."""
     size, random = draw(st.integers(1, 40)), draw(st.randoms(use_true_random=True))
+    agreed = _agreement(random)
     return World(
-        births=_births(random, size),
-        placements=tuple(_placement(random, reference + 1) for reference in range(size)),
+        births=_births(random, size, agreed.cohort.of == "expected_births"),
+        placements=tuple(_placement(random, reference + 1, agreed) for reference in range(size)),
         suppressions=tuple(_word(random) for _ in range(random.choice([0, 2, 4, 8]))),
         disclosures=tuple(_disclosure(random) for _ in range(random.choice([0, 2, 4]))),
-        agreement=_agreement(random),
+        answers=tuple(_answer(random) for _ in range(random.choice([0, 0, 2, 5, 10]))),
+        agreement=agreed,
+        moment=MOMENT
+        + timedelta(days=random.choice([0, 0, 0, 0, -1, 1, 13, 60]), hours=random.choice([-9, 0, 14])),
         demonstration=random.random() < 0.3,
     )
+
+
+@st.composite
+def agreements(draw: st.DrawFn) -> Agreement:
+    """Any agreement."""
+    return _agreement(draw(st.randoms(use_true_random=True)))
 
 
 @st.composite
