@@ -9,6 +9,7 @@ import json
 import runpy
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,11 +29,12 @@ def ledger_schema() -> str:
     return render_schema()
 
 
-def contract_page() -> str:
-    """The contract for extracts, as a page for suppliers."""
+def contract_page(dataset: str) -> str:
+    """The contract of one kind of file, as a page for suppliers."""
+    from pipeline.contract import contract_of
     from pipeline.validation.page import render_contract_page
 
-    return render_contract_page()
+    return render_contract_page(contract_of(dataset))
 
 
 def decision_table() -> str:
@@ -45,7 +47,10 @@ def decision_table() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "schemas/agreement.schema.json": agreement_schema,
     "schemas/ledger_entry.schema.json": ledger_schema,
-    "schemas/BIRTH_EXTRACT.md": contract_page,
+    "schemas/BIRTH_EXTRACT.md": partial(contract_page, "births"),
+    "schemas/EXPECTED_BIRTH_EXTRACT.md": partial(contract_page, "expected_births"),
+    "schemas/CONSENT_ANSWERS.md": partial(contract_page, "answers"),
+    "schemas/CHANGES.md": partial(contract_page, "changes"),
     "sharing_agreements/DECISION_TABLE.md": decision_table,
 }
 

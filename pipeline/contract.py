@@ -1,4 +1,4 @@
-"""The contract for a supplier's extract, read from `schemas/birth_extract.yaml`.
+"""The contracts for suppliers' files, each read from a YAML file under `schemas/`.
 
 The YAML is the only list of columns, types, codes and row rules. Intake asks it for the columns,
 validation for the types and rules, the synthetic births for the order of columns.
@@ -21,6 +21,13 @@ from pipeline.errors import IntegrityError, SettingsError
 from pipeline.records import SCHEMAS
 
 CONTRACT_FILE = SCHEMAS / "birth_extract.yaml"
+# What a supplier's files can hold, and which contract says how.
+CONTRACT_FILES = {
+    "births": CONTRACT_FILE,
+    "expected_births": SCHEMAS / "expected_birth_extract.yaml",
+    "answers": SCHEMAS / "consent_answers.yaml",
+    "changes": SCHEMAS / "changes.yaml",
+}
 
 # How each logical type of the contract travels in a frame.
 DTYPES = {
@@ -66,12 +73,23 @@ class Rule:
 
 @dataclass(frozen=True)
 class Contract:
-    """All columns in order, and all row rules."""
+    """One kind of file: all columns in order, and all row rules."""
 
     id: str
     version: str
+    name: str
+    dataset: str  # one of CONTRACT_FILES
+    usage: str  # what a file is, in sentences
+    limitations: str  # what stops a file or a row, in sentences
+    month_of: str | None  # the date column that says which month a file is of, where one does
+    months_ahead: int  # how many months after its own a file may speak of
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
+
+    def file_of(self, supplier: str, month: object) -> str:
+        """What messages call a supplier's file of this kind; changes are of no month."""
+        what = "extract" if self.month_of else self.name.lower()
+        return f"{what} of {supplier}" + (f" for {month}" if self.dataset != "changes" else "")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,16 +128,33 @@ def load_contract(file: Path = CONTRACT_FILE) -> Contract:
     raise SettingsError(f"The contract for extracts cannot be used: {problem}", where=str(file))
 
 
+def contract_of(dataset: str) -> Contract:
+    """The contract that ships with Birthshare for one kind of file; one of CONTRACT_FILES."""
+    return load_contract(CONTRACT_FILES[dataset])
+
+
 def _contract(raw: Mapping[str, Any]) -> Contract:
-    births = raw["schema"][0]
-    columns = tuple(_column(item) for item in births["properties"])
-    rules = tuple(_rule(item) for item in births["quality"])
+    table = raw["schema"][0]
+    columns = tuple(_column(item) for item in table["properties"])
+    rules = tuple(_rule(item) for item in table["quality"])
+    own = _custom(table)
     _check_unique([column.name for column in columns])
     _check_unique([rule.id for rule in rules])
     unknown = {name for rule in rules for name in rule.fields} - {column.name for column in columns}
     if unknown:
         raise ValueError(f"rules name columns that do not exist: {', '.join(sorted(unknown))}")
-    return Contract(raw["id"], raw["version"], columns, rules)
+    return Contract(
+        id=raw["id"],
+        version=raw["version"],
+        name=raw["name"],
+        dataset=table["name"],
+        usage=raw["description"]["usage"],
+        limitations=raw["description"]["limitations"],
+        month_of=own.get("monthOf"),
+        months_ahead=own.get("monthsAhead", 0),
+        columns=columns,
+        rules=rules,
+    )
 
 
 def _column(item: Mapping[str, Any]) -> Column:
@@ -167,11 +202,13 @@ def in_words(records: Sequence[int] | np.ndarray[Any, Any]) -> str:
     return f"record{'s' if len(records) > 1 else ''} {shown}{more}"
 
 
-def check_codes(column: str, values: pd.Series, known: Mapping[str, str], rows: pd.Series) -> None:
+def check_codes(
+    column: str, values: pd.Series, known: Mapping[str, str], rows: pd.Series, *, where: str
+) -> None:
     """A code that nobody agreed stops the file: a feed's meaning may have changed unannounced.
 
     Blank is always allowed. The value itself is not shown: it may be a personal value in a wrong
-    column. Raises IntegrityError with the column and the record numbers.
+    column. Raises IntegrityError with the file (`where`), the column and the record numbers.
     """
     unknown = ~values.isin(["", *known])
     if not unknown.any():
@@ -180,6 +217,6 @@ def check_codes(column: str, values: pd.Series, known: Mapping[str, str], rows: 
     total = len(records)
     raise IntegrityError(
         f"{total} row{'s hold codes' if total > 1 else ' holds a code'} that the contract does not know",
-        where=f"column {column}, {in_words(records)}",
+        where=f"{where}, column {column}, {in_words(records)}",
         do="Nothing was used. Ask the supplier what the code means and agree it before this file is run.",
     )

@@ -1,4 +1,4 @@
-"""Which sealed file in a supplier's inbox is the one for the month."""
+"""Which sealed files in a supplier's inbox are the ones for the month, and which are feeds of changes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Home
 from pipeline.records import Month
 
-_SUPPLIER, _MONTH = "{supplier}", "{month}"
+_SUPPLIER, _WHEN = "{supplier}", ("{month}", "{date}")
 
 
-def find_arrivals(home: Home, supplier: str, month: Month) -> list[Path]:
+def find_arrivals(home: Home, supplier: str, month: Month, pattern: str | None = None) -> list[Path]:
     """The supplier's sealed file for the month: one path, or none where it has not come yet.
 
-    The name must be as the settings say. After the month it may go on with words, as in
-    `births_chis_2026-10 (1).csv.gpg`; copies of the same bytes count as one file. Raises SettingsError
-    for a supplier that the settings do not know, IntegrityError where two different files claim the
-    month or where a file of another supplier stands in this inbox.
+    The name must be as the settings say: `pattern`, or else the extract's. After the month it may go on
+    with words, as in `births_chis_2026-10 (1).csv.gpg`; copies of the same bytes count as one file.
+    Raises SettingsError for a supplier that the settings do not know, IntegrityError where two different
+    files claim the month or where a file of another supplier stands in this inbox.
     """
     settings = home.settings.suppliers.get(supplier)
     if settings is None:
@@ -27,17 +27,36 @@ def find_arrivals(home: Home, supplier: str, month: Month) -> list[Path]:
             "This supplier is not in the settings",
             do=f"Add it under [suppliers], or use one of: {', '.join(sorted(home.settings.suppliers))}.",
         )
-    files = _files(home.inbox(supplier))
-    _check_nobody_elses(files, settings.file_name, supplier, home.inbox(supplier))
-    named = _named(settings.file_name, re.escape(supplier), re.escape(str(month)))
-    arrivals = {_digest(file): file for file in reversed(files) if named.match(file.name)}
+    pattern = pattern or settings.file_name
+    arrivals = _arrivals(home, supplier, pattern, str(month))
     if len(arrivals) > 1:
         raise IntegrityError(
             f"Two different files have come for {month}",
-            where=str(home.inbox(supplier)),
+            where=f"{home.inbox(supplier)}, {pattern}",
             do="Ask the supplier which of them stands, and move the other one out of the inbox.",
         )
     return list(arrivals.values())
+
+
+def find_feeds(home: Home, supplier: str) -> dict[str, Path]:
+    """Every sealed feed of changes in the supplier's inbox, by SHA-256, in the order of their days.
+
+    None where the settings name no feed of this supplier. Raises IntegrityError where a feed of another
+    supplier stands in this inbox.
+    """
+    pattern = home.settings.suppliers[supplier].changes
+    if pattern is None:
+        return {}
+    found = _arrivals(home, supplier, pattern, "[0-9]{4}-[0-9]{2}-[0-9]{2}")
+    return dict(sorted(found.items(), key=lambda item: item[1].name.lower()))
+
+
+def _arrivals(home: Home, supplier: str, pattern: str, when: str) -> dict[str, Path]:
+    """Files of that name, by digest; `when` is a regular expression of the month or day."""
+    files = _files(home.inbox(supplier))
+    _check_nobody_elses(files, pattern, supplier, home.inbox(supplier))
+    named = _named(pattern, re.escape(supplier), when)
+    return {_digest(file): file for file in reversed(files) if named.match(file.name)}
 
 
 def _files(inbox: Path) -> list[Path]:
@@ -48,17 +67,17 @@ def _files(inbox: Path) -> list[Path]:
     return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
-def _named(pattern: str, supplier: str, month: str) -> re.Pattern[str]:
-    """The settings' pattern as a regular expression; a day after the month would be another file."""
-    parts = re.split(r"(\{supplier\}|\{month\})", pattern)
-    meaning = {_SUPPLIER: supplier, _MONTH: rf"{month}(?![0-9]|-[0-9]).*"}
+def _named(pattern: str, supplier: str, when: str) -> re.Pattern[str]:
+    """The settings' pattern as a regular expression; a day after a month would be another file."""
+    parts = re.split(r"(\{supplier\}|\{month\}|\{date\})", pattern)
+    meaning = {_SUPPLIER: supplier, **dict.fromkeys(_WHEN, rf"{when}(?![0-9]|-[0-9]).*")}
     return re.compile("".join(meaning.get(part, re.escape(part)) for part in parts) + r"\Z", re.IGNORECASE)
 
 
 def _check_nobody_elses(files: list[Path], pattern: str, supplier: str, inbox: Path) -> None:
     if _SUPPLIER not in pattern:
         return
-    anyone = _named(pattern, "(?P<supplier>[A-Za-z0-9_-]+)", "[0-9]{4}-[0-9]{2}")
+    anyone = _named(pattern, "(?P<supplier>[A-Za-z0-9_-]+)", "[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
     claims = [match["supplier"] for file in files if (match := anyone.match(file.name))]
     if any(claim.lower() != supplier.lower() for claim in claims):
         raise IntegrityError(

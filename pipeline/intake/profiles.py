@@ -48,6 +48,23 @@ def load_profile(name: str, contract: Contract) -> Profile:
     return profile
 
 
+def for_companion(profile: Profile, companion: Contract) -> Profile:
+    """What a profile says of the columns and codes that a companion file has too.
+
+    A code that the companion's contract does not have is left out, and then stops the file.
+    """
+    return profile.model_copy(
+        update={
+            "columns": {own: name for own, name in profile.columns.items() if name in companion.names},
+            "codes": {
+                name: {own: code for own, code in codes.items() if code in companion.column(name).codes}
+                for name, codes in profile.codes.items()
+                if name in companion.names
+            },
+        }
+    )
+
+
 def _check_targets(profile: Profile, contract: Contract, name: str) -> None:
     named = [*profile.columns.values(), *profile.codes]
     unknown = sorted(set(named) - set(contract.names))
@@ -64,7 +81,7 @@ def _check_targets(profile: Profile, contract: Contract, name: str) -> None:
             )
 
 
-def translate_codes(frame: pd.DataFrame, profile: Profile) -> pd.DataFrame:
+def translate_codes(frame: pd.DataFrame, profile: Profile, *, where: str) -> pd.DataFrame:
     """`frame` with the supplier's codes replaced by the contract's.
 
     Raises IntegrityError where a mapped column holds a code that the profile does not know.
@@ -73,6 +90,6 @@ def translate_codes(frame: pd.DataFrame, profile: Profile) -> pd.DataFrame:
     for column, codes in profile.codes.items():
         if column in frame:
             values = frame[column].str.strip(" ")
-            check_codes(column, values, codes, frame["row"])
+            check_codes(column, values, codes, frame["row"], where=where)
             translated[column] = values.replace(codes)
     return frame.assign(**translated)

@@ -31,7 +31,7 @@ def as_extract(
     opened: Opened, supplier: str, month: Month, *, contract: Contract, profile: Profile
 ) -> Extract:
     """The extract in an opened file, with the proof of who signed it; raises as `read_csv` does."""
-    where = f"extract of {supplier} for {month}"
+    where = contract.file_of(supplier, month)
     frame = read_csv(opened.content, contract=contract, profile=profile, where=where)
     return Extract(supplier, month, frame, opened.sealed_sha256, opened.signer, opened.signed_at)
 
@@ -49,7 +49,7 @@ def read_csv(
     names = _columns(_header(text, records), contract, profile, where)
     check_widths(records, where=where)
     frame = _table(text, records, names, where)
-    return translate_codes(frame, profile)
+    return translate_codes(frame, profile, where=where)
 
 
 def _as_utf8(content: bytes, profile: Profile, where: str) -> bytes:

@@ -1,4 +1,4 @@
-"""From an extract to births: gates for the whole file, rules for each row, types last."""
+"""From a file's text to typed rows: gates for the whole file, rules for each row, types last."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from pipeline.contract import Contract
+from pipeline.contract import Contract, contract_of
 from pipeline.records import (
     BIRTH_KEYS,
     QUARANTINE,
@@ -19,19 +20,27 @@ from pipeline.records import (
     keyed_references,
 )
 from pipeline.validation import gates, rules
+from pipeline.validation.expected import as_births
 
 if TYPE_CHECKING:
     from pipeline.validation.suite import RuleResult
 
 
 @dataclass(frozen=True)
-class Validated:
-    """What became of one extract. Every row is in exactly one of births and quarantine."""
+class Checked:
+    """One file's rows, held against the rules of its contract."""
 
-    births: pd.DataFrame = field(repr=False)  # contract columns in their types, plus records.BIRTH_KEYS
+    rows: rules.Rows = field(repr=False)
+    source: npt.NDArray[np.int64] = field(repr=False)  # each row's record number in the supplier's file
+    failed: rules.Mask = field(repr=False)  # which rows break any rule
+    frame: pd.DataFrame = field(repr=False)  # the others: contract columns in their types, and `row`
     quarantine: pd.DataFrame = field(repr=False)  # records.QUARANTINE, one line for each row, field and rule
-    quarantined_rows: int
     results: tuple[RuleResult, ...]
+
+    @property
+    def quarantined_rows(self) -> int:
+        """How many rows break a rule."""
+        return int(self.failed.sum())
 
     @property
     def by_rule(self) -> dict[str, int]:
@@ -42,37 +51,63 @@ class Validated:
     def summary(self) -> dict[str, Any]:
         """Counts alone, for the month's records."""
         return {
-            "rows": len(self.births) + self.quarantined_rows,
-            "accepted": len(self.births),
+            "rows": len(self.failed),
+            "accepted": len(self.frame),
             "quarantined": self.quarantined_rows,
             "rules": [vars(result) for result in self.results],
         }
 
 
-def validate(
-    extract: Extract, *, contract: Contract, reference_key: bytes, first_reference: int = 1
-) -> Validated:
-    """Births that keep every rule, and the quarantine of the others.
+@dataclass(frozen=True)
+class Validated(Checked):
+    """What became of one extract. Every row is in exactly one of births and quarantine."""
 
-    `reference_key` keys the references of children, parents and dwellings; births are numbered from
-    `first_reference` in the file's order. Raises IntegrityError where the file as a whole cannot be
-    used: a code that nobody agreed, or births of another month.
+    births: pd.DataFrame = field(repr=False)  # the birth contract's columns, plus records.BIRTH_KEYS
+
+
+def check(extract: Extract, contract: Contract) -> Checked:
+    """The rows that keep every rule of the contract, and the quarantine of the others.
+
+    Raises IntegrityError where the file as a whole cannot be used: a code that nobody agreed, or
+    another month's rows.
     """
     source_rows = extract.frame["row"].reset_index(drop=True)
     text = _stripped(extract.frame, contract)
-    gates.check_all_codes(text, contract, source_rows)
+    where = contract.file_of(extract.supplier, extract.month)
+    gates.check_all_codes(text, contract, source_rows, where=where)
     rows = rules.prepare(text, contract, signed_at=extract.signed_at)
-    gates.check_month(rows.dates["date_of_birth"], extract.month, supplier=extract.supplier)
+    gates.check_month(rows.dates, contract, extract.month, supplier=extract.supplier)
     broken = rules.broken(rows)
     failed = rules.any_of(broken, len(text))
-    births = pd.DataFrame({name: _typed(rows, name, ~failed) for name in contract.names})
-    keyed = _keyed(births, extract.supplier, source_rows[~failed], reference_key, first_reference)
-    return Validated(
-        births=declared(keyed, contract.dtypes | BIRTH_KEYS),
+    kept = {name: _typed(rows, name, ~failed) for name in contract.names}
+    return Checked(
+        rows=rows,
+        source=source_rows.to_numpy(),
+        failed=failed,
+        frame=pd.DataFrame(kept).assign(row=source_rows[~failed].to_numpy()),
         quarantine=_quarantine(broken, extract.supplier, source_rows),
-        quarantined_rows=int(failed.sum()),
         results=_results(broken, contract, len(text)),
     )
+
+
+def validate(
+    extract: Extract, *, contract: Contract, reference_key: bytes, first_reference: int = 1
+) -> Validated:
+    """Births, or expected births as births, that keep every rule, and the quarantine of the others.
+
+    `reference_key` keys the references of children, parents and dwellings; births are numbered from
+    `first_reference` in the file's order. Raises IntegrityError as `check` does.
+    """
+    checked = check(extract, contract)
+    expected = contract.dataset == "expected_births"
+    births = as_births(checked.frame) if expected else checked.frame
+    subjects = [
+        checked.frame[name].tolist()
+        for name in (("nhs_number", "pregnancy_id") if expected else ("nhs_number",))
+    ]
+    children = keyed_references(reference_key, "pregnancy" if expected else "child", *subjects)
+    keyed = _keyed(births.assign(child=children), extract.supplier, reference_key, first_reference)
+    return Validated(**vars(checked), births=declared(keyed, contract_of("births").dtypes | BIRTH_KEYS))
 
 
 def _stripped(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -116,16 +151,12 @@ def _quarantine(
     return declared(pd.concat(parts).sort_values("row", kind="stable", ignore_index=True), QUARANTINE)
 
 
-def _keyed(
-    births: pd.DataFrame, supplier: str, rows: pd.Series, reference_key: bytes, first_reference: int
-) -> pd.DataFrame:
-    """Births in the contract's columns, with records.BIRTH_KEYS added."""
+def _keyed(births: pd.DataFrame, supplier: str, reference_key: bytes, first_reference: int) -> pd.DataFrame:
+    """Births in the contract's columns, with `row` and `child`, and the rest of records.BIRTH_KEYS added."""
     dwelling = dwelling_parts(births["address_line_1"], births["postcode"])
     return births.assign(
         reference=np.arange(first_reference, first_reference + len(births), dtype=np.int64),
         supplier=supplier,
-        row=rows.to_numpy(),
-        child=keyed_references(reference_key, "child", births["nhs_number"].tolist()),
         parent=keyed_references(reference_key, "parent", births["parent_nhs_number"].tolist()),
         dwelling=keyed_references(reference_key, "dwelling", *dwelling),
     )

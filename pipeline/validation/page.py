@@ -1,8 +1,12 @@
-"""The contract as a page that a supplier can read: `schemas/BIRTH_EXTRACT.md`."""
+"""Each contract as a page that a supplier can read, such as `schemas/BIRTH_EXTRACT.md`."""
 
 from __future__ import annotations
 
-from pipeline.contract import Column, Contract, Rule, load_contract
+from textwrap import fill
+
+from pipeline.contract import CONTRACT_FILES, Column, Contract, Rule, contract_of
+
+_WIDTH = 110
 
 _TYPES = {
     "string": "text",
@@ -13,14 +17,11 @@ _TYPES = {
 }
 
 _PAGE = """\
-# The birth extract
+# {name}
 
-*Made from `birth_extract.yaml`, contract version {version}. Change the contract, not this page.*
+*Made from `{file}`, contract version {version}. Change the contract, not this page.*
 
-One CSV file for each supplier and month: UTF-8, commas, a header with the names below in any order, one
-row for each birth record. A month without births is the header alone. A column may be left out unless
-it "must exist". Spaces around a value are taken off; nothing else is repaired. Any value may be blank
-unless the table says that it must be filled.
+{about}
 
 ## What stops the whole file
 
@@ -28,9 +29,10 @@ unless the table says that it must be filled.
 - A quotation mark inside a text is not doubled, or is never closed; a row has more or fewer fields.
 - A column that must exist is missing, is there twice, or a column is not listed here.
 - A coded column holds a code that is not listed here.
-- It has births, but none of the file's month, or more after that month than in it.
-
+{month}
 ## Columns
+
+Any value may be blank unless the table says that it must be filled.
 
 | column | name (in capitals: the NHS Data Dictionary's) | type | must exist | what it holds |
 |---|---|---|---|---|
@@ -42,26 +44,33 @@ unless the table says that it must be filled.
 |---|---|---|
 {codes}
 
-## What sets a row aside
+## Rules for each row
 
-The row is quarantined, and the supplier's report names the row, the field and the rule.
+The report to the supplier names the row, the field and the rule, and never a value.
 
 | rule | what it means | fields |
 |---|---|---|
 {rules}
 """
 
+_OF_THE_MONTH = "- It has rows, but none of the file's month{ahead}, or more after that than in it.\n"
+
 
 def render_contract_page(contract: Contract | None = None) -> str:
-    """The page in Markdown; the contract shipped with Birthshare where none is given."""
-    contract = contract or load_contract()
+    """A contract's page in Markdown; the one for births where none is given."""
+    contract = contract or contract_of("births")
     codes = [
         f"| `{column.name}` | `{code}` | {meaning} |"
         for column in contract.columns
         for code, meaning in column.codes.items()
     ]
+    ahead = f" or the {contract.months_ahead} after it" if contract.months_ahead else ""
     return _PAGE.format(
+        name=contract.name,
+        file=CONTRACT_FILES[contract.dataset].name,
         version=contract.version,
+        about="\n\n".join(fill(text, _WIDTH) for text in (contract.usage, contract.limitations)),
+        month=_OF_THE_MONTH.format(ahead=ahead) if contract.month_of else "",
         columns="\n".join(_column(column) for column in contract.columns),
         codes="\n".join(codes),
         rules="\n".join(_rule(rule) for rule in contract.rules),

@@ -33,6 +33,16 @@ _HIDDEN = r"[\x00-\x1f\x7f-\x9f\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{206
 _FORMULA = r"\A[=+@]"
 _NHS_WEIGHTS = np.array([10, 9, 8, 7, 6, 5, 4, 3, 2])
 _REPUNIT = 1_111_111_111
+_WHOLE_POSTCODE = r"(?i)\A[A-Z]{1,2}[0-9][0-9A-Z]? *[0-9][A-Z]{2}\z"
+_LONGEST_WAIT = np.timedelta64(300, "D")  # a pregnancy lasts about 280 days
+
+# Which kinds of subject a field names.
+_NAMES = {
+    "nhs_number": ("child", "parent", "pregnancy"),
+    "pregnancy_id": ("pregnancy",),
+    "address_line_1": ("address",),
+    "postcode": ("address",),
+}
 _NOT_A_COUNT = 8  # birth order 8 means not applicable, 9 not known
 
 
@@ -56,8 +66,8 @@ class Rows:
 
 def prepare(text: pd.DataFrame, contract: Contract, *, signed_at: datetime) -> Rows:
     """Rows ready for the rules, from text columns that are stripped and complete."""
-    columns = contract.of_type("date", "timestamp")
-    return Rows(text, {name: _as_dates(text[name]) for name in columns}, contract, as_moment(signed_at))
+    dates = {name: _as_dates(text[name]) for name in contract.of_type("date", "timestamp")}
+    return Rows(text, dates, contract, as_moment(signed_at))
 
 
 def _as_dates(values: pd.Series) -> pd.Series:
@@ -182,6 +192,36 @@ def too_long(rows: Rows, name: str) -> Mask:
     return np.asarray(length > rows.contract.column(name).max_length)
 
 
+def due_too_far(rows: Rows, name: str) -> Mask:
+    """More than 300 days after the day on which the extract was signed."""
+    return np.asarray(rows.dates[name] > rows.latest + _LONGEST_WAIT)
+
+
+def _names_subject(rows: Rows, name: str) -> Mask:
+    """The row is about a subject that is named by this field."""
+    return np.asarray(rows.text["subject"].isin(_NAMES[name]), dtype=np.bool_)
+
+
+def subject_unnamed(rows: Rows, name: str) -> Mask:
+    """Blank, though the row's subject is named by this field."""
+    return _names_subject(rows, name) & ~rows.filled(name)
+
+
+def foreign_to_subject(rows: Rows, name: str) -> Mask:
+    """Filled, though the row's subject is not named by this field."""
+    return ~_names_subject(rows, name) & rows.filled(name) & rows.filled("subject")
+
+
+def partial_postcode(rows: Rows, name: str) -> Mask:
+    """Not written as a whole postcode."""
+    return rows.filled(name) & ~_matches(rows.column(name), _WHOLE_POSTCODE)
+
+
+def nothing_to_compare(rows: Rows, name: str) -> Mask:
+    """Neither a letter nor a digit, so that no two spellings could meet."""
+    return rows.filled(name) & ~_matches(rows.column(name), r"[0-9A-Za-z]")
+
+
 def same_child(rows: Rows, name: str, failed: Mask) -> Mask:
     """Another row with the same digits in its NHS number was set aside, but not this one.
 
@@ -213,6 +253,11 @@ CHECKS: dict[str, Check] = {
     "dangerous_text": dangerous_text,
     "leading_hyphen": leading_hyphen,
     "too_long": too_long,
+    "due_too_far": due_too_far,
+    "subject_unnamed": subject_unnamed,
+    "foreign_to_subject": foreign_to_subject,
+    "partial_postcode": partial_postcode,
+    "nothing_to_compare": nothing_to_compare,
 }
 # These look at rows that other rules have set aside, and so come after them.
 CHECKS_AFTERWARDS: dict[str, Callable[[Rows, str, Mask], Mask]] = {"same_child_set_aside": same_child}

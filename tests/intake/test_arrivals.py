@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Authority, Home, Settings, Supplier
-from pipeline.intake.arrivals import find_arrivals
+from pipeline.intake.arrivals import find_arrivals, find_feeds
 from pipeline.records import Month
 
 OCTOBER = Month(2026, 10)
@@ -88,3 +90,66 @@ def test_a_file_of_another_supplier_is_refused(home: Home, other: str) -> None:
     arrive(home, other)
     with pytest.raises(IntegrityError, match="names another supplier"):
         find_arrivals(home, "chis", OCTOBER)
+
+
+# --- companion files and feeds --------------------------------------------------------------------
+
+
+def sending(home: Home, **settings: str) -> Home:
+    """The home, with what the first supplier sends besides."""
+    suppliers = home.settings.suppliers
+    chis = Supplier.model_validate({**suppliers["chis"].model_dump(), **settings})
+    return Home(home.path, home.settings.model_copy(update={"suppliers": {**suppliers, "chis": chis}}))
+
+
+CONSENTS, CHANGES = "consents_{supplier}_{month}.csv.gpg", "changes_{supplier}_{date}.csv.gpg"
+
+
+def test_a_companion_file_is_told_from_the_extract_by_its_name(home: Home) -> None:
+    extract = arrive(home, "births_chis_2026-10.csv.gpg")
+    answers = arrive(home, "consents_chis_2026-10.csv.gpg", content="answers")
+    arrive(home, "consents_chis_2026-09.csv.gpg", content="older answers")
+    assert find_arrivals(home, "chis", OCTOBER, CONSENTS) == [answers]
+    assert find_arrivals(home, "chis", OCTOBER) == [extract]
+
+
+def test_feeds_are_found_once_each_in_the_order_of_their_days(home: Home) -> None:
+    home = sending(home, changes=CHANGES)
+    names = ["changes_chis_2026-11-02.csv.gpg", "changes_chis_2026-10-28.csv.gpg"]
+    for name in [*names, "changes_chis_2026-10-28 (1).csv.gpg"]:
+        arrive(home, name, content=name[:23])
+    for other in (
+        "changes_chis_2026-10.csv.gpg",
+        "changes_chis_2026-10-28.csv.gpg.part",
+        "births_chis_2026-10.csv.gpg",
+    ):
+        arrive(home, other, content=other)
+    assert [file.name for file in find_feeds(home, "chis").values()] == list(reversed(names))
+
+
+def test_a_supplier_without_a_feed_has_none(home: Home) -> None:
+    arrive(home, "changes_chis_2026-11-02.csv.gpg")
+    assert find_feeds(home, "chis") == {}
+
+
+def test_a_feed_of_another_supplier_is_refused(home: Home) -> None:
+    arrive(home, "changes_elsewhere_2026-11-02.csv.gpg")
+    with pytest.raises(IntegrityError, match="names another supplier"):
+        find_feeds(sending(home, changes=CHANGES), "chis")
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"consents": "consents_{supplier}.csv.gpg"}, "consents must hold {month} once"),
+        ({"changes": "changes_{supplier}_{month}.csv.gpg"}, "changes must hold {date} once"),
+        ({"file_name": "births.csv.gpg"}, "file_name must hold {month} once"),
+        ({"consents": "births_{supplier}_{month}.csv.gpg"}, "must differ"),
+        ({"consents": CONSENTS, "dataset": "expected_births"}, "carry their answers themselves"),
+    ],
+)
+def test_names_that_could_be_taken_for_another_file_are_refused(
+    home: Home, settings: dict[str, str], why: str
+) -> None:
+    with pytest.raises(ValidationError, match=re.escape(why)):
+        sending(home, **settings)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from pipeline.contract import Contract
-from pipeline.errors import SettingsError
+from pipeline.contract import Contract, contract_of
+from pipeline.errors import IntegrityError, SettingsError
 from pipeline.intake import profiles
-from pipeline.intake.profiles import Profile, load_profile
+from pipeline.intake.profiles import Profile, for_companion, load_profile, translate_codes
 
 
 @pytest.fixture
@@ -51,3 +52,18 @@ def test_a_profile_that_says_more_than_the_contract_is_refused(
     write.write_text(f"description: own\n{text}\n")
     with pytest.raises(SettingsError, match=message):
         load_profile("own", contract)
+
+
+def test_a_companion_file_is_read_as_far_as_it_has_the_same_columns(contract: Contract) -> None:
+    profile = Profile(
+        description="own",
+        columns={"BABY": "nhs_number", "LINE1": "address_line_1"},
+        codes={"consent_status": {"1": "given", "2": "refused", "3": "not_asked"}, "sex": {"M": "1"}},
+    )
+    own = for_companion(profile, contract_of("answers"))
+    assert own.columns == {"BABY": "nhs_number"}
+    assert own.codes == {"consent_status": {"1": "given", "2": "refused"}}
+    frame = pd.DataFrame({"consent_status": ["1", "2"], "row": [1, 2]})
+    assert translate_codes(frame, own, where="answers")["consent_status"].tolist() == ["given", "refused"]
+    with pytest.raises(IntegrityError, match="column consent_status, record 1"):
+        translate_codes(frame.replace("1", "3"), own, where="answers")

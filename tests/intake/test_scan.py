@@ -17,8 +17,10 @@ from pipeline.intake.scan import check_widths, find_records
 
 PROFILE = Profile(description="as it is")
 TWO_COLUMNS = Contract(
-    "test", "1", tuple(Column(name, name, name, "string", True, False, None, {}) for name in ("a", "b")), ()
-)
+    id="test", version="1", name="Test", dataset="test", usage="", limitations="",
+    month_of=None, months_ahead=0,
+    columns=tuple(Column(name, name, name, "string", True, False, None, {}) for name in ("a", "b")), rules=(),
+)  # fmt: skip
 
 # A busy machine is slow, not wrong.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=200)

@@ -135,7 +135,9 @@ def test_a_code_that_nobody_agreed_stops_the_file(
         validated(*rows)
     assert caught.value.exit_code == 4
     assert str(caught.value).startswith("7 rows hold codes that the contract does not know")
-    assert f"(column {column}, records 2, 4, 5, 6, 7 and 2 more)" in str(caught.value)
+    assert f"(extract of chis for 2026-10, column {column}, records 2, 4, 5, 6, 7 and 2 more)" in str(
+        caught.value
+    )
     assert "Zebedee" not in str(caught.value)
 
 

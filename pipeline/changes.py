@@ -1,0 +1,277 @@
+"""Later words about families, between months and up to the last minute.
+
+    a supplier's sealed feed, or the authority's own list → every word, keyed, into the ledger
+
+A file is applied whole or not at all, and applying it twice adds nothing. Words are only ever added:
+they shorten lists at the next gate. A month applies what waits in the inboxes by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import closing, facts
+from pipeline.contract import contract_of
+from pipeline.desk import Desk, Watch, no_watch
+from pipeline.errors import BirthshareError, IntegrityError, Refused, SettingsError
+from pipeline.home import Home
+from pipeline.ledger.entries import ChangesApplied, SuppressionRecorded
+from pipeline.receiving import opened_file, profile_of, record_refusal, report_to_supplier
+from pipeline.records import Extract, Month
+
+AUTHORITY = "authority"  # the source of its own lists
+MAX_BYTES = 100_000_000  # of an authority's own list
+_ONLY_DATED = "death_removed"  # a list of bare numbers has no dates
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of one file."""
+
+    source: str
+    file: str
+    rows: int = 0
+    words: dict[str, int] = field(default_factory=dict)  # rows by word
+    new: int = 0  # words that were not known before
+    problem: BirthshareError | None = None  # why nothing of it was applied
+
+
+# --- suppliers' feeds -----------------------------------------------------------------------------
+
+
+def apply_feeds(home: Home, *, now: datetime, watch: Watch = no_watch) -> list[Applied]:
+    """Every feed that waits in an inbox and was not applied before, oldest first.
+
+    A feed that is refused is recorded as refused, and is no reason to leave the others unread. Raises
+    IntegrityError where the ledger was altered.
+    """
+    with _desk(home, now, watch) as desk:
+        return _apply_waiting(desk)
+
+
+def hear(desk: Desk) -> None:
+    """Apply what waits, before a month is decided or sent.
+
+    Raises IntegrityError where a feed cannot be used: it may hold a death.
+    """
+    refused = [one.problem for one in _apply_waiting(desk) if one.problem]
+    if refused:
+        raise refused[0]
+
+
+def _apply_waiting(desk: Desk) -> list[Applied]:
+    from pipeline.intake.arrivals import find_feeds
+
+    found = []
+    for supplier in desk.home.settings.suppliers:
+        known = _applied_before(desk, supplier)
+        for sealed_sha256, file in find_feeds(desk.home, supplier).items():
+            if sealed_sha256 not in known:
+                found.append(_apply_or_refuse(desk, supplier, file, sealed_sha256))
+    return found
+
+
+def _applied_before(desk: Desk, supplier: str) -> set[str]:
+    entries = desk.ledger.entries(kinds={ChangesApplied.kind})
+    bodies = [entry.body for entry in entries if isinstance(entry.body, ChangesApplied)]
+    return {body.sha256 for body in bodies if body.source == supplier and body.signer}
+
+
+def _apply_or_refuse(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Applied:
+    try:
+        return _apply_feed(desk, supplier, file, sealed_sha256)
+    except IntegrityError as error:
+        record_refusal(desk.ledger, supplier, sealed_sha256, error, month="", at=desk.clock)
+        advice = f"{error.do} Move this file out of the inbox once a newer one holds what it held."
+        problem = IntegrityError(error.what, where=_in_file(error, file), do=advice)
+        return Applied(supplier, file.name, problem=problem)
+
+
+def _apply_feed(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Applied:
+    from pipeline.intake.readers import read_csv
+    from pipeline.validation.changes import validate_changes
+
+    opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
+    contract = contract_of("changes")
+    profile = profile_of(desk.home, supplier, contract)
+    frame = read_csv(opened.content, contract=contract, profile=profile, where=file.name)
+    extract = Extract(supplier, desk.month, frame, sealed_sha256, opened.signer, opened.signed_at)
+    heard = validate_changes(extract, reference_key=desk.home.secret("subject.key"))
+    if heard.checked.quarantined_rows:
+        name = f"changes_{supplier}_{sealed_sha256[:12]}"
+        report_to_supplier(desk.home, supplier, name, heard.checked, "changes")
+    heard.check_whole(file.name)
+    vouched = {"signer": opened.signer, "signed_at": opened.signed_at}
+    return _record(desk, supplier, file, heard.words, len(frame), sealed_sha256, vouched)
+
+
+# --- the authority's own lists --------------------------------------------------------------------
+
+
+def apply_list(
+    home: Home,
+    file: Path,
+    *,
+    principal: str,
+    word: str | None = None,
+    now: datetime,
+    watch: Watch = no_watch,
+) -> Applied:
+    """Apply the authority's own list, for which a person vouches.
+
+    CSV as `schemas/CHANGES.md` says; with a `word`, bare NHS numbers, one a line, and the word is said of
+    each as a child and as a parent, since the list does not tell which it is. Raises SettingsError, with
+    rows and columns and no value, where anything of it cannot be used: then nothing is applied. Raises
+    Refused for a person whom the settings do not know.
+    """
+    if principal not in {person.principal for person in home.settings.approvers}:
+        raise Refused(
+            "This person is not known here",
+            where=principal,
+            do="Use a principal that stands under [[approvers]] in birthshare.toml.",
+        )
+    content = _content(file)
+    with _desk(home, now, watch) as desk:
+        with desk.stage("reading"):
+            words, rows = _own_words(desk, file, content, word)
+        sha256 = hashlib.sha256(content).hexdigest()
+        return _record(desk, AUTHORITY, file, words, rows, sha256, {"principal": principal})
+
+
+def _own_words(desk: Desk, file: Path, content: bytes, word: str | None) -> tuple[pd.DataFrame, int]:
+    """The list's words (records.SUPPRESSIONS), and how many rows it has."""
+    from pipeline.validation.changes import validate_changes
+
+    key = desk.home.secret("subject.key")
+    try:
+        frame = _table(content, file) if word is None else _bare_numbers(content, word, file)
+        extract = Extract(AUTHORITY, desk.month, frame, "", "", desk.now)
+        heard = [validate_changes(extract, reference_key=key)]
+        heard[0].check_whole(file.name)
+    except IntegrityError as error:
+        raise SettingsError(error.what, where=_in_file(error, file), do=_NOT_HALF) from None
+    if word is not None:
+        as_parents = Extract(AUTHORITY, desk.month, frame.assign(subject="parent"), "", "", desk.now)
+        heard.append(validate_changes(as_parents, reference_key=key))
+    return pd.concat([one.words for one in heard], ignore_index=True), len(frame)
+
+
+_NOT_HALF = (
+    "Nothing of the file was applied: half a list of protected families is worse than none, since it looks "
+    "whole. Correct it and apply it again; schemas/CHANGES.md says how it is written."
+)
+
+
+def _content(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SettingsError("The list cannot be read", where=f"{file}: {error.strerror}") from None
+    if len(content) > MAX_BYTES:
+        raise SettingsError("The list is too large", where=f"{file.name}, more than {MAX_BYTES:,} bytes")
+    return content
+
+
+def _table(content: bytes, file: Path) -> pd.DataFrame:
+    from pipeline.intake.profiles import load_profile
+    from pipeline.intake.readers import read_csv
+
+    contract = contract_of("changes")
+    return read_csv(content, contract=contract, profile=load_profile("contract", contract), where=file.name)
+
+
+def _bare_numbers(content: bytes, word: str, file: Path) -> pd.DataFrame:
+    """NHS numbers, one a line, each perhaps with a closing comma; a heading `nhs_number` may come first."""
+    _check_word(word)
+    try:
+        lines = content.decode("utf-8-sig").rstrip().splitlines()
+    except UnicodeDecodeError:
+        raise IntegrityError("The file is not in UTF-8", where=file.name) from None
+    numbers = [line.strip().removesuffix(",") for line in lines]
+    if numbers and numbers[0].lower() == "nhs_number":
+        numbers = numbers[1:]
+    if not numbers:
+        raise IntegrityError("The file holds no NHS numbers", where=file.name)
+    frame = pd.DataFrame({"subject": "child", "nhs_number": numbers, "word": word}, dtype="str")
+    return frame.assign(row=np.arange(1, len(numbers) + 1, dtype=np.int64))
+
+
+def _check_word(word: str) -> None:
+    words = [code for code in contract_of("changes").column("word").codes if code != _ONLY_DATED]
+    if word not in words:
+        raise SettingsError("That word is not known", where="--word", do=f"Use one of: {', '.join(words)}.")
+
+
+# --- the record -----------------------------------------------------------------------------------
+
+
+def listed(home: Home) -> dict[str, Any]:
+    """What was applied when, and how many words of each kind stand; no subject.
+
+    Keys: applied (at, source, by, signed_at, rows, words), words (by word).
+    """
+    with facts.opened_ledger(home) as ledger:
+        applied = list(ledger.entries(kinds={ChangesApplied.kind}))
+        said = ledger.entries(kinds={SuppressionRecorded.kind})
+        words = Counter(entry.body.word for entry in said if isinstance(entry.body, SuppressionRecorded))
+    return {
+        "applied": [
+            {
+                "at": entry.at.isoformat(timespec="seconds"),
+                "source": entry.body.source,
+                "by": entry.body.principal or entry.body.signer,
+                "signed_at": entry.body.signed_at.isoformat() if entry.body.signed_at else "",
+                "rows": entry.body.rows,
+                "words": entry.body.words,
+            }
+            for entry in applied
+            if isinstance(entry.body, ChangesApplied)
+        ],
+        "words": dict(sorted(words.items())),
+    }
+
+
+def _record(
+    desk: Desk, source: str, file: Path, words: pd.DataFrame, rows: int, sha256: str, vouched: dict[str, Any]
+) -> Applied:
+    """Every word and where it comes from, in one transaction."""
+    counts = {str(word): int(number) for word, number in words["word"].value_counts().items()}
+    body = ChangesApplied(source=source, sha256=sha256, rows=rows, words=counts, unusable=0, **vouched)
+    with desk.stage("recording"):
+        new = desk.ledger.suppress(words, desk.clock, source=body)
+    return Applied(source, file.name, rows, counts, len(new))
+
+
+def _in_file(error: BirthshareError, file: Path) -> str:
+    return error.where if file.name in error.where else f"{file.name}, {error.where}"
+
+
+@contextmanager
+def _desk(home: Home, now: datetime, watch: Watch) -> Iterator[Desk]:
+    """A desk between months; what was recorded is signed when the work is done."""
+    desk = Desk(home, Month(now.year, now.month), now, watch)
+    try:
+        found = facts.verified(home, desk.ledger)
+        if found.problem is not None:
+            raise IntegrityError(
+                "The ledger is damaged",
+                where=str(found.problem),
+                do="Nothing was done. Keep the database as it is, and restore it from a backup.",
+            )
+        desk.check_subject_key()
+        yield desk
+        with desk.stage("signing"):
+            closing.sign(desk)
+    finally:
+        desk.close()

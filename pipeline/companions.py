@@ -1,0 +1,120 @@
+"""The companion files of a month: what parents answered, beside what the births' own rows say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.agreements.model import Agreement
+from pipeline.contract import contract_of
+from pipeline.desk import LONDON, Desk
+from pipeline.errors import IntegrityError
+from pipeline.inputs import ANSWERS, Inputs, consents_not_arrived
+from pipeline.ledger.entries import AnswersReceived
+from pipeline.receiving import OutOfTurn, opened_file, profile_of, record_refusal, report_to_supplier
+from pipeline.records import ANSWERS as COLUMNS
+from pipeline.records import Extract, empty
+
+
+class ReceivedBefore(IntegrityError):
+    """A companion file came a second time, for another month."""
+
+    problem = "received_before"
+
+
+def receive_answers(desk: Desk, inputs: Inputs) -> list[Extract]:
+    """Open the companion file of every supplier that sends one; a refused file is recorded as refused."""
+    found = []
+    for supplier, file in inputs.consents.items():
+        if file is None:
+            raise consents_not_arrived(desk, supplier)
+        sealed_sha256 = inputs.digests["consents"][supplier]
+        try:
+            found.append(_receive_one(desk, supplier, file, sealed_sha256))
+        except IntegrityError as error:
+            _refuse(desk, supplier, sealed_sha256, error)
+            raise
+    return found
+
+
+def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Extract:
+    from pipeline.intake.readers import as_extract
+
+    _check_turn(desk, sealed_sha256, file)
+    opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
+    if opened.signed_at.astimezone(LONDON).date() < desk.month.first_day:
+        raise OutOfTurn(
+            f"The file was signed before {desk.month} began", where=str(file), do="Ask for this month's file."
+        )
+    earlier = [one.signed_at for one in desk.recorded(AnswersReceived) if one.supplier == supplier]
+    if earlier and opened.signed_at < max(earlier):
+        raise OutOfTurn(
+            f"Newer answers of {supplier} for {desk.month} were received before these",
+            where=str(file),
+            do="Put the newest file back, or ask the supplier to sign this one again.",
+        )
+    contract = contract_of("answers")
+    profile = profile_of(desk.home, supplier, contract)
+    return as_extract(opened, supplier, desk.month, contract=contract, profile=profile)
+
+
+def _check_turn(desk: Desk, sealed_sha256: str, file: Path) -> None:
+    """Raises ReceivedBefore for answers that were used in another month."""
+    for entry in desk.ledger.entries(kinds={AnswersReceived.kind}):
+        same = isinstance(entry.body, AnswersReceived) and entry.body.sealed_sha256 == sealed_sha256
+        if same and entry.month != str(desk.month):
+            raise ReceivedBefore(
+                f"This very file was already received for {entry.month}",
+                where=str(file),
+                do="Ask the supplier for this month's file.",
+            )
+
+
+def validate_answers(desk: Desk, files: Iterable[Extract]) -> pd.DataFrame:
+    """The answers of all suppliers (records.ANSWERS and `supplier`), kept with the month's working files.
+
+    The supplier's report on rows that count for nothing is left in the outbox. Raises RefusalUnusable
+    where one of these may be a refusal or a withdrawal.
+    """
+    from pipeline.validation.answers import validate_answers as validated
+
+    found = [empty({**COLUMNS, "supplier": "str"})]
+    for file in files:
+        try:
+            answered = validated(file, reference_key=desk.home.secret("subject.key"))
+            name = f"consents_{file.supplier}_{desk.month}"
+            report_to_supplier(desk.home, file.supplier, name, answered.checked, "answers")
+            answered.check_no_refusal_lost(f"consent answers of {file.supplier} for {desk.month}")
+        except IntegrityError as error:
+            _refuse(desk, file.supplier, file.sealed_sha256, error)
+            raise
+        desk.record_once(
+            AnswersReceived(
+                supplier=file.supplier,
+                sealed_sha256=file.sealed_sha256,
+                signer=file.signer,
+                signed_at=file.signed_at,
+                rows=len(file.frame),
+                unusable=answered.checked.quarantined_rows,
+            )
+        )
+        found.append(answered.answers)
+    together = pd.concat(found, ignore_index=True)
+    desk.staging.put_frame(ANSWERS, together)
+    return together
+
+
+def answers_about(agreement: Agreement, answers: pd.DataFrame) -> pd.DataFrame:
+    """What an agreement hears of the answers (records.ANSWERS).
+
+    All that its own suppliers wrote; of the others a refusal or withdrawal alone, since that counts
+    wherever it is written.
+    """
+    ours = answers["supplier"].isin(agreement.suppliers)
+    return answers.loc[ours | (answers["answer"] != "given"), list(COLUMNS)].reset_index(drop=True)
+
+
+def _refuse(desk: Desk, supplier: str, sealed_sha256: str, error: IntegrityError) -> None:
+    record_refusal(desk.ledger, supplier, sealed_sha256, error, month=str(desk.month), at=desk.clock)
