@@ -1,41 +1,38 @@
-"""Reading agreements: the YAML, its signatures, and whether each stands at a given moment.
+"""Which agreements there are, and whether each stands at a given moment.
 
-One file for each version, `<id>.v<version>.yaml`; beside it a signature for each required role,
-`<id>.v<version>.<role>.sig`, made over the exact bytes with `ssh-keygen -Y sign -n
-agreement@birthshare`. A file `<id>.v<version>.suspend.<role>.sig` suspends the version at once,
-whatever is in it: stopping must be easier than starting.
+One file for each version, `<id>.v<version>.yaml`. It stands when every role has signed exactly its
+bytes, today is within its dates, nobody suspended it, and no other signed version claims the same days.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import combinations, groupby
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from pipeline.agreements.model import Agreement
-from pipeline.encryption.signing import verify_ssh
-from pipeline.errors import IntegrityError, Refused, SettingsError
-from pipeline.home import Approver, read_model
+from pipeline.agreements.reading import MOST_BYTES, parse
+from pipeline.agreements.signatures import (
+    NAMESPACE,
+    RecordedAt,
+    Signature,
+    SignatureCheck,
+    refused,
+    suspension_files,
+)
+from pipeline.errors import Refused, SettingsError
+from pipeline.home import Approver
 from pipeline.reasons import Reason
 
-NAMESPACE = "agreement@birthshare"
+__all__ = [
+    "NAMESPACE", "Loaded", "Signature", "check_still_stands", "load_all", "parsed", "read_agreement",
+    "standing", "unreadable",
+]  # fmt: skip
 
-# When a signature of a role over a digest was first recorded, if it was: old approvals outlive keys.
-RecordedAt = Callable[[str, str], datetime | None]
-
-
-@dataclass(frozen=True)
-class Signature:
-    """One role's approval of exactly this content."""
-
-    role: str
-    principal: str
-    sha256: str
+Version = tuple[str, int]  # of an agreement: its id and number
 
 
 @dataclass(frozen=True)
@@ -44,16 +41,28 @@ class Loaded:
 
     agreement: Agreement
     digest: str  # SHA-256 of the YAML's bytes
-    signatures: tuple[Signature, ...]
+    signatures: tuple[Signature, ...]  # the good ones
     refusal: Refused | None
-    replaces: bool  # whether older versions are out, even while this one does not stand
+    signed: bool  # by every role, and by two persons where two roles are asked for
+    begun: bool
+    suspended: bool
+
+    @property
+    def name(self) -> Version:
+        """Which version of which agreement it is."""
+        return self.agreement.id, self.agreement.version
+
+    @property
+    def replaces(self) -> bool:
+        """Whether older versions are out, even while this one does not stand."""
+        return self.signed and self.begun
 
 
 def standing(loaded: Iterable[Loaded]) -> tuple[list[Loaded], dict[str, Refused]]:
     """For each agreement its newest version that stands, and the refusals of those with none.
 
-    A version that was suspended, or was signed and has come to its end, never gives way to an older
-    one; a version that is not signed yet, or does not start yet, does.
+    A version that was signed and has begun never gives way to an older one, even when it was suspended
+    or has come to its end; a version that is not signed yet, or does not start yet, does.
     """
     newest: dict[str, Loaded] = {}
     for version in sorted(loaded, key=lambda one: (one.agreement.id, -one.agreement.version)):
@@ -70,99 +79,96 @@ def load_all(
     allowed_signers: Path,
     approvers: Sequence[Approver],
     at: datetime,
-    recorded_at: RecordedAt,
+    recorded_at: RecordedAt | None = None,
+    suspended: Collection[Version] = (),
 ) -> list[Loaded]:
-    """Every agreement version in `folder`, each checked against its signatures and its dates.
+    """Every agreement version in `folder`, each checked against its signatures, dates and suspensions.
 
-    Raises SettingsError where a file cannot be read as an agreement.
+    `suspended` are those that the ledger knows as suspended: taking the file away lifts nothing. A
+    draft that nobody has signed and that cannot be read is left out (see `unreadable`). Raises
+    SettingsError where a file with signatures cannot be read.
     """
-    check = _SignatureCheck(allowed_signers, approvers, at, recorded_at)
-    return [_load(file, check) for file in sorted(folder.glob("*.yaml"))]
+    check = SignatureCheck(allowed_signers, approvers, at, recorded_at or {})
+    drafts = unreadable(folder)
+    files = [file for file in sorted(folder.glob("*.yaml")) if file not in drafts]
+    loaded = [_load(file, check, suspended) for file in files]
+    by_id = groupby(
+        sorted(loaded, key=lambda one: one.name),
+        key=lambda one: one.agreement.id,
+    )
+    return [version for _, versions in by_id for version in _together(list(versions), folder)]
 
 
-def check_still_stands(one: Loaded, folder: Path, *, at: datetime) -> None:
+def unreadable(folder: Path) -> dict[Path, SettingsError]:
+    """Files without any signature that cannot be read as agreements: drafts, which disturb nothing."""
+    found = {}
+    for file in sorted(folder.glob("*.yaml")):
+        if any(one.name.startswith(f"{file.stem}.") and one.suffix == ".sig" for one in folder.iterdir()):
+            continue
+        try:
+            read_agreement(file)
+        except SettingsError as error:
+            found[file] = error
+    return found
+
+
+def check_still_stands(
+    one: Loaded, folder: Path, *, at: datetime, suspended: Collection[Version] = ()
+) -> None:
     """A quick second look at an agreement in use; raises Refused where it does not stand any more.
 
     Its signatures were checked when it was loaded: here, its bytes, its dates and its suspension.
     """
-    file = folder / f"{one.agreement.id}.v{one.agreement.version}.yaml"
+    file = _file(folder, one.agreement)
     if one.refusal is not None:
         raise one.refusal
     if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != one.digest:
-        raise _refused(Reason.AGREEMENT_NOT_APPROVED, file, "It was altered or removed while in use.")
+        raise refused(Reason.AGREEMENT_NOT_APPROVED, file, "It was altered or removed while in use.")
     _check_dates(one.agreement, file, at)
-    _check_not_suspended(file)
+    _check_not_suspended(one.agreement, file, suspended)
 
 
 def read_agreement(file: Path) -> tuple[Agreement, str]:
-    """The agreement in a file and its digest; raises SettingsError with the place, never a value."""
-    try:
-        content = file.read_bytes()
-        raw = yaml.load(content, Loader=_NoDuplicates)  # noqa: S506 - a SafeLoader that is stricter
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise SettingsError("The agreement cannot be read", where=f"{file}{line}") from None
-    agreement = read_model(Agreement, raw, where=file)
-    if file.name != f"{agreement.id}.v{agreement.version}.yaml":
+    """The agreement in a file and its digest; raises SettingsError with the line, never a value."""
+    _, agreement, digest = parsed(file)
+    return agreement, digest
+
+
+def parsed(file: Path) -> tuple[bytes, Agreement, str]:
+    """As `read_agreement`, with the very bytes that were read."""
+    content = _read(file)
+    agreement = parse(content, file)
+    if file.name != _file(file.parent, agreement).name:
         raise SettingsError(
             "The file's name does not say which agreement it holds",
             where=str(file),
             do=f"Name it {agreement.id}.v{agreement.version}.yaml.",
         )
-    return agreement, hashlib.sha256(content).hexdigest()
+    return content, agreement, hashlib.sha256(content).hexdigest()
 
 
-@dataclass(frozen=True)
-class _SignatureCheck:
-    allowed_signers: Path
-    approvers: Sequence[Approver]
-    at: datetime
-    recorded_at: RecordedAt
-
-    def signature(self, file: Path, digest: str, role: str) -> Signature:
-        """The role's signature; raises Refused where it is missing, wrong, or another person's."""
-        beside = file.with_suffix(f".{role}.sig")
-        try:
-            signed = beside.read_bytes()
-        except OSError:
-            raise _refused(Reason.AGREEMENT_NOT_APPROVED, file, f"No signature of {role}.") from None
-        signed_at = self.recorded_at(digest, role) or self.at
-        try:
-            principal = verify_ssh(
-                file.read_bytes(),
-                signed,
-                allowed_signers=self.allowed_signers,
-                namespace=NAMESPACE,
-                at=signed_at,
-            )
-        except IntegrityError as error:
-            raise _refused(Reason.AGREEMENT_NOT_APPROVED, beside, error.what) from None
-        if not any(principal == person.principal and role in person.roles for person in self.approvers):
-            raise _refused(
-                Reason.AGREEMENT_NOT_APPROVED, beside, f"The signer does not hold the role {role}."
-            )
-        return Signature(role, principal, hashlib.sha256(signed).hexdigest())
+def _file(folder: Path, agreement: Agreement) -> Path:
+    return folder / f"{agreement.id}.v{agreement.version}.yaml"
 
 
-def _load(file: Path, check: _SignatureCheck) -> Loaded:
-    agreement, digest = read_agreement(file)
-    signatures, unsigned = _signatures(agreement, file, digest, check)
-    suspended = _raised(_check_not_suspended, file)
-    refusal = _raised(_check_dates, agreement, file, check.at) or suspended or unsigned
-    begun = check.at.date() >= agreement.dates.starts
-    replaces = suspended is not None or (begun and unsigned is None)
-    return Loaded(agreement, digest, signatures, refusal, replaces)
-
-
-def _signatures(
-    agreement: Agreement, file: Path, digest: str, check: _SignatureCheck
-) -> tuple[tuple[Signature, ...], Refused | None]:
-    """Every role's signature, or the first refusal."""
+def _read(file: Path) -> bytes:
+    """The file's bytes, no more than an agreement can have and one to tell."""
     try:
-        return tuple(check.signature(file, digest, role) for role in agreement.approvers), None
-    except Refused as error:
-        return (), error
+        with file.open("rb") as opened:
+            return opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise SettingsError(
+            "The agreement cannot be read", where=f"{file}: {error.strerror}", do="Name an agreement's file."
+        ) from None
+
+
+def _load(file: Path, check: SignatureCheck, suspended: Collection[Version]) -> Loaded:
+    agreement, digest = read_agreement(file)
+    signatures, unsigned = check.all_of(agreement, file, digest)
+    suspension = _raised(_check_not_suspended, agreement, file, suspended)
+    refusal = _raised(_check_dates, agreement, file, check.at) or suspension or unsigned
+    begun = check.at.date() >= agreement.dates.starts
+    return Loaded(agreement, digest, signatures, refusal, unsigned is None, begun, suspension is not None)
 
 
 def _raised(check: Callable[..., None], *arguments: object) -> Refused | None:
@@ -176,27 +182,74 @@ def _raised(check: Callable[..., None], *arguments: object) -> Refused | None:
 def _check_dates(agreement: Agreement, file: Path, at: datetime) -> None:
     dates, today = agreement.dates, at.date()
     if today < dates.starts:
-        raise _refused(Reason.AGREEMENT_NOT_IN_FORCE, file, f"It starts on {dates.starts}.")
+        raise refused(Reason.AGREEMENT_NOT_IN_FORCE, file, f"It starts on {dates.starts}.")
     if today > dates.expires:
-        raise _refused(Reason.AGREEMENT_NOT_IN_FORCE, file, f"It expired on {dates.expires}.")
+        raise refused(Reason.AGREEMENT_NOT_IN_FORCE, file, f"It expired on {dates.expires}.")
     if today > dates.review_by + timedelta(days=dates.review_grace_days):
-        raise _refused(Reason.AGREEMENT_NOT_IN_FORCE, file, f"Its review was due by {dates.review_by}.")
+        raise refused(Reason.AGREEMENT_NOT_IN_FORCE, file, f"Its review was due by {dates.review_by}.")
 
 
-def _check_not_suspended(file: Path) -> None:
-    if any(file.parent.glob(f"{file.stem}.suspend.*")):
-        raise _refused(Reason.AGREEMENT_SUSPENDED, file, "A suspension stands.")
+def _check_not_suspended(agreement: Agreement, file: Path, suspended: Collection[Version]) -> None:
+    if (agreement.id, agreement.version) in suspended or suspension_files(file.parent, agreement):
+        raise refused(
+            Reason.AGREEMENT_SUSPENDED,
+            file,
+            "A suspension stands.",
+            do=f"Sharing goes on only under a new version that says `replaces: {agreement.version}` "
+            "and that every role has signed.",
+        )
 
 
-def _refused(reason: Reason, file: Path, detail: str) -> Refused:
-    return Refused(f"{reason.wording.capitalize()}. {detail}", where=f"{reason}, {file.name}")
+# --- several versions of one agreement --------------------------------------------------------------
 
 
-class _NoDuplicates(yaml.SafeLoader):
-    """Refuses a key that is written twice: what is signed must say one thing."""
+def _together(versions: list[Loaded], folder: Path) -> list[Loaded]:
+    """The versions of one agreement, each refused that does not say which other it replaces."""
+    signed = {one.agreement.version: one for one in versions if one.signed}
+    refusals: dict[int, Refused] = {}
+    for older, newer in combinations(sorted(signed), 2):
+        if older in _replaced_by(signed[newer], signed):
+            continue
+        before, after = signed[older].agreement, signed[newer].agreement
+        if before.dates.expires >= after.dates.starts and after.dates.expires >= before.dates.starts:
+            refusals[older] = _claimed_twice(folder, before, before, after)
+            refusals[newer] = _claimed_twice(folder, after, before, after)
+        elif signed[older].suspended:
+            refusals[newer] = _goes_on_after_suspension(folder, before, after)
+    return [_refuse(one, refusals.get(one.agreement.version)) for one in versions]
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        if len(set(keys)) < len(keys):
-            raise yaml.MarkedYAMLError(problem="a key is written twice", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep=deep)
+
+def _replaced_by(version: Loaded, signed: Mapping[int, Loaded]) -> set[int]:
+    """The versions whose place a version takes, directly or through others that are signed too."""
+    found: set[int] = set()
+    one: Loaded | None = version
+    while one is not None and one.agreement.replaces is not None:
+        found.add(one.agreement.replaces)
+        one = signed.get(one.agreement.replaces)
+    return found
+
+
+def _refuse(one: Loaded, refusal: Refused | None) -> Loaded:
+    """A suspension stays the first thing that is said of a version."""
+    return one if refusal is None or one.suspended else replace(one, refusal=refusal)
+
+
+def _claimed_twice(folder: Path, about: Agreement, older: Agreement, newer: Agreement) -> Refused:
+    return refused(
+        Reason.AGREEMENT_NOT_IN_FORCE,
+        _file(folder, about),
+        f"Versions {older.version} and {newer.version} are both signed for the same days, and version "
+        f"{newer.version} does not say that it replaces version {older.version}.",
+        do=f"Write `replaces: {older.version}` into version {newer.version} and have it signed again, or "
+        "take away the version that is not meant.",
+    )
+
+
+def _goes_on_after_suspension(folder: Path, older: Agreement, newer: Agreement) -> Refused:
+    return refused(
+        Reason.AGREEMENT_SUSPENDED,
+        _file(folder, newer),
+        f"Version {older.version} was suspended, and version {newer.version} does not say that it "
+        "replaces it.",
+        do=f"Write `replaces: {older.version}` into version {newer.version} and have it signed again.",
+    )

@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pipeline.errors import IntegrityError, SettingsError
 
 _SECONDS = 30.0
+_SECONDS_FOR_A_PERSON = 300.0  # to find a passphrase, or to touch a security key
+_OF_A_PERSON = ("HOME", "TERM", "SSH_AUTH_SOCK", "SSH_SK_PROVIDER")  # what asking a person may need
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*\Z")
 _KEY_NAME = re.compile(r"[^\s+]+\Z")
 _ED25519 = b"\x01"  # signature type of the C2SP signed note
@@ -31,22 +33,28 @@ _SIGNATURE_LINE = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
-def sign_ssh(content: bytes, *, private_key: Path, namespace: str) -> bytes:
+def sign_ssh(content: bytes, *, private_key: Path, namespace: str, ask: bool = False) -> bytes:
     """An armoured SSH signature (PROTOCOL.sshsig) over `content` in one namespace.
 
-    The key must need no passphrase. Raises SettingsError where it cannot be used.
+    With `ask`, ssh-keygen may ask the person at the terminal for the key's passphrase, and ssh-agent
+    may sign; `private_key` may then also be the public half of a key that the agent holds. Without,
+    the key must need no passphrase. Raises SettingsError where it cannot be used.
     """
     _check_namespace(namespace)
     if not private_key.is_file():
         raise SettingsError("A signing key is missing", where=str(private_key))
-    finished = _ssh_keygen("sign", "-f", str(private_key.resolve()), "-n", namespace, given=content)
+    arguments = ("-q", "-f", str(private_key.resolve()), "-n", namespace)
+    finished = _ssh_keygen("sign", *arguments, given=content, ask=ask)
     if finished.returncode != 0 or not finished.stdout:
-        raise SettingsError(
-            "The key cannot be used to sign",
-            where=str(private_key),
-            do="It must be an SSH private key without passphrase, and mode 0600.",
-        )
+        raise SettingsError("The key cannot be used to sign", where=str(private_key), do=_NEEDS[ask])
     return finished.stdout
+
+
+_NEEDS = {
+    False: "It must be an SSH private key without passphrase, and mode 0600.",
+    True: "It must be an SSH private key, mode 0600, with its right passphrase; or the public half (.pub) of "
+    "a key that ssh-agent holds.",
+}
 
 
 def verify_ssh(
@@ -93,23 +101,28 @@ def _principal(found: subprocess.CompletedProcess[bytes]) -> str:
     return principals.pop()
 
 
-def _ssh_keygen(action: str, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    # No agent, no terminal, no passphrase question: what cannot be answered fails.
+def _ssh_keygen(
+    action: str, *arguments: str, given: bytes = b"", ask: bool = False
+) -> subprocess.CompletedProcess[bytes]:
+    # No agent, no terminal, no passphrase question: what cannot be answered fails. Unless somebody is asked.
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "LC_ALL": "C",
         "TZ": "UTC",
         "SSH_ASKPASS_REQUIRE": "never",
     }
+    if ask:
+        environment |= {name: os.environ[name] for name in _OF_A_PERSON if name in os.environ}
     try:
         return subprocess.run(
             ["ssh-keygen", "-Y", action, *arguments],
             input=given,
-            capture_output=True,
-            timeout=_SECONDS,
+            stdout=subprocess.PIPE,
+            stderr=None if ask else subprocess.PIPE,
+            timeout=_SECONDS_FOR_A_PERSON if ask else _SECONDS,
             env=environment,
             check=False,
-            start_new_session=True,
+            start_new_session=not ask,
         )
     except FileNotFoundError:
         message = "The program ssh-keygen is not installed"

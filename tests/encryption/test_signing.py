@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -95,6 +96,37 @@ def test_a_signature_made_by_plain_ssh_keygen_counts(keys: Path, allow, tmp_path
     signature = (tmp_path / "agreement.yaml.sig").read_bytes()
     signers = allow(("lead", "", "lead"))
     assert verify_ssh(AGREEMENT, signature, allowed_signers=signers, namespace=SPACE, at=NOW) == "lead"
+
+
+@pytest.fixture
+def agent(keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The public half of a key whose private half only ssh-agent holds."""
+    socket = tmp_path / "agent"
+    # In the foreground (-D), so that it ends when it is told to.
+    running = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+    try:
+        add = ["ssh-add", "-q", str(keys / "guardian")]
+        while subprocess.run(add, capture_output=True, check=False).returncode == NOT_THERE_YET:
+            assert running.poll() is None
+        public = tmp_path / "guardian.pub"
+        public.write_text((keys / "guardian.pub").read_text())
+        yield public
+    finally:
+        running.terminate()
+        running.wait()
+
+
+NOT_THERE_YET = 2  # what ssh-add says while it cannot reach the agent
+
+
+def test_an_agent_signs_for_a_person_who_is_there(agent: Path, signed: bytes) -> None:
+    assert sign_ssh(AGREEMENT, private_key=agent, namespace=SPACE, ask=True) == signed
+
+
+def test_no_agent_signs_where_nobody_is_asked(agent: Path) -> None:
+    with pytest.raises(SettingsError, match="without passphrase"):
+        sign_ssh(AGREEMENT, private_key=agent, namespace=SPACE)
 
 
 @pytest.mark.parametrize(

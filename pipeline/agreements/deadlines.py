@@ -1,0 +1,41 @@
+"""Which days of an agreement come near: nobody should learn of an end by its being there."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from pipeline.agreements.model import Agreement
+from pipeline.agreements.words import counted, on_day
+
+# How many days before, and how urgently it is said from then on.
+NOTICE = ((7, "Now"), (30, "Soon"), (90, "In time"))
+
+
+def warnings(agreement: Agreement, today: date) -> list[str]:
+    """One sentence for each day that is at most 90 days away; more urgent from 30 and from 7 days on.
+
+    `today` is a day in London. An agreement that has stopped has no warnings: it is refused.
+    """
+    dates = agreement.dates
+    name = f"{agreement.id}, version {agreement.version}"
+    stops = min(dates.expires, dates.review_by + timedelta(days=dates.review_grace_days))
+    if today > stops or today < dates.starts:
+        return []
+    if today > dates.review_by:
+        told = f"its review was due on {on_day(dates.review_by)}; it stops after {on_day(stops)}"
+        return [f"{_how_soon(stops, today) or 'Soon'}: {name}: {told}, {_left(stops, today)}."]
+    return [
+        f"{_how_soon(day, today)}: {name}: {what} {on_day(day)}, {_left(day, today)}."
+        for day, what in ((dates.review_by, "must be reviewed by"), (dates.expires, "expires after"))
+        if _how_soon(day, today)
+    ]
+
+
+def _how_soon(day: date, today: date) -> str:
+    left = (day - today).days
+    return next((word for most, word in NOTICE if left <= most), "")
+
+
+def _left(day: date, today: date) -> str:
+    left = (day - today).days
+    return f"in {counted(left, 'day')}" if left else "which is today"
