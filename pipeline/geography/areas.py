@@ -9,6 +9,7 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
+from pipeline.agreements.model import DIRECTORY_ALONE
 from pipeline.errors import SettingsError
 
 HEADER = ("network", "recipient", "kind", "code", "from", "to")
@@ -114,6 +115,9 @@ def _area(line: int, cells: list[str], problems: Problems) -> Area | None:
     network, recipient, kind_name, code, starts_text, ends_text = cells
     if not (_CODE.fullmatch(network) and _CODE.fullmatch(recipient)):
         problems.add(line, "network and recipient must be codes of letters, digits, - and _")
+        return None
+    if network == DIRECTORY_ALONE:
+        problems.add(line, f"no network may be called {DIRECTORY_ALONE}")
         return None
     if kind_name not in set(Kind):
         problems.add(line, f"the kind must be one of {', '.join(Kind)}")

@@ -6,12 +6,14 @@ This room sees nothing else of a family, and refuses a frame that holds more.
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from pipeline.agreements.model import DIRECTORY_ALONE
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.geography.areas import Kind
 from pipeline.geography.directory import Directory, compact
@@ -62,10 +64,13 @@ class Status(StrEnum):
     AMBIGUOUS = "ambiguous", Reason.REACH_AREA_AMBIGUOUS, "two recipients claim it by places of the same size"
 
 
-def explain(status: str, matched: str) -> str:
+def explain(status: str, matched: str, network: str) -> str:
     """A placement in words, without the place itself."""
+    found = Status[status.upper()]
+    if network == DIRECTORY_ALONE and not found.reason:
+        return "the directory knows the place precisely, and no reach area is asked"
     rests_on = f" (by {Kind[matched.upper()].wording})" if matched else ""
-    return Status[status.upper()].wording + rests_on
+    return found.wording + rests_on
 
 
 def place(
@@ -76,17 +81,66 @@ def place(
     `asked` has the columns reference (unique) and postcode, and no other: IntegrityError if it has.
     `directory` and `reach` are the built files; SettingsError where they are missing or stale, or
     where the network has no reach area. Fails closed: a row without a recipient has a reason.
+
+    The network DIRECTORY_ALONE asks no reach area: whoever lives at a precise place is placed, with no
+    recipient.
     """
-    _check(asked)
+    check_asked(asked)
     with Directory(directory) as places, Reach(reach, places.facts) as areas:
-        areas.check_network(network)
+        _check_networks(areas, [network])
         known = places.lookup(asked["postcode"])
-        seen = pd.concat([known, areas.serving(known["postcode"], network)], axis="columns")
-        seen["status"] = _status(asked["postcode"], seen, areas.authorities(network))
+        return _placed(asked, known, areas, network, hospital_postcodes)
+
+
+def place_everywhere(
+    asked: pd.DataFrame,
+    *,
+    directory: Path,
+    reach: Path,
+    needed: Collection[str],
+    hospital_postcodes: frozenset[str],
+) -> pd.DataFrame:
+    """Placements as `place` makes them, in every network in force and in the directory alone.
+
+    Networks that no agreement names are placed too, so that a proposed agreement can be tried on the
+    month later. Raises what `place` raises; SettingsError where one of the `needed` has no reach area.
+    """
+    check_asked(asked)
+    with Directory(directory) as places, Reach(reach, places.facts) as areas:
+        _check_networks(areas, needed)
+        known = places.lookup(asked["postcode"])
+        networks = [*sorted(areas.facts.recipients), DIRECTORY_ALONE]
+        return pd.concat(
+            [_placed(asked, known, areas, network, hospital_postcodes) for network in networks],
+            ignore_index=True,
+        )
+
+
+def _check_networks(areas: Reach, networks: Collection[str]) -> None:
+    for network in sorted(networks):
+        if network != DIRECTORY_ALONE:
+            areas.check_network(network)
+
+
+def _placed(
+    asked: pd.DataFrame, known: pd.DataFrame, areas: Reach, network: str, hospital_postcodes: frozenset[str]
+) -> pd.DataFrame:
+    seen = pd.concat([known, _claims(areas, known["postcode"], network)], axis="columns")
+    authorities = set() if network == DIRECTORY_ALONE else areas.authorities(network)
+    seen["status"] = _status(asked["postcode"], seen, authorities)
     return _placements(asked, seen, network, hospital_postcodes)
 
 
-def _check(asked: pd.DataFrame) -> None:
+def _claims(areas: Reach, postcodes: pd.Series, network: str) -> pd.DataFrame:
+    """Who claims each postcode: claimed, ambiguous, recipient, matched."""
+    if network == DIRECTORY_ALONE:
+        nobody = pd.DataFrame({"claimed": True, "ambiguous": False}, index=postcodes.index)
+        return nobody.assign(recipient="", matched="").astype({"recipient": "str", "matched": "str"})
+    claims = areas.serving(postcodes, network)
+    return claims.assign(ambiguous=claims["claimed"] & claims["recipient"].eq(""))
+
+
+def check_asked(asked: pd.DataFrame) -> None:
     """The wall of this room: a reference, a postcode, nothing more."""
     if sorted(asked.columns) != sorted(ASKED):
         raise IntegrityError("Geography was handed columns other than reference and postcode")
@@ -105,7 +159,7 @@ def _status(given: pd.Series, seen: pd.DataFrame, authorities: set[str]) -> pd.S
         (Status.UNKNOWN, ~seen["known"]),
         (Status.NO_GRID, seen["gridind"].eq(_NO_GRID)),
         (Status.IMPRECISE, ~seen["gridind"].isin(_PRECISE)),
-        (Status.AMBIGUOUS, claimed & seen["recipient"].eq("")),
+        (Status.AMBIGUOUS, seen["ambiguous"]),
         (Status.PLACED, claimed & seen["live"]),
         (Status.PLACED_TERMINATED, claimed),
         (Status.GAP, seen["authority"].isin(authorities)),

@@ -221,3 +221,9 @@ class Reach:
         """GSS codes of the authorities in which the network serves at least one postcode."""
         rows = self._connection.execute("SELECT authority FROM covered WHERE network = ?", (network,))
         return {authority for (authority,) in rows}
+
+
+def recipients_by_network(reach: Path, directory: Path) -> dict[str, frozenset[str]]:
+    """The recipients that the reach areas in force name, by network; raises SettingsError as Reach does."""
+    with Directory(directory) as opened, Reach(reach, opened.facts) as areas:
+        return {network: frozenset(codes) for network, codes in areas.facts.recipients.items()}

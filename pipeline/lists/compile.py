@@ -1,4 +1,4 @@
-"""One recipient's list: one row for each household, and only what the agreement names."""
+"""One recipient's list: a row for each household or each child, and only what the agreement names."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pandas as pd
 
 from pipeline.agreements.model import Agreement, ListField
 from pipeline.errors import IntegrityError
-from pipeline.lists.fields import SHOWN, Grouped, ordered
+from pipeline.lists.fields import PSEUDONYM, SHOWN, Grouped, ordered
+from pipeline.lists.pseudonyms import pseudonyms
 from pipeline.lists.totals import AreaNumbers
 from pipeline.reasons import Outcome, Reason, ReasonClass
-from pipeline.records import Month
+from pipeline.records import AREAS, Month
 
 # No card goes to a home where one of these is known of a child of the same household.
 _NEVER = sum(
@@ -22,8 +23,8 @@ _NEVER = sum(
     if reason.reason_class is ReasonClass.NEVER and reason is not Reason.DUPLICATE_RECORD
 )
 
-# The post's order where the address is shared, else the words' own.
-_SORT_FIRST = ("postcode", "address_line_1")
+# The pseudonyms' order, which reveals nothing; or the post's; else the words' own.
+_SORT_FIRST = (PSEUDONYM, "postcode", "address_line_1")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ class FamilyList:
     recipient: str
     agreement: Agreement
     month: Month
-    rows: pd.DataFrame = field(repr=False)  # a household each; text columns as in lists.fields
+    fields: tuple[ListField, ...]  # what this kind of recipient may see
+    rows: pd.DataFrame = field(repr=False)  # a household or a child each; text columns as in lists.fields
     children: list[str] = field(repr=False)  # keyed references of the children on the list, sorted
+    households: int
     totals: AreaNumbers
 
 
@@ -45,21 +48,34 @@ def compile_list(
     recipient: str,
     month: Month,
     numbers: AreaNumbers,
+    *,
+    kind: str,
+    areas: pd.DataFrame,
+    pseudonym_key: bytes | None = None,
 ) -> FamilyList:
-    """The list of one recipient from one agreement's gated decisions (records.DECISIONS).
+    """The list of one recipient of that kind from one agreement's gated decisions (records.DECISIONS).
 
-    Of `births` only the reference, child, dwelling, birth_order and the sources of the agreement's
-    fields are read. The rows' order does not depend on the extract's. Raises IntegrityError when a
-    row to be shared is not exactly one known birth with no reason against it, or shares its
-    household with a child that no agreement may share (the decision rules, "Households").
+    Of `births` only the reference, child, dwelling, birth_order and the sources of the fields that this
+    kind of recipient may see are read; of `areas` (records.AREAS) only what a field about areas names.
+    The rows' order does not depend on the extract's. Raises IntegrityError when a row to be shared is
+    not exactly one known birth with no reason against it, shares its household with a child that no
+    agreement may share (the decision rules, "Households"), or lacks what a field needs.
     """
     _check_decided_once(decisions)
     shared = decisions[(decisions["outcome"] == Outcome.SHARE) & (decisions["recipient"] == recipient)]
     _check_nothing_against(shared, decisions)
-    fields = ordered(agreement.fields)
-    children = _children(births, shared, fields)
+    fields = ordered(agreement.fields_of(kind))
+    children = _children(births, areas, shared, fields, pseudonym_key)
+    by_child = agreement.household == "each_child"
     return FamilyList(
-        recipient, agreement, month, _rows(children, fields), sorted(children["child"].tolist()), numbers
+        recipient,
+        agreement,
+        month,
+        tuple(fields),
+        _rows(children, fields, "child" if by_child else "household"),
+        sorted(children["child"].tolist()),
+        children["household"].nunique(),
+        numbers,
     )
 
 
@@ -76,19 +92,38 @@ def _check_nothing_against(shared: pd.DataFrame, decisions: pd.DataFrame) -> Non
         raise _broken("A household is to be shared though one of its children may never be")
 
 
-def _children(births: pd.DataFrame, shared: pd.DataFrame, fields: list[ListField]) -> pd.DataFrame:
+def _children(
+    births: pd.DataFrame,
+    areas: pd.DataFrame,
+    shared: pd.DataFrame,
+    fields: list[ListField],
+    pseudonym_key: bytes | None,
+) -> pd.DataFrame:
     """The births to be shared with the columns that the fields need; households together, eldest first."""
-    sources = [source for wanted in fields for source in SHOWN[wanted].sources]
-    columns = ["reference", "child", "dwelling", "birth_order", *sources]
-    known = births.loc[births["reference"].isin(shared["reference"]), columns].set_index("reference")
-    if len(known) != len(shared) or not known.index.is_unique:
-        raise _broken("A birth to be shared is not exactly one birth of the month")
-    children = known.loc[shared["reference"]].assign(household=shared["household"].to_numpy())
+    sources = {source for wanted in fields for source in SHOWN[wanted].sources}
+    of_areas = sorted(sources & set(AREAS))
+    own = sorted(sources - set(AREAS) - {PSEUDONYM})
+    known = _known(births, shared, ["child", "dwelling", "birth_order", *own])
+    children = known.assign(household=shared["household"].to_numpy())
+    if of_areas:
+        children = children.join(_known(areas, shared, of_areas))
+    if PSEUDONYM in sources:
+        numbers = _known(births, shared, ["nhs_number"])["nhs_number"].tolist()
+        children = children.assign(**{PSEUDONYM: pseudonyms(pseudonym_key, numbers)})
     _check_same_people(children, shared)
     # 0 is blank; 8 (not applicable) and 9 (not known) come last by themselves.
     return children.assign(birth_order=children["birth_order"].replace(0, 9)).sort_values(
         ["household", "birth_order", "child"]
     )
+
+
+def _known(frame: pd.DataFrame, shared: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The columns of exactly the births to be shared, in their order, by reference."""
+    wanted = frame["reference"].isin(shared["reference"])
+    known = frame.loc[wanted, ["reference", *columns]].set_index("reference")
+    if len(known) != len(shared) or not known.index.is_unique:
+        raise _broken("A birth to be shared is not exactly one birth of the month")
+    return known.loc[shared["reference"]]
 
 
 def _check_same_people(children: pd.DataFrame, shared: pd.DataFrame) -> None:
@@ -104,25 +139,28 @@ def _broken(what: str) -> IntegrityError:
     return IntegrityError(what, do="The list was not made. Keep the home as it is and report this.")
 
 
-def _rows(children: pd.DataFrame, fields: list[ListField]) -> pd.DataFrame:
-    bounds = _bounds(children["household"].to_numpy())
+def _rows(children: pd.DataFrame, fields: list[ListField], one_for: str) -> pd.DataFrame:
+    """One row for each value of the column `one_for`: household or child."""
+    bounds = _bounds(pd.factorize(children[one_for])[0])
     columns: dict[str, list[str]] = {}
     for wanted in fields:
         shown = SHOWN[wanted]
         values = shown.fill(*(_grouped(children[source], bounds) for source in shown.sources))
         columns.update(zip(shown.columns, values, strict=True))
     rows = pd.DataFrame(columns, index=range(len(bounds)), dtype="str")
+    if not fields:
+        return rows.head(0)
     first = [column for column in _SORT_FIRST if column in rows]
     return rows.sort_values([*first, *rows.columns.difference(first)], ignore_index=True)
 
 
-def _bounds(household: np.ndarray) -> list[tuple[int, int]]:
-    """Where each household's children begin and end; they stand together."""
-    edges = np.flatnonzero(np.diff(household)) + 1
-    return list(pairwise([0, *edges.tolist(), len(household)])) if len(household) else []
+def _bounds(groups: np.ndarray) -> list[tuple[int, int]]:
+    """Where the children of each row begin and end; they stand together."""
+    edges = np.flatnonzero(np.diff(groups)) + 1
+    return list(pairwise([0, *edges.tolist(), len(groups)])) if len(groups) else []
 
 
 def _grouped(column: pd.Series, bounds: list[tuple[int, int]]) -> Grouped:
-    text = column.dt.strftime("%Y-%m-%d").fillna("") if column.dtype.kind == "M" else column
+    text = column.dt.strftime("%Y-%m-%d").fillna("") if column.dtype.kind == "M" else column.astype("str")
     values = text.tolist()
     return [values[start:end] for start, end in bounds]

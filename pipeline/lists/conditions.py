@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
-from pipeline.agreements.model import Agreement
+from pipeline.agreements.model import Agreement, ListField, Shares
 from pipeline.records import Month
+
+Term = tuple[str, tuple[str, ...]]  # a heading and its sentences
 
 
 def in_full(day: date) -> str:
@@ -23,10 +26,22 @@ def destroy_by(agreement: Agreement, made_on: date) -> date:
     return made_on + timedelta(days=agreement.retention_days)
 
 
+def subjects(agreement: Agreement) -> str:
+    """What the rows of a list are about: "Families" or "Children"."""
+    born = agreement.cohort.of == "births"
+    return "Children" if born and agreement.household == "each_child" else "Families"
+
+
 def conditions(
-    agreement: Agreement, month: Month, *, recipient_name: str, authority_name: str, made_on: date
-) -> list[tuple[str, tuple[str, ...]]]:
-    """Headings, each with its sentences, in plain words for whoever opens the list."""
+    agreement: Agreement,
+    month: Month,
+    *,
+    fields: Sequence[ListField],
+    recipient_name: str,
+    authority_name: str,
+    made_on: date,
+) -> list[Term]:
+    """Headings, each with its sentences, in plain words for whoever opens a list with those fields."""
     last_day = in_full(destroy_by(agreement, made_on))
     return [
         ("Agreement", (f"{agreement.title} (version {agreement.version})",)),
@@ -34,6 +49,8 @@ def conditions(
         ("Purpose", (agreement.purpose,)),
         ("You may", agreement.use.permitted),
         ("You must not", agreement.use.forbidden),
+        *_special_care(agreement),
+        *_about_areas(fields),
         (
             "Keep it safe",
             (
@@ -53,8 +70,60 @@ def conditions(
             (
                 f"Tell {authority_name} the same day if this list is not for you, is lost, or was seen by"
                 " anyone else.",
-                "Tell us also if a family asks not to be contacted: stop, and do not ask why.",
-                "If you are told to remove a family, do so at once, from everything made from the list.",
+                *_about_people(agreement),
             ),
         ),
     ]
+
+
+def _about_areas(fields: Sequence[ListField]) -> list[Term]:
+    if ListField.DEPRIVATION_DECILE not in fields:
+        return []
+    return [
+        (
+            "Deprivation decile",
+            (
+                "1 means that the home is in the most deprived tenth of England's small areas, 10 in the"
+                " least deprived (Index of Multiple Deprivation 2025). Blank means not known.",
+                "It describes the area. It says nothing about any family in it.",
+            ),
+        )
+    ]
+
+
+def _special_care(agreement: Agreement) -> list[Term]:
+    if agreement.cohort.of == "expected_births":
+        return [
+            (
+                "Before you write",
+                (
+                    "These families expect a baby who is not born yet. Write nothing about a birth or a new"
+                    " baby.",
+                    "A pregnancy can end in a loss. Look for a notice to remove a family just before you post"
+                    " anything, and post nothing after the day on which the baby is expected.",
+                ),
+            )
+        ]
+    if agreement.shares is Shares.PSEUDONYMS:
+        return [
+            (
+                "Look for nobody",
+                (
+                    "Do not try to find out who a child on this list is, and do not show a number so small"
+                    " that somebody else could.",
+                    "Join this list with nothing but what the agreement names.",
+                ),
+            )
+        ]
+    return []
+
+
+def _about_people(agreement: Agreement) -> tuple[str, ...]:
+    if agreement.shares is Shares.TOTALS:
+        return ()
+    if agreement.shares is Shares.PSEUDONYMS:
+        return ("Tell us also if you believe that a child on this list could be recognised.",)
+    return (
+        "Tell us also if a family asks not to be contacted: stop, and do not ask why.",
+        "If you are told to remove a family, do so at once, from everything made from the list.",
+    )

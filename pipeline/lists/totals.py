@@ -40,10 +40,12 @@ def area_total(
     `births` needs reference, child, last_updated, live_or_still_birth and date_of_birth;
     `placements` is records.PLACEMENTS. Each child counts once, by the newest version of its row.
     Births of earlier months that the agreement still looks back at belong to those months' totals.
+    The area of a recipient by name is wherever the agreement's residents live.
     """
+    everywhere = agreement.recipients.named == recipient
     placed = placements.loc[
-        (placements["network"] == agreement.recipients.network)
-        & (placements["recipient"] == recipient)
+        (placements["network"] == agreement.recipients.placed_in)
+        & (everywhere | (placements["recipient"] == recipient))
         & (placements["reason"] == "")
         & placements["authority"].isin(agreement.cohort.residents_of),
         "reference",

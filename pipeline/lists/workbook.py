@@ -25,8 +25,9 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
+from pipeline.agreements.model import Agreement, Shares
 from pipeline.lists.compile import FamilyList
-from pipeline.lists.conditions import conditions, destroy_by, in_full, month_in_full
+from pipeline.lists.conditions import conditions, destroy_by, in_full, month_in_full, subjects
 from pipeline.lists.fields import SEPARATOR
 
 HEADINGS = {
@@ -38,8 +39,19 @@ HEADINGS = {
     "date_of_birth": "Date of birth",
     "language": "Language",
     "nhs_number": "NHS number",
+    "expected_date_of_delivery": "Baby expected on",
+    "ward": "Ward code",
+    "ward_name": "Ward",
+    "lsoa21": "Small area (LSOA 2021)",
+    "deprivation_decile": "Deprivation decile",
+    "pseudonym": "Pseudonym",
+    "month_of_birth": "Month of birth",
+    "sex": "Sex",
 }
+# NHS data dictionary, PERSON PHENOTYPIC SEX; a code that is not here is shown as it is.
+_SEXES = {"1": "Male", "2": "Female", "9": "Indeterminate", "X": "Not known"}
 
+_CONDITIONS = "Conditions of use"
 _A4 = 9
 _NARROWEST, _WIDEST = 11, 34  # column widths, in characters
 _LINE_HEIGHT, _PADDING = 15, 4  # in points
@@ -57,18 +69,23 @@ _LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 def render_workbook(
     family_list: FamilyList, *, recipient_name: str, authority_name: str, made_on: date
 ) -> bytes:
-    """The workbook, not yet sealed: "Families", "Conditions of use" and "Your numbers"."""
+    """The workbook, not yet sealed: "Families" or "Children", "Conditions of use" and "Your numbers".
+
+    Where an agreement shares numbers alone, the first of them is not there.
+    """
     workbook = Workbook()
-    for style in _family_styles():
-        workbook.add_named_style(style)
-    families = workbook.worksheets[0]
-    families.title = "Families"
-    _write_families(families, family_list, recipient_name, made_on)
+    workbook.remove(workbook.worksheets[0])
+    if family_list.agreement.shares is not Shares.TOTALS:
+        for style in _family_styles():
+            workbook.add_named_style(style)
+        first = workbook.create_sheet(subjects(family_list.agreement))
+        _write_families(first, family_list, recipient_name, made_on)
     _write_conditions(
-        workbook.create_sheet("Conditions of use"),
+        workbook.create_sheet(_CONDITIONS),
         conditions(
             family_list.agreement,
             family_list.month,
+            fields=family_list.fields,
             recipient_name=recipient_name,
             authority_name=authority_name,
             made_on=made_on,
@@ -80,15 +97,15 @@ def render_workbook(
 
 
 def count_rows(rendered: bytes) -> int:
-    """How many households a finished workbook holds, read back from its bytes."""
-    sheet = load_workbook(io.BytesIO(rendered), read_only=True)["Families"]
-    return sum(1 for _ in sheet.iter_rows(min_row=2))
+    """How many families or children a finished workbook holds a row of, read back from its bytes."""
+    first = load_workbook(io.BytesIO(rendered), read_only=True).worksheets[0]
+    return 0 if first.title == _CONDITIONS else sum(1 for _ in first.iter_rows(min_row=2))
 
 
 def _write_families(sheet: Worksheet, family_list: FamilyList, recipient_name: str, made_on: date) -> None:
-    """One heading row and a row for each household, nothing else: ready for a mail merge."""
+    """One heading row and a row for each household or child, nothing else: ready for a mail merge."""
     shown = _for_people(family_list.rows)
-    headings = [HEADINGS[str(name)] for name in shown]
+    headings = _headings(shown, family_list.agreement)
     widths = [_width([heading, *shown.iloc[:, place]]) for place, heading in enumerate(headings)]
     for column, (heading, width) in enumerate(zip(headings, widths, strict=True), start=1):
         _write_heading(sheet, column, heading)
@@ -101,14 +118,28 @@ def _write_families(sheet: Worksheet, family_list: FamilyList, recipient_name: s
     sheet.freeze_panes = "A2"
     sheet.print_title_rows = "1:1"
     month, last_day = month_in_full(family_list.month), destroy_by(family_list.agreement, made_on)
-    header = f"Families for {recipient_name[:100]}, {month}"  # Excel takes 255 characters at most
+    header = f"{_about(family_list.agreement)} for {recipient_name[:100]}, {month}"  # 255 characters at most
     _set_print(sheet, landscape=True, header=header, footer=f"Confidential. Destroy by {in_full(last_day)}.")
+
+
+def _headings(shown: pd.DataFrame, agreement: Agreement) -> list[str]:
+    headings = HEADINGS | ({"children": "Child"} if agreement.household == "each_child" else {})
+    return [headings[str(name)] for name in shown]
+
+
+def _about(agreement: Agreement) -> str:
+    """The list in a few words, before "for" and its recipient."""
+    if agreement.cohort.of == "expected_births":
+        return f"{subjects(agreement)} expecting a baby,"
+    return subjects(agreement)
 
 
 def _for_people(rows: pd.DataFrame) -> pd.DataFrame:
     shown = rows.copy()
-    if "date_of_birth" in shown:
-        shown["date_of_birth"] = [_days_in_full(days) for days in shown["date_of_birth"]]
+    for name in {"date_of_birth", "expected_date_of_delivery"} & set(shown.columns):
+        shown[name] = [_days_in_full(days) for days in shown[name]]
+    if "sex" in shown:
+        shown["sex"] = [_SEXES.get(code, code) for code in shown["sex"]]
     if "nhs_number" in shown:
         shown["nhs_number"] = shown["nhs_number"].str.replace(SEPARATOR, " and ", regex=False)
     return shown
@@ -119,7 +150,7 @@ def _days_in_full(days: str) -> str:
 
 
 def _write_conditions(sheet: Worksheet, terms: Sequence[tuple[str, Sequence[str]]]) -> None:
-    _write_title(sheet, "Conditions of use", widths=(20, 80))
+    _write_title(sheet, _CONDITIONS, widths=(20, 80))
     notes = [
         (heading if first else "", sentence)
         for heading, sentences in terms
@@ -137,7 +168,7 @@ def _write_conditions(sheet: Worksheet, terms: Sequence[tuple[str, Sequence[str]
 def _write_numbers(sheet: Worksheet, family_list: FamilyList) -> None:
     month, births = month_in_full(family_list.month), family_list.totals.births
     _write_title(sheet, f"Your numbers, {month}", widths=(85, 12))
-    lines: list[tuple[str, int]] = [("Families on this list", len(family_list.rows))]
+    lines = _numbers_on_the_list(family_list)
     if births is not None:
         lines.append((f"Babies born in your area in {month} (rounded)", births))
     for row, (label, number) in enumerate(lines, start=3):
@@ -151,17 +182,28 @@ def _write_numbers(sheet: Worksheet, family_list: FamilyList) -> None:
     _set_print(sheet, landscape=False)
 
 
+def _numbers_on_the_list(family_list: FamilyList) -> list[tuple[str, int]]:
+    if family_list.agreement.shares is Shares.TOTALS:
+        return []
+    return [(f"{subjects(family_list.agreement)} on this list", len(family_list.rows))]
+
+
 def _about_numbers(family_list: FamilyList) -> list[str]:
-    sentences = [] if len(family_list.rows) else ["There is no family for you on this month's list."]
+    numbers_alone = family_list.agreement.shares is Shares.TOTALS
+    who = "child" if subjects(family_list.agreement) == "Children" else "family"
+    nobody = [f"There is no {who} for you on this month's list."]
+    sentences = [] if numbers_alone or len(family_list.rows) else nobody
     if family_list.totals.births is None:
         return sentences
+    on_this_list = "" if numbers_alone else ", whether or not the family is on this list"
+    not_everybody = "" if numbers_alone else ": not every family is asked to be on a list"
     return [
         *sentences,
-        "The number of babies counts every live birth in your area, twins as two, whether or not the family"
-        " is on this list. It is rounded so that no single family can be worked out from it: 5 stands for"
-        " any number from 1 to 7, and larger numbers go to the nearest 5.",
+        f"The number of babies counts every live birth in your area, twins as two{on_this_list}. It is"
+        " rounded so that no single family can be worked out from it: 5 stands for any number from 1 to 7,"
+        " and larger numbers go to the nearest 5.",
         "Compare it, over several months, with the families who registered with you, to see how many you do"
-        " not reach yet. Do not use it to look for a family: not every family is asked to be on a list.",
+        f" not reach yet. Do not use it to look for a family{not_everybody}.",
     ]
 
 
@@ -234,7 +276,9 @@ def _in_margin(text: str) -> _HeaderFooterPart:
 def _set_properties(workbook: Workbook, family_list: FamilyList, made_on: date) -> None:
     properties = workbook.properties
     properties.creator = "Birthshare"
-    properties.title = f"Families, {month_in_full(family_list.month)}"
+    numbers_alone = family_list.agreement.shares is Shares.TOTALS
+    about = "Numbers" if numbers_alone else subjects(family_list.agreement)
+    properties.title = f"{about}, {month_in_full(family_list.month)}"
     properties.created = properties.modified = datetime.combine(made_on, time())
 
 

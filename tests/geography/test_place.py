@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from geography.town import NEW, OLD, OURS, THEIRS, WARD, Town
+from pipeline.agreements.model import DIRECTORY_ALONE
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.geography.areas import Kind
-from pipeline.geography.place import Status, explain, place, read_hospital_postcodes
+from pipeline.geography.place import Status, explain, place, place_everywhere, read_hospital_postcodes
 from pipeline.reasons import Reason
 from pipeline.records import PLACEMENTS
 
@@ -143,6 +144,56 @@ def test_a_network_without_areas_is_a_plain_message(served: Town) -> None:
         served.place(["QA1 1AA"], network="libraries")
 
 
+# With the directory alone there are no areas: what is known of the place decides.
+ALONE = {
+    "placed": ("QA1 1AA", "QA1 2AA", "QB1 1AA", "QA1 1AD"),  # one area, a gap, elsewhere, two areas
+    "placed_terminated": ("QA1 1ZZ",),
+    "blank": ("",),
+    "unknown": ("QA9 9ZZ",),
+    "pseudo": ("ZZ99 3VZ",),
+    "forces": ("BF1 3AA",),
+    "crown_dependency": ("GY1 1AA",),
+    "imprecise": ("QA2 5AA", "QA2 0AA"),
+    "no_grid": ("QA2 9AA",),
+}
+
+
+@pytest.mark.parametrize("status", ALONE)
+def test_with_the_directory_alone_no_reach_area_is_asked(served: Town, status: str) -> None:
+    found = served.place(ALONE[status], network=DIRECTORY_ALONE)
+    assert set(found["status"]) == {status}
+    assert set(found["reason"]) == {Status(status).reason}
+    assert set(found["recipient"]) == set(found["matched"]) == {""}
+    assert set(found["network"]) == {"directory"}
+
+
+def everywhere(served: Town, *postcodes: str, needed: tuple[str, ...] = ()) -> pd.DataFrame:
+    listed = pd.Series(list(postcodes), dtype="str")
+    return place_everywhere(
+        pd.DataFrame({"reference": range(len(listed)), "postcode": listed}),
+        directory=served.directory,
+        reach=served.reach,
+        needed=needed,
+        hospital_postcodes=frozenset(["QA1 1AB"]),
+    )
+
+
+def test_every_network_in_force_is_placed_as_it_would_be_by_itself(town: Town) -> None:
+    town.compile(*AREAS, ("libraries", "library", "ward", WARD))
+    found = everywhere(town, *EXAMPLES)
+    assert found.dtypes.astype(str).to_dict() == PLACEMENTS
+    assert list(dict.fromkeys(found["network"])) == ["centres", "libraries", "directory"]
+    for network, own in found.groupby("network"):
+        alone = town.place(EXAMPLES, network=str(network), hospitals=frozenset(["QA1 1AB"]))
+        pd.testing.assert_frame_equal(own.reset_index(drop=True), alone)
+
+
+def test_a_network_that_an_agreement_needs_must_be_there(served: Town) -> None:
+    assert len(everywhere(served, "QA1 1AA", needed=("centres", DIRECTORY_ALONE))) == 2
+    with pytest.raises(SettingsError, match="No reach area of the network libraries"):
+        everywhere(served, "QA1 1AA", needed=("centres", "libraries"))
+
+
 def test_hospital_postcodes_are_marked_however_they_are_written(served: Town) -> None:
     found = served.place(["QA1 1AA", "qa11ab", "", "QA9 9ZZ"], hospitals=frozenset(["QA11AB", "qa9 9zz", ""]))
     assert found["hospital"].tolist() == [False, True, False, True]
@@ -208,9 +259,16 @@ def test_nothing_is_fetched(served: Town, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_placement_is_explained_without_naming_the_place() -> None:
-    assert explain("placed", "lsoa21") == "in the area of a recipient (by its small area (LSOA 2021))"
-    assert explain("gap", "") == "in an authority of this network, but in no recipient's area"
-    assert all(explain(Status.PLACED, kind) for kind in Kind)
+    by_area = "in the area of a recipient (by its small area (LSOA 2021))"
+    assert explain("placed", "lsoa21", "centres") == by_area
+    assert explain("gap", "", "centres") == "in an authority of this network, but in no recipient's area"
+    assert all(explain(Status.PLACED, kind, "centres") for kind in Kind)
+
+
+def test_with_the_directory_alone_nothing_is_said_of_a_recipients_area() -> None:
+    for status in Status:
+        assert "area of a recipient" not in explain(status, "", DIRECTORY_ALONE)
+    assert explain("unknown", "", DIRECTORY_ALONE) == "the postcode is not in the directory"
 
 
 def test_the_2021_vintage_places_as_well(town: Town) -> None:

@@ -130,6 +130,7 @@ def test_a_code_of_former_days_may_be_unknown_today(town: Town) -> None:
         (("centres", "one", "postcode", "QA1 1"), "line 3: the code is not written as a postcode"),
         (("centres", "", "ward", WARD), "line 3: network and recipient must be codes"),
         (("centres", "one two", "ward", WARD), "line 3: network and recipient must be codes"),
+        (("directory", "one", "ward", WARD), "line 3: no network may be called directory"),
         (("centres", "one", "ward", WARD, "", ""), "line 3: needs a first day"),
         (("centres", "one", "ward", WARD, "01/04/2020", ""), "line 3: needs a first day"),
         (("centres", "one", "ward", WARD, "2020-04-31", ""), "line 3: needs a first day"),

@@ -13,9 +13,10 @@ from pipeline.contract import load_contract
 from pipeline.lists.compile import FamilyList, compile_list
 from pipeline.lists.totals import AreaNumbers
 from pipeline.reasons import Outcome
-from pipeline.records import BIRTH_KEYS, DECISIONS, PLACEMENTS, Month, declared
+from pipeline.records import AREAS, BIRTH_KEYS, DECISIONS, PLACEMENTS, Month, declared
 
 OCTOBER = Month(2026, 10)
+PSEUDONYM_KEY = bytes(range(32))
 
 AGREEMENT = Agreement.model_validate(
     {
@@ -28,10 +29,15 @@ AGREEMENT = Agreement.model_validate(
             {"name": "A council", "role": "controller"},
         ],
         "suppliers": ["chis"],
-        "lawful_basis": {"article_6": "6(1)(e)"},
-        "confidentiality": {"permission": "consent", "wordings": ["form-1"]},
+        "powers": [{"says": "Childcare Act 2006", "as_of": "2026-01-01"}],
+        "lawful_basis": {"article_6": {"says": "6(1)(e)", "as_of": "2026-01-01"}, "article_9": None},
+        "confidentiality": {
+            "permission": "consent",
+            "basis": {"says": "the parents agreed", "as_of": "2026-01-01"},
+            "wordings": ["form-1"],
+        },
         "cohort": {"residents_of": ["E07000222"], "months_back": 2},
-        "recipients": {"network": "centres", "kind": "children's centre"},
+        "recipients": {"network": "centres", "kinds": ["childrens_centre"]},
         "fields": ["child_name", "parent_name", "address", "date_of_birth"],
         "totals": {"source": "extract", "rounding": "nhs_england_5"},
         "use": {"permitted": ["Post one card to each family."], "forbidden": ["Visit a family."]},
@@ -41,6 +47,16 @@ AGREEMENT = Agreement.model_validate(
         "approvers": ["caldicott_guardian"],
     }
 )
+
+EXPECTED = {"cohort": {"of": "expected_births", "residents_of": ["E07000222"]}, "totals": None}
+TOTALS = {
+    "shares": "totals",
+    "fields": [],
+    "confidentiality": {
+        "permission": "not_needed",
+        "basis": {"says": "numbers point to nobody", "as_of": "2026-01-01"},
+    },
+}
 
 PLAIN_BIRTH = {
     "supplier": "chis",
@@ -56,6 +72,7 @@ PLAIN_BIRTH = {
     "postcode": "CV31 1AA",
     "date_of_birth": "2026-10-05",
     "language": "Polish",
+    "sex": "2",
     "nhs_number": "9990000018",
     "last_updated": "2026-11-01",
 }
@@ -104,17 +121,51 @@ def placements_of(births: pd.DataFrame, *rows: dict[str, Any]) -> pd.DataFrame:
     return declared(pd.DataFrame(filled, columns=list(PLACEMENTS)), PLACEMENTS)
 
 
+def with_terms(**terms: Any) -> Agreement:
+    """The agreement with other terms."""
+    return Agreement.model_validate(AGREEMENT.model_dump() | terms)
+
+
 def with_fields(*fields: str) -> Agreement:
-    """The agreement with other fields."""
-    return Agreement.model_validate(AGREEMENT.model_dump() | {"fields": fields})
+    """The agreement with other fields, and what the model asks of an agreement with such fields."""
+    if "pseudonym" in fields:
+        return with_terms(fields=fields, shares="pseudonyms", household="each_child")
+    if "expected_date_of_delivery" in fields:
+        return with_terms(fields=fields, **EXPECTED)
+    return with_terms(fields=fields)
+
+
+def areas_of(births: pd.DataFrame, *rows: dict[str, Any]) -> pd.DataFrame:
+    """What is known of each birth's area: the same for all, unless a row says else."""
+    plain = {"ward": "E05000001", "ward_name": "Milverton", "lsoa21": "E01000021", "deprivation_decile": 3}
+    stated = [*rows, *({} for _ in range(len(births) - len(rows)))]
+    filled = [
+        plain | {"reference": reference} | row
+        for reference, row in zip(births["reference"], stated, strict=True)
+    ]
+    return declared(pd.DataFrame(filled, columns=list(AREAS)), AREAS)
 
 
 def list_of(
-    births: pd.DataFrame, decisions: pd.DataFrame | None = None, *, agreement: Agreement = AGREEMENT
+    births: pd.DataFrame,
+    decisions: pd.DataFrame | None = None,
+    *,
+    agreement: Agreement = AGREEMENT,
+    areas: pd.DataFrame | None = None,
+    kind: str = "childrens_centre",
 ) -> FamilyList:
     """The list of centre-1 for October 2026."""
-    decided = decisions_of(births) if decisions is None else decisions
-    return compile_list(births, decided, agreement, "centre-1", OCTOBER, AreaNumbers(births=15))
+    return compile_list(
+        births,
+        decisions_of(births) if decisions is None else decisions,
+        agreement,
+        "centre-1",
+        OCTOBER,
+        AreaNumbers(births=15),
+        kind=kind,
+        areas=areas_of(births) if areas is None else areas,
+        pseudonym_key=PSEUDONYM_KEY,
+    )
 
 
 def twins(*rows: dict[str, Any]) -> FamilyList:
@@ -133,7 +184,10 @@ class Make:
     births = staticmethod(births_of)
     decisions = staticmethod(decisions_of)
     placements = staticmethod(placements_of)
+    totals, expected = TOTALS, EXPECTED
+    with_terms = staticmethod(with_terms)
     with_fields = staticmethod(with_fields)
+    areas = staticmethod(areas_of)
     list = staticmethod(list_of)
     twins: Callable[..., FamilyList] = staticmethod(twins)
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from itertools import chain, combinations
 from typing import Any
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
-from pipeline.agreements.model import ListField
+from pipeline.agreements.model import DIRECT_IDENTIFIERS, OF_EXPECTED_BIRTHS, ListField
 from pipeline.errors import IntegrityError
 from pipeline.lists.fields import SHOWN
+from pipeline.lists.pseudonyms import pseudonyms
 from pipeline.reasons import Outcome, Reason, ReasonClass
 
-ALL_FIELDS = list(ListField)
+# Fields that may stand beside one another; no agreement has all.
+OF_FAMILIES = [
+    field for field in ListField if field not in (ListField.PSEUDONYM, ListField.EXPECTED_DATE_OF_DELIVERY)
+]
+OF_PSEUDONYMS = [field for field in ListField if field not in DIRECT_IDENTIFIERS]
 
 # A canary for each field: no two fields share a value.
 CANARIES: dict[ListField, dict[str, str]] = {
@@ -26,7 +34,14 @@ CANARIES: dict[ListField, dict[str, str]] = {
     ListField.DATE_OF_BIRTH: {"date_of_birth": "2026-10-17"},
     ListField.LANGUAGE: {"language": "Volapük"},
     ListField.NHS_NUMBER: {"nhs_number": "9990000026"},
+    ListField.SEX: {"sex": "X"},
 }
+AREA_CANARIES: dict[ListField, dict[str, str]] = {
+    ListField.WARD: {"ward": "E05000777", "ward_name": "Quenwick"},
+    ListField.LSOA: {"lsoa21": "E01000888"},
+}
+# The expected date of delivery stands where the date of birth does.
+DATES = {ListField.EXPECTED_DATE_OF_DELIVERY}
 NOT_FOR_LISTS = {
     "parent_nhs_number": "9990000034",
     "parent_date_of_birth": "1991-02-03",
@@ -34,8 +49,21 @@ NOT_FOR_LISTS = {
 }
 
 
-def subsets() -> list[tuple[ListField, ...]]:
-    return list(chain.from_iterable(combinations(ALL_FIELDS, size) for size in range(1, len(ALL_FIELDS) + 1)))
+def subsets(fields: list[ListField]) -> list[tuple[ListField, ...]]:
+    """One, two, all but one, and all of the fields."""
+    sizes = (1, 2, len(fields) - 1, len(fields))
+    return list(chain.from_iterable(combinations(fields, size) for size in sizes))
+
+
+SUBSETS = [
+    *subsets(OF_FAMILIES),
+    *(fields for fields in subsets(OF_PSEUDONYMS) if ListField.PSEUDONYM in fields),
+    *(
+        fields
+        for fields in subsets(sorted(OF_EXPECTED_BIRTHS))
+        if ListField.EXPECTED_DATE_OF_DELIVERY in fields
+    ),
+]
 
 
 def words(rows: pd.DataFrame) -> str:
@@ -46,7 +74,7 @@ def test_every_field_that_an_agreement_can_name_can_be_shown() -> None:
     assert set(SHOWN) == set(ListField)
 
 
-@pytest.mark.parametrize("fields", subsets(), ids="+".join)
+@pytest.mark.parametrize("fields", SUBSETS, ids="+".join)
 def test_only_the_agreements_fields_are_shown_and_all_of_them(
     make: Any, fields: tuple[ListField, ...]
 ) -> None:
@@ -54,23 +82,32 @@ def test_only_the_agreements_fields_are_shown_and_all_of_them(
         {key: value for own in CANARIES.values() for key, value in own.items()} | NOT_FOR_LISTS
     )
 
-    rows = make.list(births, agreement=make.with_fields(*fields)).rows
+    areas = make.areas(births, {key: value for own in AREA_CANARIES.values() for key, value in own.items()})
+
+    rows = make.list(births, agreement=make.with_fields(*fields), areas=areas).rows
 
     assert list(rows.columns) == [
         column for field in SHOWN if field in fields for column in SHOWN[field].columns
     ]
-    for field, canaries in CANARIES.items():
+    named = {ListField.DATE_OF_BIRTH if field in DATES else field for field in fields}
+    for field, canaries in (CANARIES | AREA_CANARIES).items():
         for value in canaries.values():
-            assert (value in words(rows)) == (field in fields)
+            assert (value in words(rows)) == (field in named)
     assert not any(value in words(rows) for value in NOT_FOR_LISTS.values())
 
 
-@pytest.mark.parametrize("unnamed", [field for field in ListField if field != ListField.CHILD_NAME])
+@pytest.mark.parametrize("unnamed", [field for field in OF_FAMILIES if field != ListField.CHILD_NAME])
 def test_a_field_that_is_not_named_is_not_even_read(make: Any, unnamed: ListField) -> None:
-    births = make.births({}).drop(columns=list(SHOWN[unnamed].sources))
-    others = [field for field in ListField if field != unnamed]
+    others = [field for field in OF_FAMILIES if not set(SHOWN[field].sources) & set(SHOWN[unnamed].sources)]
+    births, areas = make.births({}), make.areas(make.births({}))
+    own = [source for source in SHOWN[unnamed].sources if source in births]
+    of_area = [source for source in SHOWN[unnamed].sources if source in areas]
 
-    assert len(make.list(births, agreement=make.with_fields(*others)).rows) == 1
+    families = make.list(
+        births.drop(columns=own), agreement=make.with_fields(*others), areas=areas.drop(columns=of_area)
+    )
+
+    assert len(families.rows) == 1
 
 
 def test_siblings_of_one_household_share_one_row(make: Any) -> None:
@@ -220,6 +257,93 @@ def test_no_card_goes_to_a_home_where_a_child_may_never_be_shared(make: Any, rea
         return
     with pytest.raises(IntegrityError, match="may never be"):
         make.list(births, decisions)
+
+
+def test_each_kind_of_recipient_sees_its_own_fields_and_no_others(make: Any) -> None:
+    births = make.births({"language": "Volapük", "nhs_number": "9990000026"})
+    agreement = make.with_terms(
+        recipients={"network": "centres", "kinds": ["childrens_centre", "health_visiting"]},
+        fields=["child_name", "language", "nhs_number"],
+        fields_for={"childrens_centre": ["child_name"], "health_visiting": ["language", "nhs_number"]},
+    )
+
+    centre = make.list(births, agreement=agreement, kind="childrens_centre").rows
+    clinic = make.list(births, agreement=agreement, kind="health_visiting").rows
+
+    assert list(centre.columns) == ["addressed_to", "children"]
+    assert list(clinic.columns) == ["language", "nhs_number"]
+
+
+def test_no_kind_of_recipient_is_given_nothing(make: Any) -> None:
+    with pytest.raises(ValidationError, match="at least one field"):
+        make.with_terms(
+            recipients={"network": "centres", "kinds": ["childrens_centre", "library"]},
+            fields=["address"],
+            fields_for={"childrens_centre": ["address"], "library": []},
+        )
+
+
+def test_a_row_for_each_child_is_told_apart_from_the_families(make: Any) -> None:
+    births = make.births({"dwelling": "home"}, {"dwelling": "home", "given_name": "Noah"}, {})
+    decisions = make.decisions(births, {"household": 1}, {"household": 1})
+
+    families = make.list(births, decisions, agreement=make.with_terms(household="each_child"))
+
+    assert sorted(families.rows["children"]) == ["Ava", "Ava", "Noah"]
+    assert families.households == 2
+    assert len(families.children) == 3
+
+
+@pytest.mark.parametrize("household", ["one_card", "each_child"])
+def test_a_row_for_each_child_relaxes_nothing_about_siblings(make: Any, household: str) -> None:
+    births = make.births({"dwelling": "home"}, {"dwelling": "home"})
+    died = {"household": 1, "outcome": int(Outcome.WITHHOLD), "reasons": Reason.CHILD_DIED.bit}
+
+    with pytest.raises(IntegrityError, match="may never be"):
+        make.list(
+            births,
+            make.decisions(births, {"household": 1}, died),
+            agreement=make.with_terms(household=household),
+        )
+
+
+PSEUDONYMS = ("pseudonym", "month_of_birth", "sex")
+
+
+def test_a_pseudonym_is_the_same_each_month_and_differs_by_key(make: Any) -> None:
+    numbers = ["9990000018", "9990000026"]
+
+    one, other = pseudonyms(b"k" * 32, numbers)
+
+    assert pseudonyms(b"k" * 32, numbers[::-1]) == [other, one]
+    assert one == hmac.new(b"k" * 32, b"9990000018", hashlib.sha256).hexdigest()
+    assert not {one, other} & set(pseudonyms(b"l" * 32, numbers))
+
+
+@pytest.mark.parametrize(("key", "numbers"), [(None, ["9990000018"]), (b"", ["9990000018"]), (b"k", [""])])
+def test_no_pseudonym_without_a_key_or_a_number(key: bytes | None, numbers: list[str]) -> None:
+    with pytest.raises(IntegrityError) as refused:
+        pseudonyms(key, numbers)
+
+    assert "9990000018" not in str(refused.value)
+
+
+def test_the_order_of_pseudonyms_tells_nothing_of_families(make: Any) -> None:
+    births = make.births(
+        *({"nhs_number": f"99900000{n:02d}", "date_of_birth": f"2026-0{n + 1}-01"} for n in range(9))
+    )
+
+    rows = make.list(births, agreement=make.with_fields(*PSEUDONYMS)).rows
+
+    assert rows["pseudonym"].is_monotonic_increasing
+    assert rows["pseudonym"].nunique() == 9
+
+
+def test_a_birth_whose_area_was_not_looked_up_stops_a_list_that_needs_it(make: Any) -> None:
+    births = make.births({}, {})
+
+    with pytest.raises(IntegrityError, match="not exactly one"):
+        make.list(births, agreement=make.with_fields("address", "ward"), areas=make.areas(births).head(1))
 
 
 def test_neither_a_list_nor_its_refusal_shows_a_family(make: Any) -> None:

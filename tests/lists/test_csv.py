@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.lists.csv import render_csv
+from pipeline.lists.csv import count_rows, render_csv
 from pipeline.lists.totals import AreaNumbers
+from pipeline.reasons import Outcome, Reason
 
 MADE_ON = date(2026, 11, 4)
+NOT_SHARED = Reason.NO_FAMILY_SHARED.bit
 HOSTILE = [
     "=1+1",
     "+44 1926",
@@ -60,6 +62,57 @@ def test_the_form_is_rfc_4180_in_utf_8(make: Any) -> None:
     assert not content.startswith(b"\xef\xbb\xbf")
     assert content.count(b"\r\n") == content.count(b"\n") == 2
     assert "Zoë".encode() in content
+
+
+def test_numbers_alone_are_one_row_about_no_family(make: Any) -> None:
+    births = make.births({}, {})
+    nobody = make.decisions(births, *[{"outcome": int(Outcome.WITHHOLD), "reasons": NOT_SHARED}] * 2)
+    agreement = make.with_terms(**make.totals)
+
+    content = render_csv(make.list(births, nobody, agreement=agreement), made_on=MADE_ON)
+
+    assert read(content) == [
+        {
+            "month": "2026-10",
+            "agreement": "welcome-card.v2",
+            "destroy_by": "2027-02-02",
+            "births_in_area_rounded": "15",
+        }
+    ]
+    assert count_rows(content) == 0
+
+
+@pytest.mark.parametrize(("household", "rows"), [("one_card", 1), ("each_child", 2)])
+def test_rows_are_counted_as_the_file_has_them(make: Any, household: str, rows: int) -> None:
+    births = make.births({"dwelling": "home"}, {"dwelling": "home", "given_name": "Line\r\nbreak"})
+    decisions = make.decisions(births, {"household": 1}, {"household": 1})
+
+    families = make.list(births, decisions, agreement=make.with_terms(household=household))
+
+    assert count_rows(render_csv(families, made_on=MADE_ON)) == rows
+    assert families.households == 1
+
+
+def test_a_pseudonymised_extract_has_no_column_but_what_was_agreed(make: Any) -> None:
+    agreement = make.with_terms(
+        fields=["pseudonym", "month_of_birth", "sex", "lsoa"],
+        shares="pseudonyms",
+        household="each_child",
+        totals=None,
+    )
+
+    [row] = read(render_csv(make.list(make.births({}), agreement=agreement), made_on=MADE_ON))
+
+    assert len(row.pop("pseudonym")) == 64
+    assert row == {
+        "month_of_birth": "2026-10",
+        "sex": "2",
+        "lsoa21": "E01000021",
+        "month": "2026-10",
+        "agreement": "welcome-card.v2",
+        "destroy_by": "2027-02-02",
+        "births_in_area_rounded": "15",
+    }
 
 
 def test_an_empty_list_is_its_header(make: Any) -> None:

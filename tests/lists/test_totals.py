@@ -74,6 +74,29 @@ def test_a_child_counts_where_the_newest_version_lives(make: Any, updated: str, 
     assert total(make, births, *({} for _ in range(7)), elsewhere, {}) == shown
 
 
+def test_the_area_of_a_recipient_by_name_is_wherever_residents_live(make: Any) -> None:
+    named = make.with_terms(recipients={"kinds": ["data_office"], "named": "office"})
+    births = eight(make)
+    alone = {"network": "directory", "recipient": "", "matched": ""}
+    placed = make.placements(births, *[alone] * 7, alone | {"authority": "E07000221"})
+
+    assert area_total(births, placed, named, "office", make.month) == 5
+    assert area_total(births, placed, named, "somebody-else", make.month) == 0
+
+
+def test_numbers_alone_count_as_any_other_totals(make: Any) -> None:
+    agreement = make.with_terms(**make.totals)
+    births = eight(make, consent_status="refused")
+
+    assert area_numbers(births, make.placements(births), agreement, "centre-1", make.month).births == 10
+
+
+def test_a_recipient_without_births_is_told_nought(make: Any) -> None:
+    births = eight(make)
+
+    assert area_total(births, make.placements(births), make.agreement, "centre-9", make.month) == 0
+
+
 def test_no_births_is_nought_and_no_totals_is_nothing(make: Any) -> None:
     births = make.births({}).head(0)
     silent = Agreement.model_validate(make.agreement.model_dump() | {"totals": None})

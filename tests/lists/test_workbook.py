@@ -16,10 +16,13 @@ from python_calamine import CalamineWorkbook
 
 from pipeline.agreements.model import ListField
 from pipeline.lists.compile import FamilyList
+from pipeline.lists.fields import SHOWN
 from pipeline.lists.totals import AreaNumbers
-from pipeline.lists.workbook import HEADINGS, render_workbook
+from pipeline.lists.workbook import HEADINGS, count_rows, render_workbook
+from pipeline.reasons import Outcome, Reason
 
 MADE_ON = date(2026, 11, 4)
+NOT_SHARED = Reason.NO_FAMILY_SHARED.bit
 
 
 def rendered(families: FamilyList, recipient_name: str = "Lillington & Campion Centre") -> bytes:
@@ -33,8 +36,24 @@ def sheet(content: bytes, name: str) -> list[list[Any]]:
 
 
 def families_in(content: bytes) -> list[dict[str, Any]]:
-    header, *rows = sheet(content, "Families")
+    return read_rows(content, "Families")
+
+
+def names_of_sheets(content: bytes) -> list[str]:
+    return CalamineWorkbook.from_filelike(io.BytesIO(content)).sheet_names
+
+
+def first_sheet(content: bytes) -> str:
+    return names_of_sheets(content)[0]
+
+
+def read_rows(content: bytes, name: str) -> list[dict[str, Any]]:
+    header, *rows = sheet(content, name)
     return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def numbers_in(content: bytes) -> dict[str, Any]:
+    return {row[0]: row[1] for row in sheet(content, "Your numbers")}
 
 
 def text_of(content: bytes, name: str) -> str:
@@ -65,12 +84,80 @@ def test_a_mail_merge_finds_one_heading_row_and_a_row_for_each_household(make: A
     }
 
 
-def test_every_column_that_a_list_can_have_has_a_heading(make: Any) -> None:
-    everything = make.with_fields(*ListField)
+@pytest.mark.parametrize("field", ListField)
+def test_every_column_that_a_list_can_have_has_a_heading(make: Any, field: ListField) -> None:
+    beside = [ListField.PARENT_NAME] if field is ListField.EXPECTED_DATE_OF_DELIVERY else []
+    content = rendered(make.list(make.births({}), agreement=make.with_fields(field, *beside)))
 
-    rows = families_in(rendered(make.list(make.births({}), agreement=everything)))
+    header, row = sheet(content, first_sheet(content))
 
-    assert list(rows[0]) == list(HEADINGS.values())
+    own = [heading for heading in header if heading != "Parent or carer"] if beside else header
+    assert own == [HEADINGS[column] for column in SHOWN[field].columns]
+    assert len(row) == len(header)
+
+
+def test_a_list_of_children_has_a_row_and_a_number_for_each(make: Any) -> None:
+    births = make.births({"dwelling": "home"}, {"dwelling": "home", "given_name": "Noah"})
+    decisions = make.decisions(births, {"household": 1}, {"household": 1})
+    agreement = make.with_terms(household="each_child")
+
+    content = rendered(make.list(births, decisions, agreement=agreement))
+
+    assert [row["Child"] for row in read_rows(content, "Children")] == ["Ava", "Noah"]
+    assert numbers_in(content)["Children on this list"] == 2
+    assert "Families on this list" not in numbers_in(content)
+    assert count_rows(content) == 2
+
+
+def test_numbers_alone_are_two_sheets_and_speak_of_no_list_of_families(make: Any) -> None:
+    births = make.births({})
+    nobody = make.decisions(births, {"outcome": int(Outcome.WITHHOLD), "reasons": NOT_SHARED})
+
+    content = rendered(make.list(births, nobody, agreement=make.with_terms(**make.totals)))
+
+    assert names_of_sheets(content) == ["Conditions of use", "Your numbers"]
+    assert numbers_in(content)["Babies born in your area in October 2026 (rounded)"] == 15
+    said = text_of(content, "Conditions of use") + text_of(content, "Your numbers")
+    assert not any(words in said for words in ("on this list", "no family for you", "remove a family"))
+    assert count_rows(content) == 0
+
+
+@pytest.mark.parametrize("household", ["one_card", "each_child"])
+def test_a_list_of_expected_births_never_speaks_of_a_new_baby(make: Any, household: str) -> None:
+    births = make.births({"date_of_birth": "2027-02-03"})
+    fields = ["parent_name", "address", "expected_date_of_delivery"]
+    agreement = make.with_terms(fields=fields, household=household, **make.expected)
+
+    families = make.list(births, agreement=agreement)
+    content = rendered(replace(families, totals=AreaNumbers(births=None)))
+
+    assert families_in(content)[0]["Baby expected on"] == "3 February 2027"
+    assert "Families expecting a baby, for" in part(content, "xl/worksheets/sheet1.xml")
+    assert "just before you post" in text_of(content, "Conditions of use")
+    said = "".join(text_of(content, name) for name in names_of_sheets(content)).lower()
+    assert not any(words in said for words in ("your new baby", "date of birth", "was born", "babies born"))
+
+
+def test_a_list_of_pseudonyms_says_that_nobody_may_be_looked_for(make: Any) -> None:
+    agreement = make.with_fields("pseudonym", "month_of_birth", "sex")
+
+    content = rendered(make.list(make.births({}), agreement=agreement))
+
+    assert "Look for nobody" in text_of(content, "Conditions of use")
+    assert read_rows(content, "Children")[0]["Sex"] == "Female"
+    assert "asks not to be contacted" not in text_of(content, "Conditions of use")
+
+
+def test_a_decile_that_is_not_known_is_a_blank_cell(make: Any) -> None:
+    births = make.births({"postcode": "CV31 1AA"}, {"postcode": "CV31 1AB"})
+    areas = make.areas(births, {"deprivation_decile": 10}, {"deprivation_decile": 0})
+    agreement = make.with_fields("address", "deprivation_decile")
+
+    content = rendered(make.list(births, agreement=agreement, areas=areas))
+
+    assert [row["Deprivation decile"] for row in families_in(content)] == ["10", ""]
+    assert "10 in the least deprived" in text_of(content, "Conditions of use")
+    assert "deprived" not in text_of(rendered(make.list(births)), "Conditions of use")
 
 
 def test_numbers_are_text_and_keep_their_noughts(make: Any) -> None:
@@ -165,7 +252,7 @@ def test_the_conditions_of_use_say_what_was_agreed(make: Any) -> None:
 
 def test_your_numbers_are_counts_and_how_to_read_them(make: Any) -> None:
     content = rendered(make.list(make.births({}, {})))
-    numbers = {row[0]: row[1] for row in sheet(content, "Your numbers")}
+    numbers = numbers_in(content)
 
     assert numbers["Families on this list"] == 2
     assert numbers["Babies born in your area in October 2026 (rounded)"] == 15
