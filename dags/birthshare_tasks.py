@@ -33,7 +33,16 @@ Answer = TypeVar("Answer")
 
 BATCH = 20  # recipients in one delivery task; a task costs seconds, a recipient a fraction of one
 
-REFUSE = "Refuse"
+# The reasons for a refusal that can be chosen. Words of one's own are for the command line: whatever is
+# typed into Airflow stays in its database, before anybody can look for a name in it.
+REFUSE = "Refuse: "
+REASONS = (
+    "the numbers are not what I expect",
+    "the extract is not what was agreed",
+    "a recipient or its area is not right",
+    "for a reason that I tell the data lead myself",
+)
+REFUSALS = {f"{REFUSE}{reason}": reason for reason in REASONS}
 
 
 def quietly(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
@@ -107,17 +116,21 @@ class ReleaseDecision(HITLOperator):
 
     Airflow's screen is not the lock: whoever may edit a run can mark this task a success, and that records
     nothing. The answer is recorded by the very process that receives it, for the approver whose
-    `airflow_user` answered, and for the pack whose digest stood on the button that they pressed: after a
+    `airflow_user` answered, and for the pack whose digest stood in the answer that they chose: after a
     task is cleared Airflow goes on showing the old question. What is shown comes from our own store, for
     any user may change what travels between tasks.
+
+    Where an agreement asks for two persons the next question is for those who have not answered yet. It
+    shows the same counts and nothing of what the first person thought. No answer is no approval, however
+    long it takes: nothing is chosen beforehand, and no timeout answers.
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(subject="May this month's lists be sent?", options=[REFUSE], **kwargs)
+        super().__init__(subject="May this month's lists be sent?", options=list(REFUSALS), **kwargs)
 
     @quietly
     def execute(self, context: Any) -> None:
-        """Show the counts to those who may decide, and wait; not where all approvals are there already."""
+        """Show the counts to those who are still asked, and wait; not where all approvals are there."""
         from pipeline import month as months
 
         home, month = run_of(context)
@@ -126,8 +139,9 @@ class ReleaseDecision(HITLOperator):
             return
         self.subject = f"May the lists of {month} be sent?"
         self.body = _question(content, pack)
-        self.options = [_approve(pack), REFUSE]
-        self.assigned_users = [{"id": user, "name": user} for user in sorted(_approvers(home, month))]
+        self.options = [_approve(pack), *REFUSALS]
+        asked = _logins(months.still_asked(home, month, way="airflow", now=datetime.now(UTC)))
+        self.assigned_users = [{"id": user, "name": user} for user in sorted(asked)]
         try:
             super().execute(context)
         except TaskAwaitingInput as waiting:
@@ -140,19 +154,28 @@ class ReleaseDecision(HITLOperator):
         from pipeline import month as months
 
         home, month = run_of(context)
-        approve = _approves(event, pack_sha256)
-        months.record_decision(
+        reason = _reason(event, pack_sha256)
+        new = months.record_decision(
             home,
             month,
             pack_sha256=pack_sha256,
             principal=_principal(_approvers(home, month), event),
-            approve=approve,
+            approve=not reason,
             way="airflow",
+            note=reason,
             now=datetime.now(UTC),
         )
-        if not approve:
+        if reason:
             raise Refused(
-                "The release was refused", where=f"pack {pack_sha256[:SHOWN]}", do="Nothing was sent."
+                f"The release was refused: {reason}",
+                where=f"pack {pack_sha256[:SHOWN]}",
+                do="Nothing was sent. Correct what led to it, then trigger the month again.",
+            )
+        if not new:
+            raise Refused(
+                "This person has approved this release already",
+                where=f"pack {pack_sha256[:SHOWN]}",
+                do="Clear this task, and let another person answer.",
             )
 
 
@@ -170,16 +193,19 @@ def _approve(pack_sha256: str) -> str:
     return f"Approve release {pack_sha256[:SHOWN]}"
 
 
-def _approves(event: Mapping[str, Any], pack_sha256: str) -> bool:
-    """Whether the answer is yes to this very pack; raises Refused for an answer to anything else."""
+def _reason(event: Mapping[str, Any], pack_sha256: str) -> str:
+    """Why the release is refused; "" for a yes to this very pack; raises Refused for any other answer."""
     chosen = event.get("chosen_options")
-    if chosen not in ([_approve(pack_sha256)], [REFUSE]):
-        raise Refused(
-            "The question was answered for another release",
-            where=f"pack {pack_sha256[:SHOWN]}",
-            do="Trigger the month again and answer the new question.",
-        )
-    return bool(chosen != [REFUSE])
+    if chosen == [_approve(pack_sha256)]:
+        return ""
+    for option, reason in REFUSALS.items():
+        if chosen == [option]:
+            return reason
+    raise Refused(
+        "The question was not answered, or for another release",
+        where=f"pack {pack_sha256[:SHOWN]}",
+        do="Trigger the month again and answer the new question.",
+    )
 
 
 def _approvers(home: Home, month: Month) -> dict[str, str]:

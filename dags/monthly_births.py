@@ -6,15 +6,18 @@ you trigger it.
 
 1. **prepare** opens and checks the extract, decides for each family, and counts.
 2. **release_decision** shows the counts and waits for an approver. Nothing has been sent yet.
-3. **deliver** seals each list for its recipient and sends it. Centres that cannot be reached are tried again.
-4. **close** balances the books, signs the record and destroys the month's working files.
+3. **second_decision** asks another person, where an agreement wants two; else it is over at once.
+4. **deliver** seals each list for its recipient and sends it. Centres that cannot be reached are tried again.
+5. **close** balances the books, signs the record and destroys the month's working files.
 
 **When something is red**, open the task's log: the error says what happened and what to do. Running a step
 again is safe: what was done is not done twice. `birthshare status MONTH` shows the month in more detail.
 
 - *prepare*: most often the extract is missing or is not what was agreed. Put it right, then clear the task.
-- *release_decision*: refused. Correct what led to it, then trigger the month again: it makes a new release.
-- *deliver*: a centre could not be reached. The others have their lists. Clear the task when it is back.
+- *release_decision* or *second_decision*: refused, and the log says why. Correct what led to it, then trigger
+  the month again: it makes a new release.
+- *deliver*: a centre could not be reached. The others have their lists. Clear the task when it is back. Or
+  more persons still have to approve, whom the log names: clear *second_decision* to ask them.
 - *close*: something is still open, or the books do not balance. Nothing more is sent until that is explained.
 
 Marking a task as a success by hand sends nothing and approves nothing.
@@ -97,6 +100,7 @@ with DAG(
     },
 ):
     prepared = prepare()
-    decided = ReleaseDecision(task_id="release_decision", doc_md=getdoc(ReleaseDecision))
+    first = ReleaseDecision(task_id="release_decision", doc_md=getdoc(ReleaseDecision))
+    second = ReleaseDecision(task_id="second_decision", doc_md=getdoc(ReleaseDecision))
     delivered = deliver.expand(batch=prepared)
-    prepared >> decided >> delivered >> close()
+    prepared >> first >> second >> delivered >> close()

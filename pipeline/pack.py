@@ -17,7 +17,7 @@ from pipeline.agreements.loading import Loaded
 from pipeline.desk import Desk
 from pipeline.errors import Refused, WaitingForPerson
 from pipeline.home import Recipient
-from pipeline.ledger.entries import ListForgone, ReleaseRequested
+from pipeline.ledger.entries import ListForgone, ReleaseRefused, ReleaseRequested
 
 PACK = "release-pack"
 
@@ -98,6 +98,11 @@ def outstanding(desk: Desk, prepared: Prepared) -> list[tuple[str, str]]:
 def forgone(desk: Desk) -> set[tuple[str, str]]:
     """The lists that the month ends without: (agreement, recipient)."""
     return {(one.agreement, one.recipient) for one in desk.recorded(ListForgone)}
+
+
+def refusal_of(desk: Desk, pack_sha256: str) -> ReleaseRefused | None:
+    """The first refusal of a release; it stands, whatever anybody says afterwards."""
+    return next((one for one in desk.recorded(ReleaseRefused) if one.pack_sha256 == pack_sha256), None)
 
 
 def agreements_of(desk: Desk, pack: Mapping[str, Any]) -> dict[str, Loaded]:

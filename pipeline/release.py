@@ -19,7 +19,7 @@ import pandas as pd
 
 from pipeline.agreements.model import Agreement
 from pipeline.encryption.signing import verify_ssh
-from pipeline.errors import IntegrityError, Refused
+from pipeline.errors import IntegrityError, Refused, SettingsError
 from pipeline.home import Approver
 from pipeline.wording import SHOWN
 
@@ -27,6 +27,8 @@ NAMESPACE = "release@birthshare"
 
 # What a month's numbers are compared with before a person is asked; a larger change is pointed out.
 NOTABLE_CHANGE = 0.3
+
+SHORTEST_REASON = 3  # letters
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,28 @@ class Approval:
     way: str  # "signature" or "airflow"
     signature: str = field(repr=False)
     at: datetime
+    note: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """Approvals that one agreement still asks for before its lists may leave."""
+
+    agreement: str
+    approvals: int  # of so many persons more
+    given: int
+    roles: tuple[str, ...]
+    ways: tuple[str, ...]
+    people: tuple[str, ...]  # principals who may give one and have not
+
+    @property
+    def words(self) -> str:
+        """What is missing and who may give it."""
+        one = "another person" if self.given else "a person"
+        needed = one if self.approvals == 1 else f"{self.approvals} different persons"
+        who = " or ".join(self.people) or "nobody"
+        few = "" if self.approvals <= len(self.people) else ", too few: see approvers in birthshare.toml"
+        return f"{self.agreement} needs {needed} in the role {' or '.join(self.roles)} ({who}{few})"
 
 
 def canonical(content: Any) -> bytes:
@@ -78,8 +102,8 @@ def check_approved(
     *,
     approvers: Iterable[Approver],
     allowed_signers: Path,
-) -> list[str]:
-    """What is still missing before this pack may leave, in words; an empty list means nothing is.
+) -> list[Lacking]:
+    """What is still missing before this pack may leave; an empty list means nothing is.
 
     Every approval that is a signature is verified again here. Where an agreement asks for two, two
     different persons must have approved, so the author of a run is never its only approver.
@@ -89,20 +113,35 @@ def check_approved(
         raise IntegrityError(
             "The release pack is not the one that was asked about", where=pack_sha256[:SHOWN]
         )
-    roles = {person.principal: frozenset(person.roles) for person in approvers}
-    mine = [one for one in approvals if one.pack_sha256 == pack_sha256 and one.principal in roles]
-    if any(not one.approve for one in mine):
-        raise Refused(
-            "This release was refused",
-            where=f"pack {pack_sha256[:SHOWN]}",
-            do="Correct what led to the refusal and run the month again: changed input makes a new release.",
-        )
+    people = list(approvers)
+    known = {person.principal for person in people}
+    mine = [one for one in approvals if one.pack_sha256 == pack_sha256 and one.principal in known]
+    for one in mine:
+        if not one.approve:
+            raise Refused(
+                "This release was refused",
+                where=f"pack {pack_sha256[:SHOWN]}",
+                do=f"{reason_given(one.principal, one.note)} Correct what led to it and run the month again: "
+                "changed input makes a new release.",
+            )
     genuine = [one for one in mine if _is_genuine(one, pack, allowed_signers)]
-    return [
-        f"{agreement.id}: {missing} approval(s) by {' or '.join(agreement.release.roles)}"
-        for agreement in agreements
-        if (missing := agreement.release.approvals - _how_many(genuine, agreement, roles)) > 0
-    ]
+    found = [_lacking(agreement, genuine, people) for agreement in agreements]
+    return [one for one in found if one.approvals > 0]
+
+
+def reason_given(principal: str, note: str) -> str:
+    """A refusal in words, for those who must correct what led to it."""
+    return f'{principal} refused it: "{note}".' if note else f"{principal} refused it."
+
+
+def check_reason(note: str) -> None:
+    """Raises SettingsError for a refusal that does not say why: nobody could correct what led to it."""
+    if sum(character.isalpha() for character in note) < SHORTEST_REASON:
+        raise SettingsError(
+            "A refusal needs its reason",
+            where="note",
+            do="Say in one line what must be put right, with --note WORDS; no names, digits or addresses.",
+        )
 
 
 def refusal(pack: bytes) -> bytes:
@@ -126,15 +165,18 @@ def check_signature(
         raise IntegrityError("The signature is another person's", where=principal)
 
 
-def _how_many(
-    approvals: Iterable[Approval], agreement: Agreement, roles: Mapping[str, frozenset[str]]
-) -> int:
-    """How many different persons approved in a role and a way that the agreement accepts."""
+def _lacking(agreement: Agreement, approvals: Iterable[Approval], people: Iterable[Approver]) -> Lacking:
+    """Counts different persons, each in a role and a way that the agreement accepts."""
     terms = agreement.release
-    wanted = frozenset(terms.roles)
-    return len(
-        {one.principal for one in approvals if one.way in terms.ways and roles[one.principal] & wanted}
-    )
+    able = {one.principal: one for one in people if set(terms.roles) & set(one.roles)}
+    done = {one.principal for one in approvals if one.way in terms.ways} & able.keys()
+    left = [
+        who
+        for who, person in able.items()
+        if who not in done and ("signature" in terms.ways or person.airflow_user)
+    ]
+    wanted = terms.approvals - len(done)
+    return Lacking(agreement.id, wanted, len(done), terms.roles, terms.ways, tuple(left))
 
 
 def _is_genuine(approval: Approval, pack: bytes, allowed_signers: Path) -> bool:

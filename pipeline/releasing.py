@@ -1,4 +1,4 @@
-"""Asking for a month's release, and deciding on it.
+"""Asking for a month's release; `pipeline.deciding` is how people answer.
 
 While nothing that a release binds has changed, asking again asks about the same release.
 """
@@ -6,28 +6,35 @@ While nothing that a release binds has changed, asking again asks about the same
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from pipeline import account, release
+from pipeline import account, needs, release
 from pipeline.agreements.loading import Loaded
+from pipeline.agreements.model import Agreement
 from pipeline.desk import Desk
-from pipeline.errors import Refused, SettingsError
-from pipeline.home import Approver
-from pipeline.inputs import BIRTHS, PLACEMENTS, Inputs, decisions_of
-from pipeline.ledger.entries import Decided, ListForgone, ReleaseApproved, ReleaseRefused, ReleaseRequested
+from pipeline.errors import Refused
+from pipeline.inputs import (
+    ANSWERS,
+    AREAS,
+    BIRTHS,
+    PLACEMENTS,
+    Inputs,
+    decisions_of,
+    recipients_by_network,
+)
+from pipeline.ledger.entries import Decided, ReleaseRequested
 from pipeline.pack import (
     PACK,
     Prepared,
-    agreements_of,
-    asked_content,
     asked_pack,
     files_unchanged,
     outstanding,
     read_release,
     recipient_digests,
+    refusal_of,
 )
 from pipeline.wording import SHOWN
 
@@ -41,8 +48,12 @@ def ask(
     suppliers = {one.agreement.id: one.agreement.suppliers for one in desk.agreements}
     books = account.books(rows, decisions, suppliers)
     account.check_balanced(books)
-    terms = {one.agreement.id: _terms(desk, one, decisions[one.agreement.id]) for one in desk.agreements}
-    files = [BIRTHS, PLACEMENTS, *(decisions_of(name) for name in decisions)]
+    served = recipients_by_network(inputs.places)
+    terms = {
+        one.agreement.id: _terms(desk, one, decisions[one.agreement.id], served) for one in desk.agreements
+    }
+    areas = [AREAS] if needs.about_areas(one.agreement for one in desk.agreements) else []
+    files = [BIRTHS, PLACEMENTS, ANSWERS, *areas, *(decisions_of(name) for name in decisions)]
     pack = {
         "month": str(desk.month),
         "authority": desk.home.settings.authority.name,
@@ -62,15 +73,17 @@ def ask(
 def _check_not_refused(desk: Desk, pack: Mapping[str, Any]) -> None:
     """Raises Refused where a person refused exactly this before: asking again is no change."""
     before = asked_pack(desk)
-    if before is None or not _is_refused(desk, before):
+    refusal = None if before is None else refusal_of(desk, release.digest(before))
+    if before is None or refusal is None:
         return
     known = json.loads(before)
     if all(known[part] == json.loads(release.canonical(pack[part])) for part in _SUBSTANCE):
         raise Refused(
             "This release was refused, and nothing in it has changed since",
             where=f"{desk.month}, pack {release.digest(before)[:SHOWN]}",
-            do="Correct what led to it, then run the month again. If it was a mistake, ask the supplier to "
-            "sign the extract once more: a new file is a new release.",
+            do=f"{release.reason_given(refusal.principal, refusal.note)} Correct what led to it, then run "
+            "the month again. If it was a mistake, ask the supplier to sign the extract once more: a new "
+            "file is a new release.",
         )
 
 
@@ -81,7 +94,9 @@ def _request(desk: Desk, pack: Mapping[str, Any]) -> Prepared:
     return read_release(content)
 
 
-def _terms(desk: Desk, one: Loaded, decided: pd.DataFrame) -> dict[str, Any]:
+def _terms(
+    desk: Desk, one: Loaded, decided: pd.DataFrame, served: Mapping[str, frozenset[str]]
+) -> dict[str, Any]:
     agreement = one.agreement
     return {
         "version": agreement.version,
@@ -89,16 +104,29 @@ def _terms(desk: Desk, one: Loaded, decided: pd.DataFrame) -> dict[str, Any]:
         "suppliers": list(agreement.suppliers),
         "decisions_sha256": release.decisions_digest(decided),
         "reasons": account.reasons(decided),
-        "households": _households(desk, agreement.recipients.kind, decided),
+        "households": _households(desk, agreement, decided, served),
         "approvals": agreement.release.approvals,
         "approvals_by": list(agreement.release.roles),
     }
 
 
-def _households(desk: Desk, kind: str, decided: pd.DataFrame) -> dict[str, int]:
-    """Households by recipient. Every recipient of the kind has a list, so silence is never a riddle."""
-    registered = {code: 0 for code, recipient in desk.recipients.items() if recipient.kind == kind}
-    return registered | account.households(decided)
+def _households(
+    desk: Desk, agreement: Agreement, decided: pd.DataFrame, served: Mapping[str, frozenset[str]]
+) -> dict[str, int]:
+    """Households by recipient. Whom the agreement serves has a list, so silence is never a riddle.
+
+    That is who is named by the agreement, or by an area of its network and is of a kind that the
+    agreement covers. A neighbour's centre, or one that serves no area any more, has none.
+    """
+    return dict.fromkeys(_served(desk, agreement, served), 0) | account.households(decided)
+
+
+def _served(desk: Desk, agreement: Agreement, served: Mapping[str, frozenset[str]]) -> list[str]:
+    to = agreement.recipients
+    if to.named is not None:
+        return [to.named]
+    by_areas = served.get(to.placed_in, frozenset())
+    return [code for code, known in desk.recipients.items() if code in by_areas and known.kind in to.kinds]
 
 
 def _notable(desk: Desk, decisions: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -146,13 +174,9 @@ def standing(desk: Desk, inputs: Inputs) -> Prepared | None:
         return None
     pack = json.loads(content)
     unchanged = pack["inputs"] == json.loads(release.canonical(inputs.digests))
-    if _is_refused(desk, content) or not unchanged or not _is_as_of(desk, pack):
+    if refusal_of(desk, release.digest(content)) or not unchanged or not _is_as_of(desk, pack):
         return None
     return _asked_for_today(desk, pack) if files_unchanged(desk, pack) else None
-
-
-def _is_refused(desk: Desk, content: bytes) -> bool:
-    return release.digest(content) in {one.pack_sha256 for one in desk.recorded(ReleaseRefused)}
 
 
 def _is_as_of(desk: Desk, pack: Mapping[str, Any]) -> bool:
@@ -167,98 +191,3 @@ def _asked_for_today(desk: Desk, pack: dict[str, Any]) -> Prepared:
         return read_release(release.canonical(pack))
     asked_at = desk.now.isoformat(timespec="seconds")
     return _request(desk, {**pack, "recipients": current, "asked_at": asked_at})
-
-
-# --- deciding -------------------------------------------------------------------------------------
-
-
-def decide(
-    desk: Desk, *, pack_sha256: str, principal: str, approve: bool, way: str, signature: str, note: str
-) -> None:
-    """Record a person's decision about exactly the release that is asked about.
-
-    Raises Refused for a person who may not decide or a release that is no longer asked about,
-    IntegrityError for a signature that is not theirs over these bytes.
-    """
-    pack = _asked_about(desk, pack_sha256)
-    person = _decider(desk, principal, agreements_of(desk, json.loads(pack)).values())
-    if _is_refused(desk, pack):
-        raise Refused(
-            "This release was refused already",
-            where=f"{desk.month}, pack {pack_sha256[:SHOWN]}",
-            do="Correct what led to the refusal and run the month again.",
-        )
-    if way == "airflow" and not person.airflow_user:
-        raise Refused("This person has no login in Airflow", where=f"birthshare.toml, {principal}")
-    if way == "signature":
-        signed = pack if approve else release.refusal(pack)
-        _check_signature(desk, signed, signature, principal)
-    body = ReleaseApproved if approve else ReleaseRefused
-    desk.record(
-        body.model_validate(
-            {
-                "pack_sha256": pack_sha256, "principal": principal, "roles": person.roles,
-                "way": way, "signature": signature, "note": note,
-            }
-        )
-    )  # fmt: skip
-
-
-def forgo(
-    desk: Desk, *, pack_sha256: str, agreement: str, recipient: str, principal: str, signature: str, note: str
-) -> None:
-    """Record a person's decision that the month ends without one list; its families stay held.
-
-    Raises Refused for a person who may not decide, SettingsError for a list that is not planned or was
-    delivered already.
-    """
-    pack = _asked_about(desk, pack_sha256)
-    if (agreement, recipient) not in read_release(pack).deliveries:
-        raise SettingsError("No such list is planned", where=f"{agreement}, {recipient}")
-    _decider(desk, principal, [agreements_of(desk, json.loads(pack))[agreement]])
-    _check_signature(desk, release.forgoing(pack_sha256, agreement, recipient), signature, principal)
-    delivered = desk.ledger.delivered(str(desk.month))
-    for permit in desk.ledger.standing_permits(str(desk.month)):
-        if (permit.agreement, permit.recipient) == (agreement, recipient):
-            if permit.entry in delivered:
-                raise SettingsError("This list was delivered already", where=f"{agreement}, {recipient}")
-            desk.ledger.annul(permit, at=desk.clock)
-    desk.record(
-        ListForgone(
-            agreement=agreement, recipient=recipient, principal=principal, signature=signature, note=note
-        )
-    )
-
-
-def deciders(desk: Desk, way: str) -> list[Approver]:
-    """Who may decide on the release that is asked about, in that way ("signature" or "airflow")."""
-    agreements = agreements_of(desk, json.loads(asked_content(desk))).values()
-    terms = [one.agreement.release for one in agreements if way in one.agreement.release.ways]
-    wanted = {role for one in terms for role in one.roles}
-    people = [one for one in desk.home.settings.approvers if wanted & set(one.roles)]
-    return [one for one in people if way != "airflow" or one.airflow_user]
-
-
-def _decider(desk: Desk, principal: str, agreements: Iterable[Loaded]) -> Approver:
-    person = next((one for one in desk.home.settings.approvers if one.principal == principal), None)
-    wanted = {role for one in agreements for role in one.agreement.release.roles}
-    if person is None or not wanted & set(person.roles):
-        raise Refused("This person may not decide on releases", where=principal)
-    return person
-
-
-def _asked_about(desk: Desk, pack_sha256: str) -> bytes:
-    content = asked_pack(desk)
-    if content is None or release.digest(content) != pack_sha256:
-        raise Refused(
-            "This release is not, or no longer, the one that is asked about",
-            where=f"{desk.month}, pack {pack_sha256[:SHOWN]}",
-            do="Look at it again: birthshare release show",
-        )
-    return content
-
-
-def _check_signature(desk: Desk, content: bytes, signature: str, principal: str) -> None:
-    release.check_signature(
-        content, signature, principal, allowed_signers=desk.home.allowed_signers, at=desk.now
-    )

@@ -31,7 +31,8 @@ _KEY = click.option(
     "--key",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     required=True,
-    help="Your private SSH key, without passphrase; it signs exactly this release.",
+    help="Your private SSH key; it signs exactly this release. At a terminal its passphrase is asked for; or "
+    "name the public half (.pub) of a key that ssh-agent holds.",
 )
 
 
@@ -54,8 +55,14 @@ def release() -> None:
 @_LOOKING
 @for_home
 def show(month: Month, who: str | None, home: Home, voice: Voice) -> None:
-    """Show what would leave: counts by agreement, reason and recipient, and notable changes."""
-    _show(voice, *_pack(home, month))
+    """Show what would leave: counts by agreement, reason and recipient, and notable changes.
+
+    Also who has decided. What they wrote is shown when nobody is asked any more, so that a second person
+    decides without it.
+    """
+    content, text = _shown(home, month, *_pack(home, month))
+    voice.answer(content)
+    voice.say(text)
 
 
 @release.command(short_help="Approve it, with your signature.")
@@ -69,32 +76,44 @@ def show(month: Month, who: str | None, home: Home, voice: Voice) -> None:
 @for_home
 def approve(month: Month, who: str, key: Path, seen: str, note: str, home: Home, voice: Voice) -> None:
     """Approve exactly the release that `show` shows, with your signature."""
-    from pipeline.encryption.signing import sign_ssh
-    from pipeline.release import NAMESPACE
-
     pack, pack_sha256 = _pack(home, month, seen)
     if not seen and sys.stdin.isatty():
-        _show(voice, pack, pack_sha256)
+        voice.say(_shown(home, month, pack, pack_sha256)[1])
         click.confirm("Approve exactly this?", abort=True, err=True)
-    signature = sign_ssh(pack, private_key=key, namespace=NAMESPACE).decode()
-    _decide(home, month, pack_sha256, who, approve=True, signature=signature, note=note)
-    voice.answer({"month": str(month), "pack_sha256": pack_sha256, "approved_by": who})
-    voice.say(f"Approved: release {pack_sha256[:SHOWN]} of {month}. Now: birthshare run {month}")
+    signature = _signed(pack, key)
+    new = _decide(home, month, pack_sha256, who, approve=True, signature=signature, note=note)
+    missing, to_do = _missing(home, month)
+    voice.answer(
+        {"month": str(month), "pack_sha256": pack_sha256, "approved_by": who, "still_needed": missing}
+    )
+    voice.say(
+        f"{'Approved' if new else 'You had approved it already'}: release {pack_sha256[:SHOWN]} of {month}.",
+        f"Still to be approved: {'; '.join(missing)}." if missing else f"Now: birthshare run {month}",
+    )
+    voice.advise(to_do)
 
 
 @release.command(short_help="Refuse it: nothing of it leaves.")
 @click.argument("month", type=MonthType())
 @_AS
 @_KEY
-@click.option("--note", default="", metavar="WORDS", help="Why, in one line; no names, digits or addresses.")
+@_SEEN
+@click.option(
+    "--note",
+    default="",
+    metavar="WORDS",
+    help="Why, in one line, for those who must put it right; no names, digits or addresses. Needed.",
+)
 @for_home
-def refuse(month: Month, who: str, key: Path, note: str, home: Home, voice: Voice) -> None:
-    """Refuse it: nothing leaves until something was changed and asked about anew."""
-    from pipeline.encryption.signing import sign_ssh
-    from pipeline.release import NAMESPACE, refusal
+def refuse(month: Month, who: str, key: Path, seen: str, note: str, home: Home, voice: Voice) -> None:
+    """Refuse it, and say why: nothing leaves until something was changed and asked about anew."""
+    from pipeline.release import check_reason, refusal
 
-    pack, pack_sha256 = _pack(home, month)
-    signature = sign_ssh(refusal(pack), private_key=key, namespace=NAMESPACE).decode()
+    pack, pack_sha256 = _pack(home, month, seen)
+    if not note and sys.stdin.isatty():
+        note = click.prompt("Why, in one line, without names, digits or addresses", err=True)
+    check_reason(note)
+    signature = _signed(refusal(pack), key)
     _decide(home, month, pack_sha256, who, approve=False, signature=signature, note=note)
     voice.answer({"month": str(month), "pack_sha256": pack_sha256, "refused_by": who})
     voice.say(f"Refused: release {pack_sha256[:SHOWN]} of {month}. Nothing of it will be sent.")
@@ -120,8 +139,7 @@ def forgo(
 ) -> None:
     """End MONTH without the list of RECIPIENT, which cannot be brought there: its families stay held."""
     from pipeline import month as months
-    from pipeline.encryption.signing import sign_ssh
-    from pipeline.release import NAMESPACE, forgoing
+    from pipeline.release import forgoing
 
     pack, pack_sha256 = _pack(home, month)
     planned = [
@@ -142,7 +160,7 @@ def forgo(
         agreement=chosen[0],
         recipient=recipient,
         principal=who,
-        signature=sign_ssh(content, private_key=key, namespace=NAMESPACE).decode(),
+        signature=_signed(content, key),
         note=note,
         now=moment(),
     )
@@ -205,18 +223,38 @@ def _pack(home: Home, month: Month, seen: str = "") -> tuple[bytes, str]:
     return found
 
 
-def _show(voice: Voice, pack: bytes, pack_sha256: str) -> None:
+def _signed(content: bytes, key: Path) -> str:
+    from pipeline.encryption.signing import sign_ssh
+    from pipeline.release import NAMESPACE
+
+    return sign_ssh(content, private_key=key, namespace=NAMESPACE, ask=sys.stdin.isatty()).decode()
+
+
+def _shown(home: Home, month: Month, pack: bytes, pack_sha256: str) -> tuple[dict[str, Any], str]:
+    """The release as JSON and as text, with who has decided on it."""
+    from pipeline import month as months
     from pipeline.reporting import release_text
 
     content = json.loads(pack)
-    voice.answer({"pack_sha256": pack_sha256, **content})
-    voice.say(release_text(content, pack_sha256=pack_sha256))
+    state = months.status(home, month, now=moment())
+    decisions = [one for one in state["approvals"] if one["pack_sha256"] == pack_sha256]
+    known = {"decisions": decisions, "waiting_for": state["waiting_for"]}
+    text = release_text(content, pack_sha256=pack_sha256, decisions=decisions, to_do=state["to_do"])
+    return {"pack_sha256": pack_sha256, **content, **known}, text
 
 
-def _decide(home: Home, month: Month, pack_sha256: str, who: str, **decision: Any) -> None:
+def _missing(home: Home, month: Month) -> tuple[list[str], str]:
+    """The approvals that are still missing, and how to give them."""
     from pipeline import month as months
 
-    months.record_decision(
+    missing = months.missing_approvals(home, month, now=moment())
+    return missing, months.status(home, month, now=moment())["to_do"]
+
+
+def _decide(home: Home, month: Month, pack_sha256: str, who: str, **decision: Any) -> bool:
+    from pipeline import month as months
+
+    return months.record_decision(
         home, month, pack_sha256=pack_sha256, principal=who, way="signature", now=moment(), **decision
     )
 

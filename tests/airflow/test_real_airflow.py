@@ -29,8 +29,10 @@ from python_calamine import CalamineWorkbook
 from airflow_environment import Site
 from airflow_server import AirflowServer, Run, free_port
 from pipeline import month as months
-from pipeline.demo.authority import Demonstration, make_authority
+from pipeline.agreements.loading import NAMESPACE, read_agreement
+from pipeline.demo.authority import TEMPLATE, Demonstration, make_authority
 from pipeline.demo.places import SAMPLE
+from pipeline.encryption.signing import sign_ssh
 from pipeline.home import Home
 from pipeline.records import Month
 from servers.sshd import CannotServe, OpenSshServer
@@ -39,7 +41,7 @@ NOW = datetime.now(UTC)
 MONTH = Month(NOW.year, NOW.month).plus(-1)
 BIRTHS = 300
 DAG = "monthly_births"
-QUESTION = "release_decision"
+QUESTION, NEXT_QUESTION = "release_decision", "second_decision"
 
 # parent, first line, postcode -> dates of birth
 Families = dict[tuple[str, str, str], set[str]]
@@ -47,12 +49,23 @@ Families = dict[tuple[str, str, str], set[str]]
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
-    """An authority with four centres; where they are is filled in when their server runs."""
-    return make_authority(
+    """An authority with four centres, whose agreement asks for two approvals.
+
+    Where the centres are is filled in when their server runs.
+    """
+    demo = make_authority(
         tmp_path_factory.mktemp("authority") / "demo",
         month=MONTH, births=BIRTHS, centres=4, seed=20261103, now=NOW,
         host="127.0.0.1", port=1, host_key="ssh-ed25519 AAAA",
     )  # fmt: skip
+    file = demo.home / "agreements" / TEMPLATE.name
+    text = file.read_text()
+    assert text.count("approvals: 1\n") == 1
+    file.write_text(text.replace("approvals: 1\n", "approvals: 2\n"))
+    for role in read_agreement(file)[0].approvers:
+        signature = sign_ssh(file.read_bytes(), private_key=demo.approver_keys[role], namespace=NAMESPACE)
+        file.with_suffix(f".{role}.sig").write_bytes(signature)
+    return demo
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +117,12 @@ class Story:
 
 @pytest.fixture(scope="module")
 def marked(airflow: AirflowServer, authority: Demonstration, centres: OpenSshServer, before: bytes) -> Story:
-    """A run whose question nobody answered: a user marked it as a success."""
+    """A run whose questions nobody answered: a user marked them as successes."""
     user = airflow.login("passer_by")
     run = user.trigger(DAG, {"home": str(authority.home), "month": str(MONTH)})
-    run.until_asked(QUESTION, seconds=60)
-    user.patch(f"{run.path}/taskInstances/{QUESTION}", {"new_state": "success"})
+    for question in (QUESTION, NEXT_QUESTION):
+        run.until_asked(question, seconds=60)
+        user.patch(f"{run.path}/taskInstances/{question}", {"new_state": "success"})
     state = run.until_finished(seconds=60)
     return Story(run, state, run.states(), files_on(centres))
 
@@ -132,31 +146,44 @@ def outdated(
 @dataclass(frozen=True)
 class Approved(Story):
     question: dict[str, Any]
-    before_the_answer: list[str]  # files on the servers
-    refused_status: int  # what a login that is no approver's got for its answer
+    next_question: dict[str, Any]
+    before_the_answers: list[str]  # files on the servers, with one answer given
+    refused: dict[str, int]  # what a login got for an answer that is not its to give
 
 
 @pytest.fixture(scope="module")
 def approved(
     airflow: AirflowServer, authority: Demonstration, centres: OpenSshServer, outdated: Story
 ) -> Approved:
-    """The next run of the same month, approved by the data lead."""
+    """The next run of the same month, approved by the data lead and then by the Caldicott guardian."""
     lead = airflow.login("data_lead")
     run = lead.trigger(DAG, {"home": str(authority.home), "month": str(MONTH)})
+    guardian = Run(airflow.login("caldicott_guardian"), DAG, run.run_id)
     run.until_asked(QUESTION, seconds=60)
-    question, nothing = run.question(QUESTION), files_on(centres)
+    question = run.question(QUESTION)
     yes = question["options"][0]
-    with pytest.raises(httpx.HTTPStatusError) as refused:
-        Run(airflow.login("passer_by"), DAG, run.run_id).answer(QUESTION, yes)
+    refused = {
+        "a passer-by": status_of(Run(airflow.login("passer_by"), DAG, run.run_id), QUESTION, yes),
+        "the second before the first": status_of(guardian, NEXT_QUESTION, yes),
+    }
     run.answer(QUESTION, yes)
+    run.until_asked(NEXT_QUESTION, seconds=60)
+    next_question, nothing = run.question(NEXT_QUESTION), files_on(centres)
+    refused["the first again"] = status_of(run, NEXT_QUESTION, yes)
+    guardian.answer(NEXT_QUESTION, yes)
     state = run.until_finished(seconds=90)
-    return Approved(
-        run, state, run.states(), files_on(centres), question, nothing, refused.value.response.status_code
-    )
+    return Approved(run, state, run.states(), files_on(centres), question, next_question, nothing, refused)
+
+
+def status_of(run: Run, question: str, option: str) -> int:
+    """The HTTP status that Airflow refuses an answer with."""
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        run.answer(question, option)
+    return refused.value.response.status_code
 
 
 def test_marking_the_question_a_success_delivers_nothing(marked: Story) -> None:
-    assert marked.states[QUESTION] == ["success"]
+    assert marked.states[QUESTION] == marked.states[NEXT_QUESTION] == ["success"]
     assert marked.states["deliver"] == ["failed"]
     assert marked.states["close"] == ["upstream_failed"]
     assert marked.state == "failed"
@@ -166,10 +193,11 @@ def test_marking_the_question_a_success_delivers_nothing(marked: Story) -> None:
 def test_marking_the_question_a_success_records_no_approval(
     authority: Demonstration, approved: Approved
 ) -> None:
-    """Only the answer that a person gave stands in the ledger."""
+    """Only the answers that persons gave stand in the ledger."""
     state = months.status(Home.open(authority.home), MONTH, now=NOW)
     assert [(one["principal"], one["way"]) for one in state["approvals"]] == [
-        ("data.lead@example.org", "airflow")
+        ("data.lead@example.org", "airflow"),
+        ("caldicott.guardian@example.org", "airflow"),
     ]
 
 
@@ -184,31 +212,46 @@ def test_the_failed_delivery_says_what_is_missing_and_is_not_tried_again(
 def test_a_yes_to_an_outdated_question_approves_nothing(outdated: Story) -> None:
     assert outdated.states["prepare"] == ["success"]
     assert outdated.states[QUESTION] == ["failed"]
+    assert outdated.states[NEXT_QUESTION] == ["upstream_failed"]
     assert outdated.on_the_servers == []
 
 
-def test_nothing_leaves_before_the_answer(approved: Approved) -> None:
-    assert approved.before_the_answer == []
+def test_nothing_leaves_before_the_second_answer(approved: Approved) -> None:
+    assert approved.before_the_answers == []
 
 
-def test_only_approvers_may_answer(approved: Approved) -> None:
-    assert approved.refused_status == 403
-    assigned = {user["id"] for user in approved.question["assigned_users"]}
-    assert assigned == {"data_lead", "caldicott_guardian"}
+def test_only_approvers_may_answer_and_each_once(approved: Approved) -> None:
+    assert approved.refused == {
+        "a passer-by": 403, "the second before the first": 404, "the first again": 403,
+    }  # fmt: skip
+    assert assigned_to(approved.question) == {"data_lead", "caldicott_guardian"}
+    assert assigned_to(approved.next_question) == {"caldicott_guardian"}
+
+
+def assigned_to(question: dict[str, Any]) -> set[str]:
+    return {user["id"] for user in question["assigned_users"]}
+
+
+def test_the_second_is_asked_what_the_first_was_and_told_nothing_of_the_answer(approved: Approved) -> None:
+    shown = ("subject", "body", "options", "params")
+    first, second = ({key: one[key] for key in shown} for one in (approved.question, approved.next_question))
+    assert first == second
+    assert first["params"] == {}, "there is no field for words, which Airflow would show to the other"
 
 
 def test_the_question_shows_counts_and_the_digest_that_the_button_names(approved: Approved) -> None:
     body, options = approved.question["body"], approved.question["options"]
     digest = re.search("[0-9a-f]{64}", body)
     assert digest
-    assert options == [f"Approve release {digest[0][:12]}", "Refuse"]
+    assert options[0] == f"Approve release {digest[0][:12]}"
+    assert all(option.startswith("Refuse: ") for option in options[1:])
     assert str(BIRTHS) in body
     assert "centre-01" in body
 
 
 def test_the_approved_month_runs_to_its_end(approved: Approved) -> None:
     assert approved.state == "success"
-    assert set(approved.states) == {"prepare", QUESTION, "deliver", "close"}
+    assert set(approved.states) == {"prepare", QUESTION, NEXT_QUESTION, "deliver", "close"}
     assert all(state == "success" for states in approved.states.values() for state in states)
 
 

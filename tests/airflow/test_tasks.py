@@ -136,18 +136,64 @@ def test_a_month_with_nothing_to_send_still_reaches_its_end(tasks: ModuleType) -
     assert tasks.batches([]) == [[]]
 
 
-def test_an_answer_counts_for_the_release_on_the_button_alone(tasks: ModuleType) -> None:
-    assert tasks._approves({"chosen_options": ["Approve release 0123456789ab"]}, PACK) is True
-    assert tasks._approves({"chosen_options": ["Refuse"]}, PACK) is False
+def test_a_yes_counts_for_the_release_that_it_names_alone(tasks: ModuleType) -> None:
+    assert tasks._reason({"chosen_options": ["Approve release 0123456789ab"]}, PACK) == ""
+
+
+def test_every_no_carries_its_reason_as_it_may_be_recorded(tasks: ModuleType) -> None:
+    from pipeline.ledger.entries import check_note
+    from pipeline.release import check_reason
+
+    assert len(tasks.REFUSALS) == len(tasks.REASONS) > 1
+    for option, reason in tasks.REFUSALS.items():
+        assert tasks._reason({"chosen_options": [option]}, PACK) == check_note(reason)
+        check_reason(reason)
 
 
 @pytest.mark.parametrize(
     "chosen",
-    [None, [], ["Approve"], ["Approve release ffffffffffff"], ["Approve release 0123456789ab", "Refuse"]],
+    [
+        None,
+        [],
+        ["Approve"],
+        ["Refuse"],
+        ["Approve release ffffffffffff"],
+        ["Approve release 0123456789ab", "Refuse: the numbers are not what I expect"],
+    ],
 )
 def test_any_other_answer_is_refused(tasks: ModuleType, chosen: list[str] | None) -> None:
     with pytest.raises(Refused, match="another release"):
-        tasks._approves({"chosen_options": chosen}, PACK)
+        tasks._reason({"chosen_options": chosen}, PACK)
+
+
+@pytest.mark.parametrize("task", ["release_decision", "second_decision"])
+def test_waiting_long_is_no_answer(modules: dict[str, ModuleType], task: str) -> None:
+    """Nothing is chosen beforehand, no timeout answers, and there is no field to write a name into."""
+    question = modules["monthly_births"].prepared.operator.dag.get_task(task)
+    assert question.defaults is None
+    assert question.response_timeout is None
+    assert question.execution_timeout is None
+    assert question.multiple is False
+    assert not question.params
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"chosen_options": [], "params_input": {}, "responded_by_user": None, "timedout": True},
+        {"error": "no response within the time", "error_type": "timeout"},
+    ],
+    ids=["swept by the scheduler", "ended by a trigger"],
+)
+def test_the_event_of_a_timeout_approves_nothing(tasks: ModuleType, event: dict[str, Any]) -> None:
+    with pytest.raises(Refused):
+        tasks._reason(event, PACK)
+
+
+def test_a_default_answer_of_a_timeout_is_nobodys(tasks: ModuleType) -> None:
+    event = {"chosen_options": ["Approve release 0123456789ab"], "responded_by_user": None, "timedout": True}
+    with pytest.raises(Refused, match="approver"):
+        tasks._principal(LOGINS, event)
 
 
 LOGINS = {"lead": "data.lead@example.org"}

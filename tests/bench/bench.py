@@ -1,9 +1,14 @@
 """The figures of the README: `make bench`, or `python tests/bench/bench.py --out figures.json`.
 
-Three questions, each answered in fresh processes: how long the demonstration's month takes and on
+Four questions, each answered in fresh processes: how long the demonstration's month takes and on
 what; what Birthshare costs beside a plain script that does the same job without its guarantees
-(rival.py); how births of a hundred thousand families go through geography and consent. Machines
-differ, so what to compare between them are the ratios, taken within one run.
+(rival.py); how births of a hundred thousand families go through geography and consent; how fast a
+million births are decided under three agreements on one core, beside the reference interpreter and
+the policy language Cedar. Machines differ, so what to compare between them are the ratios, taken
+within one run.
+
+Cedar is measured where a Python is named that has it: `pip install cedarpy` into an environment of
+its own, then `--cedar ENVIRONMENT/bin/python`. Birthshare does not need it.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +29,7 @@ from measure import run
 from pairs import BIRTHSHARE, compare
 
 HERE = Path(__file__).resolve().parent
+PARTS = ("demo", "against_rival", "many", "decisions")
 INTERPRETED = 100  # births for the reference interpreter, whose time grows with the square of them
 
 Figures = dict[str, Any]
@@ -34,29 +40,43 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small numbers, to see that it still runs")
     parser.add_argument("--pairs", type=int, help="pairs of runs against the rival")
+    parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be repeated")
+    parser.add_argument("--cedar", default="", help="a Python that has cedarpy")
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
     chosen = parser.parse_args(arguments)
-    sizes = {"births": 120, "centres": 4, "many": 1_000, "pairs": 1} if chosen.quick else {
-        "births": 1_500, "centres": 60, "many": 100_000, "pairs": 3,
+    sizes = {"births": 120, "centres": 4, "many": 1_000, "pairs": 1, "decided": 4_000} if chosen.quick else {
+        "births": 1_500, "centres": 60, "many": 100_000, "pairs": 3, "decided": 1_000_000,
     }  # fmt: skip
     if chosen.pairs:
         sizes["pairs"] = chosen.pairs
     with tempfile.TemporaryDirectory(prefix="birthshare-bench-") as folder:
-        figures = measured(Path(folder), **sizes)
+        figures = measured(Path(folder), chosen.only or PARTS, cedar=chosen.cedar, **sizes)
     print(as_text(figures))
     if chosen.out:
         chosen.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
-def measured(folder: Path, *, births: int, centres: int, many: int, pairs: int) -> Figures:
-    """All figures; every time is in seconds, every size in MiB."""
+def measured(
+    folder: Path,
+    parts: Sequence[str],
+    *,
+    births: int,
+    centres: int,
+    many: int,
+    pairs: int,
+    decided: int,
+    cedar: str,
+) -> Figures:
+    """The figures of these parts; every time is in seconds, every size in MiB."""
     month = _last_month()
-    return {
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "on": str(date.today())},
-        "demo": _demo(folder / "demo"),
-        "against_rival": compare(folder, births=births, centres=centres, month=month, pairs=pairs),
-        "many": _many(folder / "many", many, month),
+    measure: dict[str, Callable[[], Figures]] = {
+        "demo": lambda: _demo(folder / "demo"),
+        "against_rival": lambda: compare(folder, births=births, centres=centres, month=month, pairs=pairs),
+        "many": lambda: _many(folder / "many", many, month),
+        "decisions": lambda: _decisions(folder / "decisions", many, decided, month, cedar),
     }
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "on": str(date.today())}
+    return {"machine": machine, **{part: measure[part]() for part in PARTS if part in parts}}
 
 
 def _last_month() -> str:
@@ -84,6 +104,20 @@ def _many(folder: Path, births: int, month: str) -> Figures:
     run([*bulk, "make", str(folder), str(births), month])
     figures: Figures = json.loads(run([*bulk, "measure", str(folder), str(INTERPRETED)]).answer)
     return figures
+
+
+def _decisions(folder: Path, distinct: int, most: int, month: str, cedar: str) -> Figures:
+    """At a quarter, half and all of the births, so that one sees how time and memory grow."""
+    folder.mkdir()
+    run([sys.executable, str(HERE / "bulk.py"), "make", str(folder), str(distinct), month])
+    script = [sys.executable, str(HERE / "decisions.py")]
+    sizes = []
+    for births in (most // 4, most // 2, most):
+        run([*script, "make", str(folder), str(births)])
+        sizes.append(json.loads(run([*script, "measure", str(folder), str(births)]).answer))
+    beside: Figures = json.loads(run([*script, "beside", str(folder), str(most // 4)]).answer)
+    asked = run([cedar, str(HERE / "cedar.py"), str(folder)]).answer if cedar else "null"
+    return {"sizes": sizes, **beside, "cedar": json.loads(asked)}
 
 
 if __name__ == "__main__":

@@ -75,13 +75,13 @@ class Bulk:
         """The floor."""
         return pd.read_parquet(self.file)
 
-    def place(self, births: pd.DataFrame) -> pd.DataFrame:
-        """Geography, as the month calls it."""
+    def place(self, births: pd.DataFrame, network: str | None = None) -> pd.DataFrame:
+        """Geography, as the month calls it; in the agreement's network unless another is named."""
         return place(
             births[["reference", "postcode"]],
             directory=self.places.directory,
             reach=self.places.reach,
-            network=self.agreement.recipients.network,
+            network=network or self.agreement.recipients.placed_in,
             hospital_postcodes=hospitals(self.home),
         )
 
@@ -133,7 +133,7 @@ def _interpreted(bulk: Bulk, births: pd.DataFrame, placements: pd.DataFrame) -> 
 
     theirs = placements[placements["reference"].isin(births["reference"])]
     world = World(
-        births=_plain_rows(births), placements=_plain_rows(theirs), agreement=bulk.agreement,
+        births=plain_rows(births), placements=plain_rows(theirs), agreement=bulk.agreement,
         month=bulk.month, moment=bulk.now, demonstration=True,
     )  # fmt: skip
     begun = perf_counter()
@@ -148,17 +148,17 @@ def _interpreted(bulk: Bulk, births: pd.DataFrame, placements: pd.DataFrame) -> 
     }
 
 
-def _plain_rows(frame: pd.DataFrame) -> tuple[dict[str, Any], ...]:
-    """Records of plain Python values: dates, whole numbers, text; None for no date."""
-    columns = {name: _plain_values(name, frame[name]) for name in frame}
+def plain_rows(frame: pd.DataFrame, *, at: tuple[str, ...] = ("last_updated",)) -> tuple[dict[str, Any], ...]:
+    """Records of plain Python values: dates, moments in the columns `at`, numbers, text; None for no date."""
+    columns = {name: _plain_values(frame[name], is_moment=name in at) for name in frame}
     return tuple(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
 
-def _plain_values(name: str, column: pd.Series) -> list[Any]:
+def _plain_values(column: pd.Series, *, is_moment: bool) -> list[Any]:
     if column.dtype.kind != "M":
         return column.tolist()
     moments = [None if pd.isna(one) else one.to_pydatetime() for one in column]
-    return moments if name == "last_updated" else [one and one.date() for one in moments]
+    return moments if is_moment else [one and one.date() for one in moments]
 
 
 def _timed(work: Callable[[], pd.DataFrame]) -> tuple[float, pd.DataFrame]:

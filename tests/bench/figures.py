@@ -13,7 +13,8 @@ def as_text(figures: Figures) -> str:
     """All tables, one line after the other."""
     machine = figures["machine"]
     head = f"{machine['cores']} cores, Python {machine['python']}, {machine['on']}"
-    parts = [_demo(figures["demo"]), _rival(figures["against_rival"]), _many(figures["many"])]
+    tables = {"demo": _demo, "against_rival": _rival, "many": _many, "decisions": _decisions}
+    parts = [table(figures[part]) for part, table in tables.items() if part in figures]
     return "\n".join([head, *(line for part in parts for line in ("", *part))])
 
 
@@ -68,6 +69,31 @@ def _many(many: Figures) -> Iterator[str]:
     gain = sample["seconds"] / sample["engine_seconds"]
     yield _line(f"the plain interpreter on {sample['births']} of them", f"{gain:.0f} times the engine's time")
     yield _line("they agree on every row and reason", "yes" if sample["agree"] else "NO")
+
+
+def _decisions(decisions: Figures) -> Iterator[str]:
+    most, per = decisions["sizes"][-1], decisions["interpreter"]["seconds_a_decision"]
+    ours = 1 / most["decisions_a_second"]
+    yield f"{most['births']:,} births under {most['agreements']} agreements, on one core"
+    yield _line("decisions a second", f"{most['decisions_a_second']:,}")
+    for name, seconds in most["seconds"].items():
+        yield _line(f"  {name}", f"{seconds:.2f} s, {most['shared'][name]:,} shared")
+    for size in decisions["sizes"]:
+        more = size["peak_mib"] - size["held_mib"]
+        memory = f"{more:.0f} MiB beyond the inputs, {more * 2**20 / size['births']:.0f} bytes each"
+        yield _line(f"  {size['births']:,} births", f"{size['decisions_a_second']:,} a second, {memory}")
+    yield _line("the plain interpreter, for a decision", f"{per / ours:,.0f} times the engine's time")
+    yield _line("  they agree on every row and reason", "yes" if decisions["interpreter"]["agree"] else "NO")
+    yield from _cedar(decisions["cedar"], ours)
+
+
+def _cedar(cedar: Figures | None, ours: float) -> Iterator[str]:
+    if cedar is None:
+        yield _line("Cedar", "not measured: name a Python that has cedarpy with --cedar")
+        return
+    ratio = cedar["seconds_a_decision"] / ours
+    yield _line(f"Cedar, with {cedar['rules']} of the rules", f"{ratio:,.0f} times the engine's time")
+    yield _line(f"  they agree on {cedar['births']:,} births", "yes" if cedar["agree"] else "NO")
 
 
 def _stages(stages: Mapping[str, float]) -> Iterator[str]:

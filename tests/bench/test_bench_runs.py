@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pipeline.reasons import Reason
 
 BENCH = Path(__file__).with_name("bench.py")
 
@@ -42,6 +45,24 @@ def test_whom_birthshare_writes_to_the_rival_writes_to_as_well(figures: dict[str
 def test_every_home_that_only_the_rival_writes_to_has_a_reason_against_it(figures: dict[str, Any]) -> None:
     pair = figures["against_rival"]
     assert sum(pair["reasons_against_homes_of_rival_only"].values()) >= pair["homes"]["rival_only"]
+
+
+def test_many_births_are_decided_under_several_agreements(figures: dict[str, Any]) -> None:
+    decisions = figures["decisions"]
+    births = [size["births"] for size in decisions["sizes"]]
+    assert births == [1_000, 2_000, 4_000]
+    for size in decisions["sizes"]:
+        assert size["decisions_a_second"] > 0
+        assert size["peak_mib"] >= size["held_mib"]
+        assert len(size["shared"]) == 3
+        assert all(0 < shared < size["births"] for shared in size["shared"].values())
+    assert decisions["interpreter"]["agree"]
+
+
+def test_what_cedar_is_asked_are_rules_of_ours() -> None:
+    rules = re.findall(r'@id\("(\w+)"\)', BENCH.with_name("rules.cedar").read_text(encoding="utf-8"))
+    assert len(rules) == len(set(rules))
+    assert set(rules) < {str(reason) for reason in Reason}
 
 
 def test_engine_and_interpreter_agree_on_the_sample(figures: dict[str, Any]) -> None:

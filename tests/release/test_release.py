@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from pipeline.agreements.loading import read_agreement
 from pipeline.agreements.model import Agreement, Release
 from pipeline.demo.keys import make_ssh_key
 from pipeline.encryption.signing import sign_ssh
-from pipeline.errors import IntegrityError, Refused
+from pipeline.errors import IntegrityError, Refused, SettingsError
 from pipeline.home import Approver
 from pipeline.records import TEMPLATES
 
@@ -39,10 +39,16 @@ def approval(principal: str, **changes: object) -> release.Approval:
     return replace(given, **changes)
 
 
-def missing(*approvals: release.Approval, needed: int = 1, signers: Path = Path("none")) -> list[str]:
-    return release.check_approved(
-        DIGEST, PACK, [agreement(needed)], approvals, approvers=APPROVERS, allowed_signers=signers
+def missing(
+    *approvals: release.Approval,
+    needed: int = 1,
+    signers: Path = Path("none"),
+    approvers: tuple[Approver, ...] = APPROVERS,
+) -> list[str]:
+    found = release.check_approved(
+        DIGEST, PACK, [agreement(needed)], approvals, approvers=approvers, allowed_signers=signers
     )
+    return [one.words for one in found]
 
 
 def test_one_approval_is_enough_where_the_agreement_asks_for_one() -> None:
@@ -50,8 +56,42 @@ def test_one_approval_is_enough_where_the_agreement_asks_for_one() -> None:
 
 
 def test_two_approvals_are_two_persons() -> None:
-    assert missing(approval(LEAD), approval(LEAD), needed=2)
+    twice = missing(approval(LEAD), approval(LEAD, way="airflow", at=NOW + timedelta(hours=1)), needed=2)
+    assert twice == [
+        "welcome-card-first-visit needs another person in the role data_lead or caldicott_guardian "
+        "(guardian@example.org)"
+    ]
     assert missing(approval(LEAD), approval(GUARDIAN), needed=2) == []
+
+
+def test_one_person_in_both_roles_is_still_one_person() -> None:
+    both = (Approver(principal=LEAD, roles=("data_lead", "caldicott_guardian")),)
+    assert missing(approval(LEAD), needed=2, approvers=both) == [
+        "welcome-card-first-visit needs another person in the role data_lead or caldicott_guardian "
+        "(nobody, too few: see approvers in birthshare.toml)"
+    ]
+
+
+def test_what_is_missing_names_who_may_give_it() -> None:
+    assert missing(needed=2) == [
+        "welcome-card-first-visit needs 2 different persons in the role data_lead or caldicott_guardian "
+        "(lead@example.org or guardian@example.org)"
+    ]
+
+
+def test_where_only_airflow_counts_nobody_without_a_login_is_named() -> None:
+    template = agreement(1)
+    terms = template.release.model_copy(update={"ways": ("airflow",)})
+    people = (*APPROVERS[1:], APPROVERS[0].model_copy(update={"airflow_user": "lead"}))
+    [lacking] = release.check_approved(
+        DIGEST,
+        PACK,
+        [template.model_copy(update={"release": terms})],
+        [],
+        approvers=people,
+        allowed_signers=Path("none"),
+    )
+    assert lacking.people == (LEAD,)
 
 
 @pytest.mark.parametrize(
@@ -60,12 +100,25 @@ def test_two_approvals_are_two_persons() -> None:
     ids=["of another release", "of a stranger", "of a person without the role"],
 )
 def test_an_approval_does_not_count(other: release.Approval) -> None:
-    assert missing(other) == ["welcome-card-first-visit: 1 approval(s) by data_lead or caldicott_guardian"]
+    assert missing(other) == missing()
+    assert missing()
 
 
 def test_a_refusal_stands_against_any_approval() -> None:
-    with pytest.raises(Refused, match="refused"):
-        missing(approval(LEAD), approval(GUARDIAN, approve=False))
+    refusal = approval(GUARDIAN, approve=False, note="far fewer births than usual")
+    for order in ((approval(LEAD), refusal), (refusal, approval(LEAD))):
+        with pytest.raises(Refused, match=f'{GUARDIAN} refused it: "far fewer births than usual"'):
+            missing(*order)
+
+
+@pytest.mark.parametrize("note", ["", "   ", "-", "no", "…!?"])
+def test_a_refusal_says_why(note: str) -> None:
+    with pytest.raises(SettingsError, match="needs its reason"):
+        release.check_reason(note)
+
+
+def test_a_reason_is_a_few_words() -> None:
+    release.check_reason("far fewer births than usual")
 
 
 def test_a_pack_that_is_not_the_one_asked_about_is_an_integrity_error() -> None:
