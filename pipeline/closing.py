@@ -13,6 +13,7 @@ from pipeline.desk import Desk
 from pipeline.dispatch import kept
 from pipeline.errors import NotAllDelivered
 from pipeline.inputs import decisions_of
+from pipeline.kept import destroy_overdue, keep
 from pipeline.ledger.entries import Balanced, MonthClosed, StagingDestroyed, Validated
 from pipeline.pack import PACK, asked, outstanding
 from pipeline.reasons import Outcome
@@ -34,6 +35,11 @@ def balance(desk: Desk) -> None:
 
 def finish(desk: Desk) -> None:
     """What comes after balanced books. Each step is left out where it was done before."""
+    if desk.staging.has(PACK):
+        permits = _all_delivered(desk)
+        names = json.loads(desk.staging.get(PACK))["agreements"]
+        keep(desk, {name: _final_decisions(desk, name, permits) for name in names})
+    destroy_overdue(desk.home, desk.ledger, desk.clock)
     desk.staging.destroy()
     if not desk.closed:
         desk.record(StagingDestroyed(), MonthClosed())

@@ -12,19 +12,19 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from time import perf_counter
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
-from pipeline.agreements.loading import Loaded, load_all, standing
-from pipeline.errors import IntegrityError, Refused
+from pipeline import agreed
+from pipeline.agreements.loading import Loaded, check_still_stands
+from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Home, Recipient
-from pipeline.ledger.entries import AgreementSigned, Body, Entry, MonthClosed, Recorded, SubjectKeyUsed
+from pipeline.ledger.entries import Body, Entry, MonthClosed, Recorded, SubjectKeyUsed
 from pipeline.ledger.ledger import Ledger
 from pipeline.records import Month
 from pipeline.staging import Staging
 
 Watch = Callable[[str, int, int], None]  # stage, done, of how many
 
-LONDON = ZoneInfo("Europe/London")
+LONDON = agreed.LONDON
 
 SomeBody = TypeVar("SomeBody", bound=Body)
 
@@ -98,54 +98,29 @@ class Desk:
     @cached_property
     def loaded(self) -> list[Loaded]:
         """Every agreement version in the home."""
-        signed = self._signed
-        return load_all(
-            self.home.agreements,
-            allowed_signers=self.home.allowed_signers,
-            approvers=self.home.settings.approvers,
-            at=self.now,
-            recorded_at=lambda digest, role: signed.get((digest, role)),
-        )
-
-    @property
-    def _signed(self) -> dict[tuple[str, str], datetime]:
-        """When each signature (digest of the agreement, role) was first relied on."""
-        return {
-            (entry.body.digest, entry.body.role): entry.at
-            for entry in self.ledger.entries(kinds={AgreementSigned.kind})
-            if isinstance(entry.body, AgreementSigned)
-        }
+        return agreed.loaded(self.home, self.ledger, self.now)
 
     @cached_property
     def agreements(self) -> list[Loaded]:
-        """The agreements that stand now; raises Refused where none does.
+        """The agreements that stand now; raises Refused where none does."""
+        return agreed.in_use(self.home, self.loaded)
 
-        A version that was relied on once supersedes the older ones for good, even where its file was
-        altered or removed since.
+    @cached_property
+    def warnings(self) -> list[str]:
+        """What a person should know of the agreements before they come to an end, or after."""
+        try:
+            return agreed.warnings(self.home, self.loaded, self.now.date())
+        except SettingsError as error:
+            return [str(error)]
+
+    def check_still_stands(self, one: Loaded) -> None:
+        """A quick second look at an agreement in use; raises Refused where it does not stand any more.
+
+        A suspension that has come since is recorded, and counts from here on even without its file.
         """
-        stand, refused = standing(self.loaded)
-        relied_on = self._relied_on
-        current = [one for one in stand if one.agreement.version >= relied_on.get(one.agreement.id, 0)]
-        if not current:
-            raise next(
-                iter(refused.values()),
-                Refused(
-                    "There is no agreement that stands",
-                    where=str(self.home.agreements),
-                    do="See why: birthshare agreement list",
-                ),
-            )
-        return current
-
-    @property
-    def _relied_on(self) -> dict[str, int]:
-        """By agreement, the newest version that was ever relied on."""
-        versions: dict[str, int] = {}
-        for entry in self.ledger.entries(kinds={AgreementSigned.kind}):
-            if isinstance(entry.body, AgreementSigned):
-                name = entry.body.agreement
-                versions[name] = max(versions.get(name, 0), entry.body.version)
-        return versions
+        agreed.record_suspensions(self.home, self.ledger, [one], self.clock)
+        suspended = agreed.suspended(self.ledger)
+        check_still_stands(one, self.home.agreements, at=self.clock, suspended=suspended)
 
     def check_subject_key(self) -> None:
         """Raises IntegrityError for another key than the one that all recorded references were made with.
@@ -165,22 +140,7 @@ class Desk:
 
     def record_signatures(self) -> None:
         """Record each signature the first time it is relied on, so that it outlives its key."""
-        known = self._signed
-        new = [
-            AgreementSigned(
-                agreement=one.agreement.id,
-                version=one.agreement.version,
-                digest=one.digest,
-                role=signature.role,
-                principal=signature.principal,
-                signature_sha256=signature.sha256,
-            )
-            for one in self.agreements
-            for signature in one.signatures
-            if (one.digest, signature.role) not in known
-        ]
-        if new:
-            self.ledger.append(*(Entry(body) for body in new), at=self.clock)
+        agreed.record_signatures(self.ledger, self.agreements, self.clock)
 
 
 def _about(body: Body) -> tuple[str, ...]:

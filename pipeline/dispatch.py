@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline import release
-from pipeline.agreements.loading import Loaded, check_still_stands
+from pipeline import needs, release
+from pipeline.agreements.loading import Loaded
 from pipeline.approval import Approved
+from pipeline.companions import answers_about
 from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, Refused, SettingsError
 from pipeline.home import Home, Recipient
-from pipeline.inputs import used
+from pipeline.inputs import feeds_applied, used
 from pipeline.ledger.entries import Delivered, DeliveryFailed, PermitBody
 from pipeline.pack import recipient_digest
 from pipeline.preparation import words_about
@@ -71,6 +72,7 @@ class Gate:
             one.agreement,
             month=self._desk.month,
             moment=self._desk.now,
+            answers=answers_about(one.agreement, material.answers),
             demonstration=self._desk.home.settings.authority.demonstration,
         )
 
@@ -112,31 +114,32 @@ def send(desk: Desk, one: Loaded, recipient: str, material: Approved, gate: Gate
 
 def check_may_seal(desk: Desk, one: Loaded) -> None:
     """Raises Refused where the agreement does not stand now, or the word on deaths is stale."""
-    check_still_stands(one, desk.home.agreements, at=desk.now)
-    if one.digest not in {current.digest for current in desk.agreements}:
-        raise Refused(
-            f"{Reason.AGREEMENT_NOT_IN_FORCE.wording.capitalize()}. A newer version has taken its place.",
-            where=f"{Reason.AGREEMENT_NOT_IN_FORCE}, {one.agreement.id}",
-        )
+    desk.check_still_stands(one)
     check_deaths_feed(desk, one)
 
 
 def check_deaths_feed(desk: Desk, one: Loaded) -> None:
     """Raises Refused where the newest word on deaths is older than the agreement allows.
 
-    An extract carries each child's death status, so its signing counts as a word on deaths. Of each
-    supplier the newest extract that was used counts; of several suppliers, the oldest of these.
+    An extract carries each child's death status, and a feed of changes each death that became known, so
+    their signing counts as a word on deaths. Of each supplier the newest extract that was used or feed
+    that was applied counts; of several suppliers, the oldest of these.
     """
     never = datetime.min.replace(tzinfo=UTC)
-    words = {name: [extract.signed_at for extract in used(desk, name)] for name in one.agreement.suppliers}
+    feeds = feeds_applied(desk.ledger)
+    words = {
+        name: [*(extract.signed_at for extract in used(desk, name)), *feeds.get(name, [])]
+        for name in one.agreement.suppliers
+    }
     newest = min(max(moments, default=never) for moments in words.values())
     limit = timedelta(days=one.agreement.deaths_feed_max_age_days)
     if desk.now - newest > limit:
         raise Refused(
             f"{Reason.DEATHS_FEED_STALE.wording.capitalize()}: more than {limit.days} days",
             where=f"{Reason.DEATHS_FEED_STALE}, {one.agreement.id}",
-            do="Nothing was sealed. Put a newer extract into the inbox and run the month again; where lists "
-            "were sent already, end the month without the missing ones: birthshare release forgo",
+            do="Nothing was sealed. Put a newer extract or feed of changes into the inbox and run the month "
+            "again; where lists were sent already, end the month without the missing ones: "
+            "birthshare release forgo",
         )
 
 
@@ -204,27 +207,37 @@ def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gat
     agreement, decided = one.agreement, gate.decisions(one)
     mine = material.births[material.births["reference"].isin(decided["reference"])]
     numbers = area_numbers(mine, material.placements, agreement, recipient.code, desk.month)
-    families = compile_list(mine, decided, agreement, recipient.code, desk.month, numbers)
+    families = compile_list(
+        mine,
+        decided,
+        agreement,
+        recipient.code,
+        desk.month,
+        numbers,
+        kind=recipient.kind,
+        areas=material.areas,
+        pseudonym_key=needs.pseudonym_key(desk.home, agreement),
+    )
     before = material.decisions[agreement.id]
     approved = (before["recipient"] == recipient.code) & (before["outcome"] == Outcome.SHARE)
     ours = decided[decided["reference"].isin(before.loc[approved, "reference"])]
     shared = ours[ours["outcome"] == Outcome.SHARE]
-    content, ending = _sealed_for(desk, recipient, families, households=shared["household"].nunique())
-    if sorted(families.children) != sorted(shared["child"]):
+    by_child = agreement.household == "each_child"
+    households = shared["household"].nunique()
+    content, ending = _sealed_for(desk, recipient, families, rows=len(shared) if by_child else households)
+    if sorted(families.children) != sorted(shared["child"]) or families.households != households:
         raise _miscounted(agreement.id, recipient.code)
     return Sealed(
         content,
         f"{agreement.id}_{desk.month}_{recipient.code}.{ending}",
-        len(families.rows),
+        families.households,
         families.children,
         ours,
         count(ours.loc[ours["outcome"] != Outcome.SHARE, "reasons"].to_numpy()),
     )
 
 
-def _sealed_for(
-    desk: Desk, recipient: Recipient, families: FamilyList, *, households: int
-) -> tuple[bytes, str]:
+def _sealed_for(desk: Desk, recipient: Recipient, families: FamilyList, *, rows: int) -> tuple[bytes, str]:
     """The list in the recipient's format, sealed for its key alone, and the file's ending.
 
     The rows of the finished file are counted again before it is sealed: the books are about what a
@@ -236,13 +249,13 @@ def _sealed_for(
     if recipient.format == "csv":
         from pipeline.lists.csv import count_rows, render_csv
 
-        plain, rows = render_csv(families, made_on=made_on), count_rows
+        plain, found = render_csv(families, made_on=made_on), count_rows
     else:
         from pipeline.lists.workbook import count_rows, render_workbook
 
         names = {"recipient_name": recipient.name, "authority_name": desk.home.settings.authority.name}
-        plain, rows = render_workbook(families, made_on=made_on, **names), count_rows
-    if rows(plain) != households:
+        plain, found = render_workbook(families, made_on=made_on, **names), count_rows
+    if found(plain) != rows:
         raise _miscounted(families.agreement.id, recipient.code)
     if recipient.format == "csv":
         return seal_openpgp(plain, desk.home.at(key)), "csv.gpg"
@@ -261,7 +274,7 @@ def _push(desk: Desk, one: Loaded, permit: Permit, endpoint: Endpoint, key: str,
     from pipeline.delivery.push import push
 
     def stands() -> bool:
-        check_still_stands(one, desk.home.agreements, at=desk.now)
+        desk.check_still_stands(one)
         return desk.ledger.publish(permit, key, lease, at=desk.clock)
 
     sealed = desk.staging.get(kept("sealed", permit))
@@ -289,13 +302,13 @@ def _endpoint(desk: Desk, one: Loaded, recipient: str, material: Approved) -> En
     known = desk.recipients.get(recipient)
     if known is None:
         raise SettingsError(
-            "A reach area names a recipient that is not in the register",
+            "A reach area or the agreement names a recipient that is not in the register",
             where=recipient,
             do="Add it to reference/recipients.yaml and run the month again.",
         )
-    if known.kind != one.agreement.recipients.kind:
+    if known.kind not in one.agreement.recipients.kinds:
         raise SettingsError(
-            "A reach area names a recipient of a kind that the agreement does not cover",
+            "A reach area or the agreement names a recipient of a kind that the agreement does not cover",
             where=recipient,
             do="Correct its kind in reference/recipients.yaml, or the reach areas, and run the month again.",
         )

@@ -9,13 +9,16 @@ from datetime import datetime
 from functools import partial
 from shlex import quote
 
-from pipeline.agreements.loading import Loaded, load_all, standing
+from pipeline import agreed, needs
+from pipeline.agreements.loading import Loaded
+from pipeline.contract import contract_of
 from pipeline.desk import Watch, no_watch
 from pipeline.dispatch import endpoint
 from pipeline.errors import BirthshareError, IntegrityError, SettingsError
 from pipeline.facts import opened_ledger, verified
 from pipeline.home import SETTINGS_FILE, Home, Recipient, Supplier
-from pipeline.inputs import compiled_places, hospitals
+from pipeline.inputs import check_datasets, compiled_places, hospitals
+from pipeline.receiving import profile_of
 from pipeline.records import TEMPLATES
 
 PLACEHOLDER = "REPLACE"  # marks what `birthshare init` cannot know
@@ -143,6 +146,7 @@ def _suppliers(home: Home) -> Iterator[Finding]:
             f"the inbox of {code}", inbox.is_dir(), f"Make the folder:\n  mkdir -p {quote(str(inbox))}"
         )
         yield _supplier_key(home, code, supplier)
+        yield _tried(f"the profile of {code}", partial(_check_profiles, home, code, supplier))
 
 
 def _supplier_key(home: Home, code: str, supplier: Supplier) -> Finding:
@@ -160,6 +164,13 @@ def _supplier_key(home: Home, code: str, supplier: Supplier) -> Finding:
             f"  gpg --show-keys {quote(str(key))}",
         )
     return _tried(what, partial(check_signer, key, supplier.signing_fingerprint))
+
+
+def _check_profiles(home: Home, code: str, supplier: Supplier) -> None:
+    """Raises SettingsError where a file of the supplier could not be read as one of the contracts'."""
+    companions = {"answers": supplier.consents, "changes": supplier.changes}
+    for dataset in (supplier.dataset, *(name for name, sent in companions.items() if sent)):
+        profile_of(home, code, contract_of(dataset))
 
 
 def _approvers(home: Home) -> Iterator[Finding]:
@@ -231,23 +242,24 @@ def _agreements(home: Home, now: datetime) -> Iterator[Finding]:
     for one in stand:
         yield Finding(f"the agreement {one.agreement.id}, version {one.agreement.version}", True)
         yield _tried("  its suppliers are in the settings", partial(_check_suppliers, home, one))
+        yield _tried("  its suppliers send what it is about", partial(check_datasets, home, one.agreement))
         yield _tried("  somebody may approve its releases", partial(_check_release, home, one))
         yield _tried("  reach areas for its recipients", partial(_check_reach, home, one, now))
+        yield _tried("  what its fields are filled from", partial(needs.check, home, one.agreement))
 
 
 def _standing(home: Home, now: datetime) -> list[Loaded]:
     """The agreements that stand; raises the first refusal where none does."""
-    loaded = load_all(
-        home.agreements,
-        allowed_signers=home.allowed_signers,
-        approvers=home.settings.approvers,
-        at=now,
-        recorded_at=lambda digest, role: None,
-    )
-    stand, refused = standing(loaded)
-    if not stand:
-        raise next(iter(refused.values()), SettingsError("There is no agreement", where=str(home.agreements)))
-    return stand
+    return agreed.in_use(home, agreed.looked_at(home, now))
+
+
+def warnings(home: Home, now: datetime) -> list[str]:
+    """Which agreements come to their end; what keeps them from being looked at is a finding already."""
+    try:
+        versions = agreed.looked_at(home, now)
+    except BirthshareError:
+        return []
+    return agreed.warnings(home, versions, now.astimezone(agreed.LONDON).date())
 
 
 def _how_to_agree(home: Home) -> str:
@@ -288,15 +300,19 @@ def _check_reach(home: Home, one: Loaded, now: datetime) -> None:
 
     places, wanted = compiled_places(home, on=now.date()), one.agreement.recipients
     with Directory(places.directory) as opened, Reach(places.reach, opened.facts) as reach:
-        reach.check_network(wanted.network)
-        served = set(reach.facts.recipients[wanted.network])
+        if wanted.network is None:
+            served = {str(wanted.named)}
+        else:
+            reach.check_network(wanted.network)
+            served = set(reach.facts.recipients[wanted.network])
     register = home.recipients()
-    unknown = sorted(served - {code for code, known in register.items() if known.kind == wanted.kind})
+    unknown = sorted(served - {code for code, known in register.items() if known.kind in wanted.kinds})
     if unknown:
+        kinds = " or ".join(wanted.kinds)
         raise SettingsError(
-            f"Not in the register as {wanted.kind}, but named by reach areas: {', '.join(unknown)}",
-            where=home.settings.geography.reach_areas,
-            do="Add them to reference/recipients.yaml, or correct the reach areas.",
+            f"Not in the register as {kinds}, but named as recipients: {', '.join(unknown)}",
+            where=f"{home.settings.geography.reach_areas}, {one.agreement.id}",
+            do="Add them to reference/recipients.yaml, or correct the reach areas or the agreement.",
         )
 
 

@@ -3,8 +3,9 @@
 A closed month's comes from the ledger (and the recipients' names from their register); an open one's
 also from the pack that is kept with its working files.
 
-Keys: month, authority, state, waiting_for, received, quarantined, duplicates, agreements (by id:
-shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint.
+Keys: month, authority, state, waiting_for, to_do, received, quarantined, duplicates, agreements (by id:
+shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and warnings: the
+agreements that come to their end, or need something, in words.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.approval import missing
+from pipeline.approval import how_to_decide, missing, told
 from pipeline.desk import Desk
 from pipeline.errors import BirthshareError
 from pipeline.home import Home
@@ -27,8 +28,6 @@ from pipeline.ledger.entries import (
     Delivered,
     DeliveryFailed,
     PermitBody,
-    ReleaseApproved,
-    ReleaseRefused,
     ReleaseRequested,
     Validated,
 )
@@ -51,6 +50,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
         "demonstration": desk.home.settings.authority.demonstration,
         "state": "closed" if desk.closed else "open",
         "waiting_for": _waiting_for(desk, recipients),
+        "to_do": _to_do(desk),
         "received": sum(one.rows for one in received.values()),
         "quarantined": sum(one.rows - one.accepted for one in received.values()),
         "duplicates": max((one["duplicates"] for one in agreements.values()), default=0),
@@ -64,6 +64,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
             "verified": ledger.problem is None,
         },
         "checkpoint": checkpoint.note if checkpoint and desk.closed else "",
+        "warnings": desk.warnings,
         "seconds": {name: round(seconds, 3) for name, seconds in desk.seconds.items()},
     }
 
@@ -215,17 +216,17 @@ def _planned(desk: Desk) -> list[tuple[str, str, int]]:
 
 
 def _approvals(desk: Desk) -> list[dict[str, Any]]:
-    decisions = desk.entries(ReleaseApproved) + desk.entries(ReleaseRefused)
+    """Every decision of a person; their notes once the release is settled, and blank before."""
     return [
         {
-            "principal": entry.body.principal,
-            "approve": isinstance(entry.body, ReleaseApproved),
-            "way": entry.body.way,
-            "at": entry.at.isoformat(timespec="seconds"),
-            "pack_sha256": entry.body.pack_sha256,
+            "principal": one.principal,
+            "approve": one.approve,
+            "way": one.way,
+            "at": one.at.isoformat(timespec="seconds"),
+            "pack_sha256": one.pack_sha256,
+            "note": one.note,
         }
-        for entry in decisions
-        if isinstance(entry.body, ReleaseApproved | ReleaseRefused)
+        for one in told(desk)
     ]
 
 
@@ -241,9 +242,20 @@ def _waiting_for(desk: Desk, recipients: list[dict[str, Any]]) -> str:
         return str(stop)
     if wanted:
         pack = desk.recorded(ReleaseRequested)[-1].pack_sha256
-        return f"approval of release {pack[:SHOWN]}: {'; '.join(wanted)}"
+        return f"approval of release {pack[:SHOWN]}: {'; '.join(one.words for one in wanted)}"
     undelivered = sorted(row["code"] for row in recipients if row["state"] not in ("delivered", "forgone"))
     return f"delivery to {', '.join(undelivered)}" if undelivered else "`birthshare run`, to close the month"
+
+
+def _to_do(desk: Desk) -> str:
+    """How to give the approvals that are missing, for those who may; "" where none is."""
+    if desk.closed or not desk.staging.has(PACK):
+        return ""
+    try:
+        wanted = missing(desk)
+    except BirthshareError:
+        return ""
+    return how_to_decide(desk, wanted) if wanted else ""
 
 
 def _last_by(bodies: list[Any], name: str) -> Mapping[str, Any]:

@@ -21,11 +21,20 @@ SETTINGS = """# The settings of one authority; paths are relative to this folder
 name = "REPLACE: Example Council"
 code = "E06999999"  # REPLACE: the authority's GSS code
 
+# Only where an agreement names the fields ward or deprivation_decile:
+# [geography]
+# ward_names = "reference/ward_names.csv"    # ward names and codes, from Documents in the directory's zip
+# deprivation = "reference/deprivation.csv"  # English indices of deprivation 2025, File 7, from gov.uk
+
 # One section for each Child Health Information Service (CHIS) that sends extracts.
 [suppliers.chis]
 name = "REPLACE: Example Community NHS Trust"
 signing_key = "keys/suppliers/chis.asc"  # the supplier's OpenPGP public key, checked with it by telephone
 signing_fingerprint = "0000000000000000000000000000000000000000"  # REPLACE: of that key
+# What it sends beside the extract, where it does:
+# consents = "consents_{supplier}_{month}.csv.gpg"  # each parent's answers; the month waits for it
+# changes = "changes_{supplier}_{date}.csv.gpg"  # deaths, withdrawals and the like, on any day
+# dataset = "expected_births"  # where it sends expected births in place of births
 
 # REPLACE: who may sign agreements and approve releases, and as what. Their SSH public keys go into
 # keys/approvers/allowed_signers, a line each:

@@ -8,23 +8,42 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import release
+from pipeline import needs, release
+from pipeline.agreements.model import Agreement
 from pipeline.desk import Desk
 from pipeline.errors import SettingsError, WaitingForPerson
-from pipeline.home import Home
-from pipeline.ledger.entries import ExtractReceived, Validated
+from pipeline.home import SETTINGS_FILE, Home
+from pipeline.ledger.entries import AnswersReceived, ChangesApplied, ExtractReceived, Validated
+from pipeline.ledger.ledger import Ledger
 
 # Names of the working files; those of decisions carry the agreement.
-BIRTHS, PLACEMENTS = "births", "placements"
+BIRTHS, PLACEMENTS, AREAS = "births", "placements", "areas"
+ANSWERS = "answers"  # of the companion files
+DISCLOSED = "disclosed"  # what was shared before, as the decisions knew it
 
 
 def decisions_of(agreement: str) -> str:
     """The working file of one agreement's decisions."""
     return f"decisions.{agreement}"
+
+
+def terms_of(agreement: str) -> str:
+    """The working file of the very version that was decided under, as JSON."""
+    return f"terms.{agreement}"
+
+
+def words_of(agreement: str) -> str:
+    """The working file of the later words that an agreement's decisions heard."""
+    return f"words.{agreement}"
+
+
+def columns_of(supplier: str) -> str:
+    """The working file that names the columns that a supplier's extract had, as JSON."""
+    return f"columns.{supplier}"
 
 
 @dataclass(frozen=True)
@@ -47,27 +66,47 @@ class Inputs:
     arrivals: Mapping[str, Path | None] = field(repr=False)  # None: received, and gone from the inbox
     places: Places = field(repr=False)
     digests: Mapping[str, Any]
+    # companion files of answers, of the suppliers that send one; None as in `arrivals`
+    consents: Mapping[str, Path | None] = field(repr=False, default_factory=dict)
 
 
 def gather_inputs(desk: Desk) -> Inputs:
-    """Find this month's files. Raises WaitingForPerson for an extract that has not come.
+    """Find this month's files. Raises WaitingForPerson for an extract or answers that have not come.
 
-    An extract that was received already and whose file has gone from the inbox since is no change.
+    A file that was received already and has gone from the inbox since is no change.
     """
+    for one in desk.agreements:
+        check_datasets(desk.home, one.agreement)
     arrivals = {supplier: _arrival(desk, supplier) for supplier in _suppliers(desk)}
+    suppliers = desk.home.settings.suppliers
+    consents = {name: _consents(desk, name) for name in arrivals if suppliers[name].consents}
     places = compiled_places(desk.home, on=desk.month.last_day)
     digests = {
         "extracts": {
             name: sha256(file) if file else used(desk, name)[-1].sealed_sha256
             for name, file in arrivals.items()
         },
+        "consents": {
+            name: sha256(file) if file else answers_used(desk, name)[-1].sealed_sha256
+            for name, file in consents.items()
+        },
         "agreements": {one.agreement.id: one.digest for one in desk.agreements},
         "directory": places.directory_sha256,
         "reach_areas": places.reach_sha256,
         "hospital_postcodes": sha256(desk.home.at(desk.home.settings.geography.hospital_postcodes)),
+        "fields": _field_digests(desk),
         "suppliers": {name: _supplier_digest(desk, name) for name in arrivals},
     }
-    return Inputs(arrivals, places, digests)
+    return Inputs(arrivals, places, digests, consents)
+
+
+def _field_digests(desk: Desk) -> dict[str, str]:
+    """What the fields of agreements are filled from; raises SettingsError where one cannot be filled."""
+    agreements = [one.agreement for one in desk.agreements]
+    for agreement in agreements:
+        needs.check(desk.home, agreement)
+    files = {name: sha256(file) for name, file in needs.area_files(desk.home, agreements).items()}
+    return files | needs.pseudonym_checks(desk.home, agreements)
 
 
 def _suppliers(desk: Desk) -> list[str]:
@@ -90,6 +129,53 @@ def _arrival(desk: Desk, supplier: str) -> Path | None:
     if desk.staging.has(BIRTHS) and used(desk, supplier):
         return None
     raise not_arrived(desk, supplier)
+
+
+def _consents(desk: Desk, supplier: str) -> Path | None:
+    from pipeline.intake.arrivals import find_arrivals
+
+    pattern = desk.home.settings.suppliers[supplier].consents
+    arrivals = find_arrivals(desk.home, supplier, desk.month, pattern)
+    if arrivals:
+        return arrivals[0]
+    if desk.staging.has(ANSWERS) and answers_used(desk, supplier):
+        return None
+    raise consents_not_arrived(desk, supplier)
+
+
+def check_datasets(home: Home, agreement: Agreement) -> None:
+    """Raises SettingsError unless each supplier sends what the agreement is about."""
+    known, about = home.settings.suppliers, agreement.cohort.of
+    wrong = [name for name in agreement.suppliers if name in known and known[name].dataset != about]
+    if wrong:
+        raise SettingsError(
+            f"The agreement is about {about.replace('_', ' ')}, and by the settings these suppliers do not "
+            f"send them: {', '.join(wrong)}",
+            where=f"agreement {agreement.id}, cohort.of; {SETTINGS_FILE}, suppliers, dataset",
+            do="Correct the supplier's dataset, or name another supplier in a new version of the agreement.",
+        )
+
+
+def consents_not_arrived(desk: Desk, supplier: str) -> WaitingForPerson:
+    return WaitingForPerson(
+        f"The consent answers of {supplier} for {desk.month} have not arrived",
+        where=f"{desk.home.inbox(supplier)}, {desk.home.settings.suppliers[supplier].consents}",
+        do="Ask the supplier for them, or put the file into that folder, and run the month again.",
+    )
+
+
+def answers_used(desk: Desk, supplier: str) -> list[AnswersReceived]:
+    """The month's companion files of a supplier that were used, oldest first."""
+    return [one for one in desk.recorded(AnswersReceived) if one.supplier == supplier]
+
+
+def feeds_applied(ledger: Ledger) -> dict[str, list[datetime]]:
+    """By supplier, when each of its feeds of changes that were applied was signed."""
+    signed: dict[str, list[datetime]] = {}
+    for entry in ledger.entries(kinds={ChangesApplied.kind}):
+        if isinstance(entry.body, ChangesApplied) and entry.body.signed_at is not None:
+            signed.setdefault(entry.body.source, []).append(entry.body.signed_at)
+    return signed
 
 
 def not_arrived(desk: Desk, supplier: str) -> WaitingForPerson:
@@ -116,6 +202,13 @@ def compiled_places(home: Home, *, on: date) -> Places:
         reach.parent.mkdir(parents=True, exist_ok=True)
         build_reach(areas, directory, reach, on=on)
     return Places(directory, reach, directory_sha256, areas_sha256)
+
+
+def recipients_by_network(places: Places) -> dict[str, frozenset[str]]:
+    """The recipients that the reach areas name, by network."""
+    from pipeline.geography.reach import recipients_by_network as named
+
+    return named(places.reach, places.directory)
 
 
 def hospitals(home: Home) -> frozenset[str]:

@@ -6,8 +6,8 @@ Every step leaves its work in the month's encrypted working files and is recorde
 it is done. So a run that was killed anywhere is finished by running it again, and a run of a
 finished month changes nothing and sends nothing. What a step may do is in its room; here is only
 the order. `pipeline.preparation` has the steps up to the decisions, `pipeline.releasing` what is
-asked of people, `pipeline.approval` what they approved, `pipeline.dispatch` the way of one list,
-and `pipeline.closing` the end.
+asked of people, `pipeline.deciding` how they answer, `pipeline.approval` what they approved,
+`pipeline.dispatch` the way of one list, and `pipeline.closing` the end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,19 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipeline import approval, closing, dispatch, facts, inputs, preparation, releasing
+from pipeline import (
+    approval,
+    changes,
+    closing,
+    companions,
+    deciding,
+    dispatch,
+    facts,
+    inputs,
+    kept,
+    preparation,
+    releasing,
+)
 from pipeline.desk import Desk, Watch, no_watch
 from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, SettingsError
 from pipeline.home import Approver, Home
@@ -86,14 +98,15 @@ def record_decision(
     signature: str = "",
     note: str = "",
     now: datetime,
-) -> None:
+) -> bool:
     """Record a person's decision about exactly the release that is asked about.
 
-    Raises Refused for a person who may not decide or a release that is no longer asked about,
-    IntegrityError for a signature that is not theirs over these bytes.
+    The answer is whether it counts anew: approving twice is approving once. Raises SettingsError for a
+    refusal without a note that says why, Refused for a person who may not decide or a release that is no
+    longer asked about, IntegrityError for a signature that is not theirs over these bytes.
     """
     with working(home, month, now) as desk:
-        releasing.decide(
+        new = deciding.decide(
             desk,
             pack_sha256=pack_sha256,
             principal=principal,
@@ -103,6 +116,7 @@ def record_decision(
             note=note,
         )
         closing.sign(desk)
+        return new
 
 
 def forgo(
@@ -119,7 +133,7 @@ def forgo(
 ) -> None:
     """Record a person's decision that the month ends without one list; its families stay held."""
     with working(home, month, now) as desk, _alone(desk):
-        releasing.forgo(
+        deciding.forgo(
             desk,
             pack_sha256=pack_sha256,
             agreement=agreement,
@@ -183,13 +197,19 @@ def pack_asked_about(home: Home, month: Month, *, now: datetime) -> tuple[bytes,
 def missing_approvals(home: Home, month: Month, *, now: datetime) -> list[str]:
     """What the release still waits for, in words; raises Refused where it was refused."""
     with opened(home, month, now) as desk:
-        return approval.missing(desk)
+        return [one.words for one in approval.missing(desk)]
 
 
 def deciders(home: Home, month: Month, *, way: str, now: datetime) -> list[Approver]:
     """Who may decide on the release that is asked about, in that way ("signature" or "airflow")."""
     with opened(home, month, now) as desk:
-        return releasing.deciders(desk, way)
+        return deciding.deciders(desk, way)
+
+
+def still_asked(home: Home, month: Month, *, way: str, now: datetime) -> list[Approver]:
+    """Of those, the people whose approval is still missing."""
+    with opened(home, month, now) as desk:
+        return deciding.still_asked(desk, way)
 
 
 def decisions_by_record(home: Home, month: Month, *, now: datetime) -> pd.DataFrame:
@@ -239,17 +259,21 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
         under_way = releasing.under_way(desk)
         if under_way is not None:
             return under_way
+        kept.destroy_overdue(desk.home, desk.ledger, desk.clock)
         desk.record_signatures()
+        changes.hear(desk)
         given = inputs.gather_inputs(desk)
         standing = releasing.standing(desk, given)
         if standing is not None:
             return standing
         with desk.stage("intake"):
             extracts = preparation.receive(desk, given)
+            companion_files = companions.receive_answers(desk, given)
         if last < STAGES.index("validation"):
             return None
         with desk.stage("validation"):
             births, rows = preparation.validate(desk, extracts)
+            answers = companions.validate_answers(desk, companion_files)
         if last < STAGES.index("geography"):
             return None
         with desk.stage("geography"):
@@ -257,7 +281,7 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
         if last < STAGES.index("consent"):
             return None
         with desk.stage("consent"):
-            decisions = preparation.decide(desk, births, placements)
+            decisions = preparation.decide(desk, births, placements, answers)
         if last < STAGES.index("release"):
             return None
         with desk.stage("release"):
@@ -275,6 +299,7 @@ def _deliver(desk: Desk, only: Collection[Pair] | None = None) -> None:
         wanted = [pair for pair in outstanding(desk, planned) if only is None or pair in only]
         if not wanted:
             return
+        changes.hear(desk)
         material = approval.approved(desk)
         gate = dispatch.Gate(desk, material)
         _at_once(

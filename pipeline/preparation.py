@@ -8,38 +8,45 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline import account, release
+from pipeline import account, needs, release
 from pipeline.agreements.model import Agreement
-from pipeline.contract import load_contract
+from pipeline.companions import answers_about
+from pipeline.contract import contract_of
 from pipeline.desk import LONDON, Desk
 from pipeline.errors import BirthshareError, IntegrityError
-from pipeline.inputs import BIRTHS, PLACEMENTS, Inputs, Places, decisions_of, hospitals, not_arrived, used
+from pipeline.home import Home
+from pipeline.inputs import (
+    AREAS,
+    BIRTHS,
+    DISCLOSED,
+    PLACEMENTS,
+    Inputs,
+    Places,
+    columns_of,
+    decisions_of,
+    hospitals,
+    not_arrived,
+    terms_of,
+    used,
+    words_of,
+)
 from pipeline.ledger.entries import (
     Decided,
     ExtractReceived,
-    ExtractRefused,
     Placed,
     Validated,
 )
+from pipeline.receiving import OutOfTurn, opened_file, profile_of, record_refusal, report_to_supplier
 
 if TYPE_CHECKING:
     from pipeline.encryption.opening import Opened
     from pipeline.records import Extract
     from pipeline.validation.checks import Validated as Checked
-
-CLOCK_SLACK = timedelta(hours=1)  # how far a supplier's clock may be ahead of ours
-
-
-class OutOfTurn(IntegrityError):
-    """A supplier's file was not signed when it should have been."""
-
-    problem = "out_of_turn"
 
 
 class ColumnsMissing(IntegrityError):
@@ -68,22 +75,14 @@ def receive(desk: Desk, inputs: Inputs) -> list[Extract]:
 
 
 def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Extract:
-    from pipeline.encryption.opening import open_openpgp
-    from pipeline.intake.profiles import load_profile
     from pipeline.intake.readers import as_extract
 
-    settings, contract = desk.home.settings.suppliers[supplier], load_contract()
+    contract = contract_of(desk.home.settings.suppliers[supplier].dataset)
     try:
         _check_not_used_before(desk, sealed_sha256, file)
-        opened = open_openpgp(
-            file,
-            private_key=desk.home.private_file("keys/decryption.key"),
-            signing_key=desk.home.at(settings.signing_key),
-            fingerprint=settings.signing_fingerprint,
-            max_bytes=settings.max_bytes,
-        )
-        _check_signed_at(desk, supplier, opened, sealed_sha256, file)
-        profile = load_profile(settings.profile, contract)
+        opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
+        _check_signed_at(desk, supplier, opened, file)
+        profile = profile_of(desk.home, supplier, contract)
         extract = as_extract(opened, supplier, desk.month, contract=contract, profile=profile)
         _check_columns(desk, extract)
     except IntegrityError as error:
@@ -116,18 +115,8 @@ def _check_columns(desk: Desk, extract: Extract) -> None:
             )
 
 
-def _check_signed_at(desk: Desk, supplier: str, opened: Opened, sealed_sha256: str, file: Path) -> None:
-    """Raises OutOfTurn for a file that was exchanged, or signed too early, too late, or before another."""
-    if opened.sealed_sha256 != sealed_sha256:
-        raise OutOfTurn(
-            "The file was exchanged while it was read", where=str(file), do="Run the month again."
-        )
-    if opened.signed_at > desk.now + CLOCK_SLACK:
-        raise OutOfTurn(
-            "The file says that it was signed in the future",
-            where=str(file),
-            do="Ask the supplier about its clock.",
-        )
+def _check_signed_at(desk: Desk, supplier: str, opened: Opened, file: Path) -> None:
+    """Raises OutOfTurn for a file that was signed before its month began, or before one that was used."""
     if opened.signed_at.astimezone(LONDON).date() < desk.month.first_day:
         raise OutOfTurn(
             f"The file was signed before {desk.month} began", where=str(file), do="Ask for this month's file."
@@ -165,7 +154,7 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
         try:
             valid = check(
                 extract,
-                contract=load_contract(),
+                contract=contract_of(desk.home.settings.suppliers[extract.supplier].dataset),
                 reference_key=desk.home.secret("subject.key"),
                 first_reference=first,
             )
@@ -173,7 +162,9 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
             _record_refusal(desk, extract.supplier, extract.sealed_sha256, error)
             raise
         _check_every_row(extract, valid)
-        _report_to_supplier(desk, extract.supplier, valid)
+        dataset = desk.home.settings.suppliers[extract.supplier].dataset
+        report_to_supplier(desk.home, extract.supplier, f"{extract.supplier}_{desk.month}", valid, dataset)
+        desk.staging.put(columns_of(extract.supplier), json.dumps(sorted(extract.frame.columns)).encode())
         received, accepted = len(extract.frame), len(valid.births)
         rows[extract.supplier] = {"received": received, "quarantined": valid.quarantined_rows}
         desk.record_once(
@@ -203,33 +194,27 @@ def _check_every_row(extract: Extract, valid: Checked) -> None:
         )
 
 
-def _report_to_supplier(desk: Desk, supplier: str, valid: Checked) -> None:
-    from pipeline.reporting import supplier_report
-
-    folder = desk.home.outbox / supplier
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"quarantine_{supplier}_{desk.month}.csv").write_bytes(supplier_report(valid.quarantine))
-    summary = json.dumps(valid.summary, indent=2) + "\n"
-    (folder / f"validation_{supplier}_{desk.month}.json").write_text(summary, encoding="utf-8")
-
-
 # --- geography and consent ------------------------------------------------------------------------
 
 
 def place(desk: Desk, births: pd.DataFrame, places: Places) -> pd.DataFrame:
-    """Where each birth belongs, in every network that an agreement names."""
-    from pipeline.geography.place import place as place_in
+    """Where each birth belongs, in every network; those that an agreement names are recorded.
 
-    found = []
-    for network in sorted({one.agreement.recipients.network for one in desk.agreements}):
-        placed = place_in(
-            births[["reference", "postcode"]],
-            directory=places.directory,
-            reach=places.reach,
-            network=network,
-            hospital_postcodes=hospitals(desk.home),
-        )
-        found.append(placed)
+    What the fields of agreements tell of areas is looked up here too, while only places are in sight.
+    """
+    from pipeline.geography.place import place_everywhere
+
+    asked = births[["reference", "postcode"]]
+    in_use = sorted({one.agreement.recipients.placed_in for one in desk.agreements})
+    placements = place_everywhere(
+        asked,
+        directory=places.directory,
+        reach=places.reach,
+        needed=in_use,
+        hospital_postcodes=hospitals(desk.home),
+    )
+    for network in in_use:
+        placed = placements[placements["network"] == network]
         desk.record_once(
             Placed(
                 network=network,
@@ -238,38 +223,74 @@ def place(desk: Desk, births: pd.DataFrame, places: Places) -> pd.DataFrame:
                 statuses={str(status): int(n) for status, n in placed["status"].value_counts().items()},
             ),
         )
-    placements = pd.concat(found, ignore_index=True)
     desk.staging.put_frame(PLACEMENTS, placements)
+    _look_up_areas(desk, asked, places)
     return placements
 
 
+def _look_up_areas(desk: Desk, asked: pd.DataFrame, places: Places) -> None:
+    from pipeline.geography.enrichment import areas_of
+
+    agreements = [one.agreement for one in desk.agreements]
+    if needs.about_areas(agreements):
+        files = needs.area_files(desk.home, agreements)
+        areas = areas_of(
+            asked,
+            directory=places.directory,
+            ward_names=files.get("ward_names"),
+            deprivation=files.get("deprivation"),
+        )
+        desk.staging.put_frame(AREAS, areas)
+
+
 def words_about(desk: Desk, agreement: Agreement, births: pd.DataFrame) -> pd.DataFrame:
-    """Later words, and what other suppliers' extracts of the month say (records.SUPPRESSIONS)."""
-    from pipeline.consent.words import heard
+    """Later words, and what the suppliers say of one another's births (records.SUPPRESSIONS)."""
+    later = desk.ledger.suppressions()
+    if births["supplier"].nunique() == 1 and births["supplier"].isin(agreement.suppliers).all():
+        return later
+    return pd.concat([later, said_by_others(desk.home, agreement, births)], ignore_index=True)
 
-    later, others = desk.ledger.suppressions(), births[~births["supplier"].isin(agreement.suppliers)]
-    return later if others.empty else pd.concat([later, heard(others)], ignore_index=True)
+
+def said_by_others(home: Home, agreement: Agreement, births: pd.DataFrame) -> pd.DataFrame:
+    """What one supplier's births say against sharing those of another (SUPPRESSIONS)."""
+    from pipeline.consent.words import ended, heard, heard_beside
+
+    ours = births["supplier"].isin(agreement.suppliers)
+    others = births[~ours]
+    said = [heard(others), heard_beside(births[ours])]
+    if agreement.cohort.of == "expected_births":
+        suppliers = home.settings.suppliers.items()
+        of_births = [name for name, supplier in suppliers if supplier.dataset == "births"]
+        said.append(ended(others, others["supplier"].isin(of_births)))
+    return pd.concat(said, ignore_index=True)
 
 
-def decide(desk: Desk, births: pd.DataFrame, placements: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Every birth decided under every agreement of its supplier."""
+def decide(
+    desk: Desk, births: pd.DataFrame, placements: pd.DataFrame, answers: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """Every birth decided under every agreement of its supplier; `answers` as `companions` keeps them."""
     from pipeline.consent.decide import decide as decide_one
 
     disclosures = desk.ledger.disclosures(before_month=str(desk.month))
+    desk.staging.put_frame(DISCLOSED, disclosures)
     decisions = {}
     for one in desk.agreements:
         agreement = one.agreement
         mine = births[births["supplier"].isin(agreement.suppliers)]
+        words = words_about(desk, agreement, births)
         decided = decide_one(
             mine,
             placements[placements["reference"].isin(mine["reference"])],
-            words_about(desk, agreement, births),
+            words,
             disclosures,
             agreement,
             month=desk.month,
             moment=desk.as_of,
+            answers=answers_about(agreement, answers),
             demonstration=desk.home.settings.authority.demonstration,
         )
+        desk.staging.put(terms_of(agreement.id), one.agreement.model_dump_json().encode())
+        desk.staging.put_frame(words_of(agreement.id), words)
         desk.staging.put_frame(decisions_of(agreement.id), decided)
         counted = account.outcomes(decided)
         duplicates = counted.pop("duplicates")
@@ -289,5 +310,4 @@ def decide(desk: Desk, births: pd.DataFrame, placements: pd.DataFrame) -> dict[s
 
 
 def _record_refusal(desk: Desk, supplier: str, sealed_sha256: str, error: BirthshareError) -> None:
-    problem = str(getattr(error, "problem", "unusable"))
-    desk.record_once(ExtractRefused(supplier=supplier, sealed_sha256=sealed_sha256, problem=problem))
+    record_refusal(desk.ledger, supplier, sealed_sha256, error, month=str(desk.month), at=desk.clock)

@@ -63,6 +63,7 @@ class Authority:
             principal=APPROVERS["data_lead"],
             approve=approve,
             way="airflow",
+            note="" if approve else "far fewer births than there were",
             now=NOW,
         )
 
@@ -146,6 +147,14 @@ class Authority:
             )
             file.with_suffix(f".{role}.sig").write_bytes(signature)
 
+    def ask_two(self) -> None:
+        """Let the agreement ask for the approval of two persons, signed anew by every role."""
+        file = self.agreement_file()
+        text = file.read_text()
+        assert text.count("approvals: 1\n") == 1
+        file.write_text(text.replace("approvals: 1\n", "approvals: 2\n"))
+        self.sign_agreement(1)
+
     def reopened(self) -> Home:
         """The home with its settings read again."""
         return Home.open(self.home.path)
@@ -209,10 +218,14 @@ class CommandLine:
         """`birthshare run` for the test's month, answering in JSON."""
         return self("run", str(MONTH), "--json", *options)
 
-    def approve(self) -> Answer:
-        """`birthshare release approve`, with the data lead's own key."""
-        who, key = APPROVERS["data_lead"], self.authority.demo.approver_keys["data_lead"]
-        return self("release", "approve", str(MONTH), "--as", who, "--key", key)
+    def approve(self, role: str = "data_lead", *options: str) -> Answer:
+        """`birthshare release approve`, with the own key of the person in that role."""
+        return self.decide("approve", role, *options)
+
+    def decide(self, word: str, role: str, *options: str) -> Answer:
+        """`birthshare release` approve or refuse, with the own key of the person in that role."""
+        who, key = APPROVERS[role], self.authority.demo.approver_keys[role]
+        return self("release", word, str(MONTH), "--as", who, "--key", key, *options)
 
     def finish(self) -> dict[str, Any]:
         """Ask, approve, deliver; the month's state, closed."""

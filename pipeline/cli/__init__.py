@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import agreements, authority, ledgers, months, places, releases
+from pipeline.cli import agreements, authority, changes, explaining, ledgers, months, places, releases
 from pipeline.cli.voice import wrapped
 from pipeline.errors import BirthshareError
 
@@ -43,7 +43,7 @@ def root() -> None:
     """
 
 
-for _commands in (authority, months, releases, agreements, places, ledgers):
+for _commands in (authority, months, releases, agreements, changes, explaining, places, ledgers):
     for _command in _commands.COMMANDS:
         root.add_command(_command)
 
@@ -98,9 +98,14 @@ def _stopped(exit_code: int, what: str, *, where: str = "", do: str = "", as_jso
     return exit_code
 
 
+def _folded(line: str, width: int) -> list[str]:
+    """A sentence over several lines; a command (indented) left whole, to be copied."""
+    return [line] if line.startswith("  ") else wrapped(line, width) or [""]
+
+
 def _tell(message: str) -> None:
     lines = message.splitlines()
     if sys.stderr.isatty():
         width = shutil.get_terminal_size().columns
-        lines = [part for line in lines for part in wrapped(line, width) or [""]]
+        lines = [part for line in lines for part in _folded(line, width)]
     print(*lines, sep="\n", file=sys.stderr)

@@ -154,11 +154,14 @@ def doctor(connect: bool, home: Home, voice: Voice) -> None:
 
     Nothing is sent and no extract is opened.
     """
-    from pipeline.doctor import examine
+    from pipeline.doctor import examine, warnings
 
     with voice.progress() as watch:
         findings = list(examine(home, now=moment(), connect=connect, watch=watch))
-    voice.answer({"findings": [vars(one) for one in findings], "well": all(one.well for one in findings)})
+    coming = warnings(home, moment())
+    well = all(one.well for one in findings)
+    voice.answer({"findings": [vars(one) for one in findings], "well": well, "warnings": coming})
+    voice.warn(coming)
     for one in findings:
         voice.say(f"{'ok' if one.well else 'MISSING':<9}{one.what}")
         if not one.well:

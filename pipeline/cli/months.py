@@ -12,6 +12,7 @@ from pipeline.cli.options import MomentType, MonthType, for_home, moment
 from pipeline.cli.voice import Voice
 from pipeline.errors import IntegrityError, NotAllDelivered, WaitingForPerson
 from pipeline.stages import STAGES
+from pipeline.wording import SHOWN
 
 if TYPE_CHECKING:
     from pipeline.home import Home
@@ -63,10 +64,13 @@ def status(month: Month | None, home: Home, voice: Voice) -> None:
     if month is not None:
         state = months.status(home, month, now=moment())
         tell(voice, state)
+        voice.advise(state["to_do"])
         _check_sound(state)
         return
     states = [months.status(home, one, now=moment()) for one in months.begun(home)]
-    voice.answer({"months": states})
+    warnings = states[-1]["warnings"] if states else []
+    voice.answer({"months": states, "warnings": warnings})
+    voice.warn(warnings)
     if not states:
         voice.say("No month was begun yet. Begin one: birthshare run MONTH")
         return
@@ -85,10 +89,13 @@ def _check_sound(state: Mapping[str, Any]) -> None:
 def tell(voice: Voice, state: Mapping[str, Any]) -> None:
     """A month's state: as JSON, or as tables that a data lead understands."""
     voice.answer(state)
+    voice.warn(state["warnings"])
     for name, agreement in state["agreements"].items():
         _tell_agreement(voice, f"{state['month']}, {name} (version {agreement['version']})", agreement)
     if state["recipients"]:
         _tell_lists(voice, state)
+    if state["approvals"]:
+        _tell_decisions(voice, state)
     ledger = state["ledger"]
     voice.say(
         f"Books: {'balanced' if state['balanced'] else 'not closed yet'}. "
@@ -147,6 +154,26 @@ def _tell_lists(voice: Voice, state: Mapping[str, Any]) -> None:
         ],
         numbers=1,
     )
+
+
+def _tell_decisions(voice: Voice, state: Mapping[str, Any]) -> None:
+    """Who decided how on which release, and, once nobody is asked any more, what they wrote."""
+    voice.table(
+        "Decisions",
+        ("release", "who", "decision", "when", "in their words"),
+        [
+            (
+                one["pack_sha256"][:SHOWN],
+                one["principal"],
+                "approved" if one["approve"] else "refused",
+                one["at"][:16].replace("T", " "),
+                one["note"],
+            )
+            for one in state["approvals"]
+        ],
+    )
+    if state["to_do"]:
+        voice.say("What they wrote is shown when all have decided.")
 
 
 def _state(row: Mapping[str, Any]) -> str:

@@ -105,3 +105,13 @@ def writing(place: Path) -> Iterator[None]:
 def moment() -> datetime:
     """Now, read here and passed in everywhere else."""
     return datetime.now(UTC)
+
+
+def agreement_file(file: Path, home: Path) -> Path:
+    """The file as named, or the one of that name among the home's agreements."""
+    for found in (file, home / "agreements" / file.name):
+        if found.is_file():
+            return found
+    raise SettingsError(
+        "There is no such file", where=str(file), do="Name the agreement's file, NAME.v1.yaml."
+    )

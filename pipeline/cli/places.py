@@ -59,7 +59,7 @@ def place(network: str, home: Home, voice: Voice) -> None:
         network=network,
         hospital_postcodes=inputs.hospitals(home),
     ).iloc[0]
-    words = explain(found["status"], found["matched"])
+    words = explain(found["status"], found["matched"], network)
     answer = {name: str(found[name]) for name in ("status", "reason", "recipient", "matched", "authority")}
     voice.answer({**answer, "in_words": words, "hospital": bool(found["hospital"])})
     voice.say(

@@ -39,6 +39,11 @@ class Voice:
             for part in [line] if whole else wrapped(line, _width() - margin):
                 self.say(" " * margin + part)
 
+    def warn(self, warnings: Iterable[str]) -> None:
+        """What a person should know besides the answer: on stderr, so that programs get it in the JSON."""
+        for warning in warnings:
+            print(f"Warning. {warning}", file=sys.stderr)
+
     def table(
         self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0
     ) -> None:

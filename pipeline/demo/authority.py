@@ -239,7 +239,7 @@ def _make_places(home: Path, centres: int) -> pd.DataFrame:
     reference = home / "reference"
     directory = reference / "postcodes.sqlite"
     build_directory(SAMPLE, directory)
-    network = read_agreement(home / "agreements" / TEMPLATE.name)[0].recipients.network
+    network = read_agreement(home / "agreements" / TEMPLATE.name)[0].recipients.placed_in
     lines = reach_areas(directory, centres, network)
     _write_table(reference / "reach_areas.csv", HEADER, ([line[name] for name in HEADER] for line in lines))
     places = sample_postcodes(directory)

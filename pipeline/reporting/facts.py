@@ -69,6 +69,7 @@ class ApprovalFacts:
     approve: bool
     way: str
     at: str  # ISO 8601
+    note: str  # blank while others still decide without it
 
 
 @dataclass(frozen=True)
@@ -166,4 +167,5 @@ def _recipient(one: Mapping[str, Any]) -> RecipientFacts:
 
 
 def _approval(one: Mapping[str, Any]) -> ApprovalFacts:
-    return ApprovalFacts(**{key: one[key] for key in ("principal", "approve", "way", "at")})
+    stated = {key: one[key] for key in ("principal", "approve", "way", "at")}
+    return ApprovalFacts(**stated, note=one.get("note", ""))

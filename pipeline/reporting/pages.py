@@ -20,7 +20,7 @@ _WORDED = {"month", "authority", "decided_at", "books", "agreements", "notable"}
 
 def month_page(facts: MonthFacts) -> str:
     """The month at a glance: where it stands, the books, the reasons, the lists, the proof."""
-    return _environment().get_template("month.html").render(facts=facts, month=month_in_full(facts.month))
+    return environment().get_template("month.html").render(facts=facts, month=month_in_full(facts.month))
 
 
 def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
@@ -31,7 +31,7 @@ def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
     the page never shows less than what is approved. Raises IntegrityError for an unknown reason.
     """
     return (
-        _environment()
+        environment()
         .get_template("release.html")
         .render(
             pack=pack,
@@ -62,7 +62,8 @@ def _flat(content: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
     return pairs
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with everything that they show escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(

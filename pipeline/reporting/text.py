@@ -11,10 +11,17 @@ from pipeline.reporting.pages import also_bound, month_in_full
 _OUTCOMES = ("shared", "held", "withheld", "duplicates", "quarantined")
 
 
-def release_text(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
-    """What a person is asked to approve, in counts and no names; arguments as for `release_page`.
+def release_text(
+    pack: Mapping[str, Any],
+    *,
+    pack_sha256: str,
+    decisions: Iterable[Mapping[str, Any]] = (),
+    to_do: str = "",
+) -> str:
+    """What a person is asked to approve, in counts and no names; `pack` as for `release_page`.
 
-    Raises IntegrityError for an unknown reason.
+    `decisions` are those on this release, as a month's state has them under `approvals`, and `to_do` is
+    the state's. Raises IntegrityError for an unknown reason.
     """
     lines = [
         f"Release of {month_in_full(pack['month'])}, {pack['authority']}",
@@ -25,7 +32,20 @@ def release_text(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
     for name, terms in pack["agreements"].items():
         lines += _agreement(name, terms, pack["books"][name])
     bound = [f"{place}: {value}" for place, value in also_bound(pack)]
-    return "\n".join([*lines, *_section("The approval also binds", bound)]) + "\n"
+    lines += _section("The approval also binds", bound)
+    said = [_decision(one) for one in decisions]
+    if said and to_do:
+        said.append("What they wrote is shown when all have decided.")
+    if said:
+        lines += _section("Decisions", said)
+    if to_do:
+        lines += _section("To decide", to_do.splitlines())
+    return "\n".join(lines) + "\n"
+
+
+def _decision(one: Mapping[str, Any]) -> str:
+    words = f': "{one["note"]}"' if one["note"] else ""
+    return f"{one['principal']} {'approved' if one['approve'] else 'refused'} it, {one['at']}{words}"
 
 
 def _agreement(name: str, terms: Mapping[str, Any], books: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -17,7 +17,9 @@ from pipeline.cli import root
 COMMANDS = {
     "demo", "init", "doctor", "run", "status",
     "release show", "release approve", "release refuse", "release forgo", "release export",
-    "agreement list", "agreement check", "agreement sign",
+    "agreement list", "agreement show", "agreement diff", "agreement check",
+    "agreement sign", "agreement suspend",
+    "changes apply", "changes list",
     "geography build", "geography place",
     "ledger verify", "ledger checkpoint",
 }  # fmt: skip
@@ -51,7 +53,7 @@ def test_help_is_given_for_each(say: Any, name: str) -> None:
     assert answer.out.startswith("Usage: birthshare ")
 
 
-@pytest.mark.parametrize("group", ["", "release", "agreement", "geography", "ledger"])
+@pytest.mark.parametrize("group", ["", "release", "agreement", "changes", "geography", "ledger"])
 def test_no_line_of_an_overview_is_cut_short(say: Any, group: str) -> None:
     assert "..." not in say(*group.split(), "--help").out.split("Commands:")[1]
 

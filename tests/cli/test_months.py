@@ -63,7 +63,7 @@ def test_as_of_decides_as_of_another_moment(birthshare: CommandLine) -> None:
 def test_status_says_the_same_as_run(waiting: CommandLine) -> None:
     ran, looked = waiting.run().json, waiting("status", str(MONTH), "--json").json
     assert looked | {"seconds": {}} == ran | {"seconds": {}}
-    assert waiting("status", "--json").json == {"months": [looked | {"seconds": {}}]}
+    assert waiting("status", "--json").json["months"] == [looked | {"seconds": {}}]
     table = waiting("status")
     assert str(MONTH) in table.out
     assert "approval of release" in table.out
@@ -73,15 +73,17 @@ def test_status_of_an_empty_home_says_how_to_begin(birthshare: CommandLine) -> N
     answer = birthshare("status", "2020-01")
     assert answer.code == 0
     assert "the supplier's extract" in answer.out
-    assert birthshare("status", "--json").json == {"months": []}
+    assert birthshare("status", "--json").json["months"] == []
     assert "birthshare run MONTH" in birthshare("status").out
 
 
 def test_a_refused_release_stops_the_month_with_3(authority: Authority, waiting: CommandLine) -> None:
-    assert waiting(*_decision(authority, "refuse")).code == 0
+    assert waiting(*_decision(authority, "refuse"), "--note", "far fewer births than usual").code == 0
     answer = waiting.run()
     assert answer.code == 3
-    answer.says("refused")
+    answer.says("refused", "data.lead@example.org", "far fewer births than usual")
+    state = waiting("status", str(MONTH), "--json").json
+    assert "far fewer births than usual" in state["waiting_for"]
     assert answer.json["error"]["exit_code"] == 3
     assert authority.files() == {}
 

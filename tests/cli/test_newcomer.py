@@ -243,7 +243,7 @@ def test_doctor_names_what_an_agreement_cannot_do_without(say: Any, authority: A
     register.write_text(register.read_text().replace("code: centre-01", "code: centre-91"))
     findings = say("doctor", "--home", authority.home.path, "--json").json["findings"]
     [missing] = [one for one in findings if not one["well"]]
-    assert "named by reach areas: centre-01" in missing["advice"]
+    assert "named as recipients: centre-01" in missing["advice"]
 
     areas = authority.home.path / "reference" / "reach_areas.csv"
     areas.write_text(areas.read_text().replace("childrens_centres,", "libraries,"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from month_authority import MONTH, Authority, CommandLine, personal_values, shown_values
+from pipeline.ledger.entries import Kind
 from pipeline.release import digest
 
 
@@ -44,10 +45,41 @@ def test_what_is_approved_is_what_was_shown(waiting: CommandLine) -> None:
 
 
 def test_approve_and_refuse_answer_programs(authority: Authority, waiting: CommandLine) -> None:
-    for word, key in (("approve", "approved_by"), ("refuse", "refused_by")):
-        answer = waiting(*decision(authority, word), "--json").json
-        assert answer.keys() == {"month", "pack_sha256", key}
-        assert answer[key] == "data.lead@example.org"
+    approved = waiting.approve("data_lead", "--json").json
+    assert approved.keys() == {"month", "pack_sha256", "approved_by", "still_needed"}
+    assert approved["still_needed"] == []
+    refused = waiting.decide("refuse", "data_lead", "--note", "not the whole month", "--json").json
+    assert refused.keys() == {"month", "pack_sha256", "refused_by"}
+    assert approved["approved_by"] == refused["refused_by"] == "data.lead@example.org"
+
+
+def test_a_refusal_without_a_reason_is_not_recorded(waiting: CommandLine) -> None:
+    answer = waiting.decide("refuse", "data_lead")
+    assert answer.code == 2
+    answer.says("needs its reason", "--note")
+    assert waiting.approve().code == 0
+
+
+def test_the_reason_for_a_refusal_is_shown_to_all_who_look(waiting: CommandLine) -> None:
+    words = "centre-one has twice its usual number"
+    assert waiting.decide("refuse", "caldicott_guardian", "--note", words).code == 0
+    for look in (("release", "show"), ("status",)):
+        assert words in waiting(*look, MONTH_TEXT).out
+        assert words in waiting(*look, MONTH_TEXT, "--json").out
+    again = waiting("run", MONTH_TEXT)
+    assert again.code == 3
+    again.says("refused", "caldicott.guardian@example.org", words)
+    late = waiting.approve()
+    assert late.code == 3
+    late.says("refused already", words)
+
+
+def test_approving_twice_is_approving_once(authority: Authority, waiting: CommandLine) -> None:
+    assert waiting.approve().code == 0
+    again = waiting.approve()
+    assert again.code == 0
+    assert "had approved it already" in again.out
+    assert len(authority.recorded(Kind.RELEASE_APPROVED)) == 1
 
 
 def test_a_release_that_is_not_the_one_seen_is_not_decided_on(

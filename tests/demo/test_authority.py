@@ -39,7 +39,6 @@ def load(home: Home, at: datetime) -> list[Loaded]:
         allowed_signers=home.allowed_signers,
         approvers=home.settings.approvers,
         at=at,
-        recorded_at=lambda digest, role: None,
     )
 
 

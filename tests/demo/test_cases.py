@@ -23,11 +23,11 @@ from pipeline.reasons import Outcome, Reason, ReasonClass, unpack
 from pipeline.records import DISCLOSURES, SUPPRESSIONS, Extract, empty
 from pipeline.validation.checks import Validated, validate
 
-# These are told by later words or by earlier months, not by an extract; the last two stand in
-# agreements that tell parents and let them object.
+# These are told by later words or by earlier months, not by an extract; the last three stand in
+# agreements that tell parents and let them object, or that share numbers alone.
 NOT_IN_AN_EXTRACT = {
     Reason.SUPPRESSED, Reason.IDENTITY_SUPERSEDED, Reason.NATIONAL_OPT_OUT, Reason.ALREADY_SHARED,
-    Reason.NOTICE_NOT_SENT, Reason.OBJECTION_WINDOW_OPEN,
+    Reason.NOTICE_NOT_SENT, Reason.OBJECTION_WINDOW_OPEN, Reason.NO_FAMILY_SHARED,
 }  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def test_working_files_of_an_older_extract_are_not_what_was_approved(authority: 
 
 def test_a_new_version_of_the_agreement_is_not_what_was_approved(authority: Authority) -> None:
     authority.prepare_and_approve()
-    text = authority.agreement_file(1).read_text().replace("version: 1", "version: 2")
+    text = authority.agreement_file(1).read_text().replace("version: 1", "version: 2\nreplaces: 1")
     authority.agreement_file(2).write_text(text.replace("date_of_birth]", "date_of_birth, nhs_number]"))
     authority.sign_agreement(2)
     with pytest.raises(Refused, match="newer version"):
@@ -156,6 +156,7 @@ def test_an_older_database_put_back_does_not_undo_a_refusal(authority: Authority
         principal="caldicott.guardian@example.org",
         approve=False,
         way="airflow",
+        note="far fewer births than there were",
         now=NOW,
     )
     shutil.copy(tmp_path / "older.db", database)
@@ -185,7 +186,7 @@ def test_a_suspension_while_lists_are_being_sent_stops_the_rest(authority: Autho
 
 
 def test_a_suspended_version_does_not_bring_an_older_one_back(authority: Authority) -> None:
-    text = authority.agreement_file(1).read_text().replace("version: 1", "version: 2")
+    text = authority.agreement_file(1).read_text().replace("version: 1", "version: 2\nreplaces: 1")
     authority.agreement_file(2).write_text(text.replace("[child_name, parent_name, address,", "[address,"))
     authority.sign_agreement(2)
     authority.run(until="release")
@@ -422,8 +423,8 @@ def test_two_deliveries_at_once_deliver_each_list_once(authority: Authority) -> 
 def drop_a_household(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = compiling.compile_list
 
-    def without_one(*arguments: object) -> object:
-        families = whole(*arguments)
+    def without_one(*arguments: object, **options: object) -> object:
+        families = whole(*arguments, **options)
         return replace(families, rows=families.rows.iloc[:-1])
 
     monkeypatch.setattr(compiling, "compile_list", without_one)

@@ -774,7 +774,7 @@ def test_an_agreement_that_falls_after_the_approval_still_stops_everything(
 
 def newer_version(authority: Authority) -> Path:
     """The agreement's second version, signed by every role."""
-    text = the_agreement(authority).read_text().replace("version: 1", "version: 2")
+    text = the_agreement(authority).read_text().replace("version: 1", "version: 2\nreplaces: 1")
     newer = authority.home.agreements / "welcome-card-first-visit.v2.yaml"
     sign_agreement(authority, newer, text)
     return newer

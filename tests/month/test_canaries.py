@@ -208,7 +208,7 @@ BEFORE_APPROVAL = (
     "pipeline.validation.rules.broken",
     "pipeline.validation.suite.check_outcomes",
     "pipeline.reporting.supplier_report",
-    "pipeline.geography.place.place",
+    "pipeline.geography.place.place_everywhere",
     "pipeline.consent.decide.decide",
     "pipeline.staging.Staging.put_frame",
     "pipeline.ledger.ledger.Ledger.append",
@@ -228,6 +228,7 @@ AFTER_APPROVAL = (
     "pipeline.ledger.ledger.Ledger.permit",
     "pipeline.delivery.push.push",
     "pipeline.account.check_sent",
+    "pipeline.consent.coded.coded",
     "pipeline.ledger.ledger.Ledger.checkpoint",
     "pipeline.reporting.month_page",
 )
