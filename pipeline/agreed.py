@@ -19,7 +19,6 @@ from pipeline.agreements.signatures import (
     SignatureCheck,
     check_suspender,
     refused,
-    suspenders,
     suspension,
     suspension_files,
 )
@@ -56,6 +55,7 @@ def loaded(home: Home, ledger: Ledger, now: datetime) -> list[Loaded]:
             (one.digest, one.role, one.signature_sha256): at for one, at in reversed(signed(ledger))
         },
         suspended=suspended(ledger),
+        once_signed={(one.agreement, one.version) for one, _ in signed(ledger)},
     )
     record_suspensions(home, ledger, versions, now)
     return [_superseded(one, versions, relied_on(ledger)) for one in versions]
@@ -252,7 +252,7 @@ def _suspensions(ledger: Ledger) -> list[AgreementSuspended]:
 def _role(one: Loaded, file: Path) -> str:
     """The role that a suspension's file names; whatever else it is called, it suspends."""
     named = file.name.rsplit(".suspend", 1)[-1].removesuffix(".sig").strip(".")
-    return named if named in suspenders(one.agreement) else "unknown"
+    return named if named in one.agreement.suspenders else "unknown"
 
 
 def _signer(home: Home, one: Loaded, role: str, file: Path, at: datetime) -> tuple[str, str]:

@@ -31,7 +31,7 @@ from pipeline.records import Extract, Month
 
 AUTHORITY = "authority"  # the source of its own lists
 MAX_BYTES = 100_000_000  # of an authority's own list
-_ONLY_DATED = "death_removed"  # a list of bare numbers has no dates
+_ONLY_DATED = "death_removed"  # a list of bare numbers has no dates, and an own list reports no deaths
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,12 @@ def _own_words(desk: Desk, file: Path, content: bytes, word: str | None) -> tupl
         heard[0].check_whole(file.name)
     except IntegrityError as error:
         raise SettingsError(error.what, where=_in_file(error, file), do=_NOT_HALF) from None
+    if (heard[0].words["word"] == _ONLY_DATED).any():
+        raise SettingsError(
+            "Your own list cannot take a death back",
+            where=f"{file.name}, column word, {_ONLY_DATED}",
+            do=f"{_NOT_HALF} Ask the supplier that reported the death to take it back in its feed.",
+        )
     if word is not None:
         as_parents = Extract(AUTHORITY, desk.month, frame.assign(subject="parent"), "", "", desk.now)
         heard.append(validate_changes(as_parents, reference_key=key))
@@ -262,14 +268,7 @@ def _desk(home: Home, now: datetime, watch: Watch) -> Iterator[Desk]:
     """A desk between months; what was recorded is signed when the work is done."""
     desk = Desk(home, Month(now.year, now.month), now, watch)
     try:
-        found = facts.verified(home, desk.ledger)
-        if found.problem is not None:
-            raise IntegrityError(
-                "The ledger is damaged",
-                where=str(found.problem),
-                do="Nothing was done. Keep the database as it is, and restore it from a backup.",
-            )
-        desk.check_subject_key()
+        facts.check_trusted(desk)
         yield desk
         with desk.stage("signing"):
             closing.sign(desk)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline import account, facts
 from pipeline.desk import Desk
-from pipeline.dispatch import kept
+from pipeline.dispatch import file_of
 from pipeline.errors import NotAllDelivered
 from pipeline.inputs import decisions_of
 from pipeline.kept import destroy_overdue, keep
@@ -83,7 +83,7 @@ def _final_books(desk: Desk, permits: list[Permit]) -> account.Books:
 def _final_decisions(desk: Desk, agreement: str, permits: list[Permit]) -> pd.DataFrame:
     """The decisions as the gate left them when each list was sealed; without a list, its rows are held."""
     decided = desk.staging.frame(decisions_of(agreement))
-    lists = [desk.staging.frame(kept("gated", one)) for one in permits if one.agreement == agreement]
+    lists = [desk.staging.frame(file_of("gated", one)) for one in permits if one.agreement == agreement]
     sealed = pd.concat([decided.head(0), *lists])
     left = decided[~decided["reference"].isin(sealed["reference"])].copy()
     left.loc[left["outcome"] == Outcome.SHARE, "outcome"] = int(Outcome.HOLD)

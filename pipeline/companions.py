@@ -9,19 +9,20 @@ import pandas as pd
 
 from pipeline.agreements.model import Agreement
 from pipeline.contract import contract_of
-from pipeline.desk import LONDON, Desk
+from pipeline.desk import Desk
 from pipeline.errors import IntegrityError
-from pipeline.inputs import ANSWERS, Inputs, consents_not_arrived
+from pipeline.inputs import ANSWERS, Inputs, answers_used, consents_not_arrived
 from pipeline.ledger.entries import AnswersReceived
-from pipeline.receiving import OutOfTurn, opened_file, profile_of, record_refusal, report_to_supplier
+from pipeline.receiving import (
+    check_not_of_another_month,
+    check_turn,
+    opened_file,
+    profile_of,
+    record_refusal,
+    report_to_supplier,
+)
 from pipeline.records import ANSWERS as COLUMNS
 from pipeline.records import Extract, empty
-
-
-class ReceivedBefore(IntegrityError):
-    """A companion file came a second time, for another month."""
-
-    problem = "received_before"
 
 
 def receive_answers(desk: Desk, inputs: Inputs) -> list[Extract]:
@@ -42,34 +43,13 @@ def receive_answers(desk: Desk, inputs: Inputs) -> list[Extract]:
 def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Extract:
     from pipeline.intake.readers import as_extract
 
-    _check_turn(desk, sealed_sha256, file)
+    check_not_of_another_month(desk.ledger, file, sealed_sha256, month=desk.month, recorded=AnswersReceived)
     opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
-    if opened.signed_at.astimezone(LONDON).date() < desk.month.first_day:
-        raise OutOfTurn(
-            f"The file was signed before {desk.month} began", where=str(file), do="Ask for this month's file."
-        )
-    earlier = [one.signed_at for one in desk.recorded(AnswersReceived) if one.supplier == supplier]
-    if earlier and opened.signed_at < max(earlier):
-        raise OutOfTurn(
-            f"Newer answers of {supplier} for {desk.month} were received before these",
-            where=str(file),
-            do="Put the newest file back, or ask the supplier to sign this one again.",
-        )
+    earlier = [one.signed_at for one in answers_used(desk, supplier)]
+    check_turn(supplier, file, opened.signed_at, month=desk.month, earlier=earlier)
     contract = contract_of("answers")
     profile = profile_of(desk.home, supplier, contract)
     return as_extract(opened, supplier, desk.month, contract=contract, profile=profile)
-
-
-def _check_turn(desk: Desk, sealed_sha256: str, file: Path) -> None:
-    """Raises ReceivedBefore for answers that were used in another month."""
-    for entry in desk.ledger.entries(kinds={AnswersReceived.kind}):
-        same = isinstance(entry.body, AnswersReceived) and entry.body.sealed_sha256 == sealed_sha256
-        if same and entry.month != str(desk.month):
-            raise ReceivedBefore(
-                f"This very file was already received for {entry.month}",
-                where=str(file),
-                do="Ask the supplier for this month's file.",
-            )
 
 
 def validate_answers(desk: Desk, files: Iterable[Extract]) -> pd.DataFrame:

@@ -108,7 +108,13 @@ def _decider(desk: Desk, principal: str, agreements: Iterable[Loaded]) -> Approv
     person = next((one for one in desk.home.settings.approvers if one.principal == principal), None)
     wanted = {role for one in agreements for role in one.agreement.release.roles}
     if person is None or not wanted & set(person.roles):
-        raise Refused("This person may not decide on releases", where=principal)
+        able = [one.principal for one in desk.home.settings.approvers if wanted & set(one.roles)]
+        raise Refused(
+            "This person may not decide on this release",
+            where=principal,
+            do=f"These may: {', '.join(able)}. The agreement asks for {' or '.join(sorted(wanted))}; "
+            "`roles` in birthshare.toml say who that is.",
+        )
     return person
 
 

@@ -5,7 +5,6 @@ Opening a desk takes nothing out of the home; closing it puts the database away.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -16,15 +15,13 @@ from typing import TypeVar
 from pipeline import agreed
 from pipeline.agreements.loading import Loaded, check_still_stands
 from pipeline.errors import IntegrityError, SettingsError
-from pipeline.home import Home, Recipient
+from pipeline.home import Home, Recipient, key_check
 from pipeline.ledger.entries import Body, Entry, MonthClosed, Recorded, SubjectKeyUsed
 from pipeline.ledger.ledger import Ledger
 from pipeline.records import Month
 from pipeline.staging import Staging
 
 Watch = Callable[[str, int, int], None]  # stage, done, of how many
-
-LONDON = agreed.LONDON
 
 SomeBody = TypeVar("SomeBody", bound=Body)
 
@@ -40,8 +37,8 @@ class Desk:
         self, home: Home, month: Month, now: datetime, watch: Watch = no_watch, as_of: datetime | None = None
     ) -> None:
         self.home, self.month, self.watch = home, month, watch
-        self.now = now.astimezone(LONDON)  # days begin when they begin for the families
-        self.as_of = (as_of or now).astimezone(LONDON)  # the moment of decision; the gate uses now
+        self.now = now.astimezone(agreed.LONDON)  # days begin when they begin for the families
+        self.as_of = (as_of or now).astimezone(agreed.LONDON)  # the moment of decision; the gate uses now
         self._begun = perf_counter()
         self.ledger = Ledger.open(home.database_url)
         self.staging = Staging(home.state / "working", str(month), home.secret("staging.key"))
@@ -127,7 +124,7 @@ class Desk:
 
         With another key every suppression, later death and earlier card would be forgotten.
         """
-        used = SubjectKeyUsed(check=hmac.digest(self.home.secret("subject.key"), b"check", "sha256").hex())
+        used = SubjectKeyUsed(check=key_check(self.home.secret("subject.key")))
         known = [entry.body for entry in self.ledger.entries(kinds={used.kind})]
         if not known:
             self.ledger.append(Entry(used), at=self.clock)

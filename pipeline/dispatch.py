@@ -167,7 +167,7 @@ def _still_good(
     if (
         set(decided.loc[shared, "child"]) == desk.ledger.children(permit)
         and _pack_of(desk, permit) == material.prepared.pack_sha256
-        and desk.staging.has(kept("sealed", permit))
+        and desk.staging.has(file_of("sealed", permit))
     ):
         return True
     desk.ledger.annul(permit, at=desk.clock)
@@ -195,8 +195,8 @@ def _permitted(
         pack_sha256=material.prepared.pack_sha256,
         removed=sealed.removed,
     )
-    desk.staging.put_frame(kept("gated", body), sealed.decisions)
-    desk.staging.put(kept("sealed", body), sealed.content)
+    desk.staging.put_frame(file_of("gated", body), sealed.decisions)
+    desk.staging.put(file_of("sealed", body), sealed.content)
     return desk.ledger.permit(body, sealed.children, month=str(desk.month), at=desk.clock, lease=lease)
 
 
@@ -277,7 +277,7 @@ def _push(desk: Desk, one: Loaded, permit: Permit, endpoint: Endpoint, key: str,
         desk.check_still_stands(one)
         return desk.ledger.publish(permit, key, lease, at=desk.clock)
 
-    sealed = desk.staging.get(kept("sealed", permit))
+    sealed = desk.staging.get(file_of("sealed", permit))
     earlier = _annulled_digests(desk, permit)
     receipt = push(sealed, permit, endpoint, stands=stands, replaces=earlier)
     desk.record(
@@ -351,6 +351,6 @@ def _record_failure(
     )
 
 
-def kept(what: str, permit: Permit | PermitBody) -> str:
+def file_of(what: str, permit: Permit | PermitBody) -> str:
     """The working file of a list; named by its content, so that two tries never mix."""
     return f"{what}.{permit.agreement}.{permit.recipient}.{permit.sealed_sha256[:16]}"

@@ -273,7 +273,7 @@ def _how_to_agree(home: Home) -> str:
 
 
 def _check_suppliers(home: Home, one: Loaded) -> None:
-    unknown = set(one.agreement.suppliers) - set(home.settings.suppliers)
+    unknown = {*one.agreement.suppliers, *one.agreement.hears} - set(home.settings.suppliers)
     if unknown:
         raise SettingsError(
             f"Not under [suppliers]: {', '.join(sorted(unknown))}",

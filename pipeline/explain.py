@@ -21,7 +21,7 @@ from pipeline.agreements.clauses import clause
 from pipeline.agreements.model import Agreement
 from pipeline.companions import answers_about
 from pipeline.desk import Desk
-from pipeline.dispatch import kept as file_of
+from pipeline.dispatch import file_of
 from pipeline.errors import Refused, SettingsError
 from pipeline.home import Home
 from pipeline.inputs import ANSWERS, BIRTHS, decisions_of, terms_of

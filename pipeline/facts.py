@@ -20,7 +20,7 @@ from typing import Any
 
 from pipeline.approval import how_to_decide, missing, told
 from pipeline.desk import Desk
-from pipeline.errors import BirthshareError
+from pipeline.errors import BirthshareError, IntegrityError
 from pipeline.home import Home
 from pipeline.ledger.entries import (
     Balanced,
@@ -74,6 +74,18 @@ def opened_ledger(home: Home) -> Iterator[Ledger]:
     """The authority's ledger, closed at the end of the block."""
     with closing(Ledger.open(home.database_url)) as ledger:
         yield ledger
+
+
+def check_trusted(desk: Desk) -> None:
+    """Raises IntegrityError where what every step trusts was altered: the ledger, or the key to it."""
+    found = verified(desk.home, desk.ledger)
+    if found.problem is not None:
+        raise IntegrityError(
+            "The ledger is damaged",
+            where=str(found.problem),
+            do="Nothing was done. Keep the database as it is, and restore it from a backup.",
+        )
+    desk.check_subject_key()
 
 
 def verified(home: Home, ledger: Ledger, *, kept_elsewhere: Iterable[str] = ()) -> Verification:

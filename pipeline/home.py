@@ -6,6 +6,7 @@ under `keys/`, mode 0600, or environment variables named where they are used.
 
 from __future__ import annotations
 
+import hmac
 import os
 import tomllib
 from dataclasses import dataclass
@@ -253,6 +254,11 @@ class Home:
         return file.read_bytes() if file.is_file() else b""
 
 
+def key_check(key: bytes) -> str:
+    """What shows that a key is the same as before, and tells nothing of it."""
+    return hmac.digest(key, b"check", "sha256").hex()
+
+
 def read_model(model: type[Model], raw: object, *, where: Path) -> Model:
     """`raw` as `model`; raises SettingsError that names each wrong place and no value."""
     problems: list[str] = []
@@ -261,5 +267,5 @@ def read_model(model: type[Model], raw: object, *, where: Path) -> Model:
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False, include_context=False):
             place = ".".join(str(part) for part in problem["loc"]) or "the whole file"
-            problems.append(f"{place}: {problem['msg']}")
+            problems.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}")
     raise SettingsError("Settings cannot be used: " + "; ".join(problems), where=str(where))

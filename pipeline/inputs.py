@@ -23,6 +23,7 @@ from pipeline.ledger.ledger import Ledger
 # Names of the working files; those of decisions carry the agreement.
 BIRTHS, PLACEMENTS, AREAS = "births", "placements", "areas"
 ANSWERS = "answers"  # of the companion files
+UNREAD = "unread"  # children and parents whom a row in quarantine names
 DISCLOSED = "disclosed"  # what was shared before, as the decisions knew it
 
 
@@ -110,7 +111,8 @@ def _field_digests(desk: Desk) -> dict[str, str]:
 
 
 def _suppliers(desk: Desk) -> list[str]:
-    return sorted({supplier for one in desk.agreements for supplier in one.agreement.suppliers})
+    agreements = [one.agreement for one in desk.agreements]
+    return sorted({supplier for one in agreements for supplier in (*one.suppliers, *one.hears)})
 
 
 def _supplier_digest(desk: Desk, supplier: str) -> str:
@@ -157,9 +159,11 @@ def check_datasets(home: Home, agreement: Agreement) -> None:
 
 
 def consents_not_arrived(desk: Desk, supplier: str) -> WaitingForPerson:
+    named = desk.home.settings.suppliers[supplier].consents or ""
+    name = named.replace("{supplier}", supplier).replace("{month}", str(desk.month))
     return WaitingForPerson(
         f"The consent answers of {supplier} for {desk.month} have not arrived",
-        where=f"{desk.home.inbox(supplier)}, {desk.home.settings.suppliers[supplier].consents}",
+        where=f"{desk.home.inbox(supplier)}, {name}",
         do="Ask the supplier for them, or put the file into that folder, and run the month again.",
     )
 

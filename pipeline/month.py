@@ -36,12 +36,12 @@ from pipeline import (
     releasing,
 )
 from pipeline.desk import Desk, Watch, no_watch
-from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, SettingsError
+from pipeline.errors import BirthshareError, NotAllDelivered, SettingsError
 from pipeline.home import Approver, Home
 from pipeline.inputs import BIRTHS, decisions_of
 from pipeline.ledger.entries import Balanced, ReleaseRequested
 from pipeline.pack import PACK, Prepared, asked, outstanding
-from pipeline.reasons import Outcome, unpack
+from pipeline.reasons import Outcome
 from pipeline.records import Month
 from pipeline.stages import STAGES
 
@@ -227,14 +227,7 @@ def working(
 ) -> Iterator[Desk]:
     """A desk to work at; raises IntegrityError where the ledger, which every step trusts, was altered."""
     with opened(home, month, now, watch, as_of) as desk:
-        found = facts.verified(home, desk.ledger)
-        if found.problem is not None:
-            raise IntegrityError(
-                "The ledger is damaged",
-                where=str(found.problem),
-                do="Nothing was done. Keep the database as it is, and restore it from a backup.",
-            )
-        desk.check_subject_key()
+        facts.check_trusted(desk)
         yield desk
 
 
@@ -354,7 +347,7 @@ def _by_record(desk: Desk, agreement: str, records: pd.DataFrame) -> pd.DataFram
             "record_id": decided["record_id"],
             "agreement": agreement,
             "outcome": [Outcome(outcome).word for outcome in decided["outcome"]],
-            "reasons": [";".join(unpack(packed)) for packed in decided["reasons"]],
+            "reasons": kept.codes(decided["reasons"]),
         }
     )
 

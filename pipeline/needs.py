@@ -5,14 +5,13 @@ Looked at before anything is decided, so that no list stops half way for want of
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
 
 from pipeline.agreements.model import Agreement, ListField
 from pipeline.errors import SettingsError
-from pipeline.home import SETTINGS_FILE, Home
+from pipeline.home import SETTINGS_FILE, Home, key_check
 
 # Fields about the area that a family lives in, and not about the family itself.
 OF_AREAS = frozenset({ListField.WARD, ListField.LSOA, ListField.DEPRIVATION_DECILE})
@@ -106,6 +105,17 @@ def area_files(home: Home, agreements: Iterable[Agreement]) -> dict[str, Path]:
 
 
 def pseudonym_checks(home: Home, agreements: Iterable[Agreement]) -> dict[str, str]:
-    """By agreement, a check of its pseudonym key that tells nothing of the key; another key differs."""
+    """By agreement, a check of its pseudonym key that tells nothing of the key; another key differs.
+
+    Raises SettingsError where two agreements have the same key: their lists could be joined.
+    """
     keys = {agreement.id: pseudonym_key(home, agreement) for agreement in agreements}
-    return {name: hmac.digest(key, b"check", "sha256").hex() for name, key in keys.items() if key}
+    checks = {name: key_check(key) for name, key in keys.items() if key}
+    same = [name for name, check in checks.items() if list(checks.values()).count(check) > 1]
+    if same:
+        raise SettingsError(
+            "Agreements have the same key for pseudonyms, so that their lists could be joined",
+            where=", ".join(sorted(same)),
+            do="Give each a key of its own: what was copied is the wrong one.",
+        )
+    return checks

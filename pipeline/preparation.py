@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from pipeline import account, needs, release
 from pipeline.agreements.model import Agreement
 from pipeline.companions import answers_about
 from pipeline.contract import contract_of
-from pipeline.desk import LONDON, Desk
+from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, IntegrityError
 from pipeline.home import Home
 from pipeline.inputs import (
@@ -25,6 +26,7 @@ from pipeline.inputs import (
     BIRTHS,
     DISCLOSED,
     PLACEMENTS,
+    UNREAD,
     Inputs,
     Places,
     columns_of,
@@ -41,10 +43,18 @@ from pipeline.ledger.entries import (
     Placed,
     Validated,
 )
-from pipeline.receiving import OutOfTurn, opened_file, profile_of, record_refusal, report_to_supplier
+from pipeline.reasons import Reason, having
+from pipeline.receiving import (
+    check_not_of_another_month,
+    check_turn,
+    opened_file,
+    profile_of,
+    record_refusal,
+    report_to_supplier,
+)
+from pipeline.records import SUPPRESSIONS, declared
 
 if TYPE_CHECKING:
-    from pipeline.encryption.opening import Opened
     from pipeline.records import Extract
     from pipeline.validation.checks import Validated as Checked
 
@@ -53,12 +63,6 @@ class ColumnsMissing(IntegrityError):
     """An extract from which an agreement's exclusions cannot be known."""
 
     problem = "columns_missing"
-
-
-class ReceivedBefore(IntegrityError):
-    """A supplier's file came a second time, for another month."""
-
-    problem = "received_before"
 
 
 # --- intake and validation ------------------------------------------------------------------------
@@ -79,9 +83,10 @@ def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> E
 
     contract = contract_of(desk.home.settings.suppliers[supplier].dataset)
     try:
-        _check_not_used_before(desk, sealed_sha256, file)
+        check_not_of_another_month(desk.ledger, file, sealed_sha256, month=desk.month, recorded=Validated)
         opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
-        _check_signed_at(desk, supplier, opened, file)
+        earlier = [one.signed_at for one in used(desk, supplier)]
+        check_turn(supplier, file, opened.signed_at, month=desk.month, earlier=earlier)
         profile = profile_of(desk.home, supplier, contract)
         extract = as_extract(opened, supplier, desk.month, contract=contract, profile=profile)
         _check_columns(desk, extract)
@@ -115,33 +120,6 @@ def _check_columns(desk: Desk, extract: Extract) -> None:
             )
 
 
-def _check_signed_at(desk: Desk, supplier: str, opened: Opened, file: Path) -> None:
-    """Raises OutOfTurn for a file that was signed before its month began, or before one that was used."""
-    if opened.signed_at.astimezone(LONDON).date() < desk.month.first_day:
-        raise OutOfTurn(
-            f"The file was signed before {desk.month} began", where=str(file), do="Ask for this month's file."
-        )
-    earlier = [one.signed_at for one in used(desk, supplier)]
-    if earlier and opened.signed_at < max(earlier):
-        raise OutOfTurn(
-            f"A newer file of {supplier} for {desk.month} was received before this one",
-            where=str(file),
-            do="Put the newest file back, or ask the supplier to sign this one again.",
-        )
-
-
-def _check_not_used_before(desk: Desk, sealed_sha256: str, file: Path) -> None:
-    """Raises ReceivedBefore for a file that an earlier run took for another month and did not refuse."""
-    for entry in desk.ledger.entries(kinds={Validated.kind}):
-        known = isinstance(entry.body, Validated) and entry.body.sealed_sha256 == sealed_sha256
-        if known and entry.month != str(desk.month):
-            raise ReceivedBefore(
-                f"This very file was already received for {entry.month}",
-                where=str(file),
-                do="Ask the supplier for this month's file.",
-            )
-
-
 def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Births of all suppliers, and rows received and quarantined by supplier.
 
@@ -149,7 +127,7 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
     """
     from pipeline.validation.checks import validate as check
 
-    births, rows, first = [], {}, 1
+    births, unread, rows, first = [], [], {}, 1
     for extract in extracts:
         try:
             valid = check(
@@ -177,9 +155,11 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
             ),
         )
         births.append(valid.births)
+        unread.append(valid.unread)
         first += received
     together = pd.concat(births, ignore_index=True)
     desk.staging.put_frame(BIRTHS, together)
+    desk.staging.put_frame(UNREAD, pd.concat(unread, ignore_index=True))
     return together, rows
 
 
@@ -245,10 +225,26 @@ def _look_up_areas(desk: Desk, asked: pd.DataFrame, places: Places) -> None:
 
 def words_about(desk: Desk, agreement: Agreement, births: pd.DataFrame) -> pd.DataFrame:
     """Later words, and what the suppliers say of one another's births (records.SUPPRESSIONS)."""
-    later = desk.ledger.suppressions()
+    later = pd.concat([desk.ledger.suppressions(), _unread(desk, agreement)], ignore_index=True)
     if births["supplier"].nunique() == 1 and births["supplier"].isin(agreement.suppliers).all():
         return later
-    return pd.concat([later, said_by_others(desk.home, agreement, births)], ignore_index=True)
+    from pipeline.consent.words import of_children
+
+    # Another supplier may name a parent whom ours leaves out.
+    said = [of_children(births, later), said_by_others(desk.home, agreement, births)]
+    return pd.concat(said, ignore_index=True)
+
+
+def _unread(desk: Desk, agreement: Agreement) -> pd.DataFrame:
+    """Nobody knows what a row in quarantine says of a child whom another supplier reports too.
+
+    Nor whether it tells that a woman who is expecting has given birth, or lost the child.
+    """
+    unread = desk.staging.frame(UNREAD)
+    if agreement.cohort.of == "births":
+        unread = unread[unread["kind"] == "child"]
+    undated = pd.Series(pd.NaT, index=unread.index)
+    return declared(unread.assign(word=str(Reason.SUPPRESSED), since=undated), SUPPRESSIONS)
 
 
 def said_by_others(home: Home, agreement: Agreement, births: pd.DataFrame) -> pd.DataFrame:
@@ -273,6 +269,7 @@ def decide(
 
     disclosures = desk.ledger.disclosures(before_month=str(desk.month))
     desk.staging.put_frame(DISCLOSED, disclosures)
+    _remember_deliveries(desk, births)
     decisions = {}
     for one in desk.agreements:
         agreement = one.agreement
@@ -289,6 +286,8 @@ def decide(
             answers=answers_about(agreement, answers),
             demonstration=desk.home.settings.authority.demonstration,
         )
+        if agreement.cohort.of == "expected_births":
+            _remember_losses(desk, mine, decided)
         desk.staging.put(terms_of(agreement.id), one.agreement.model_dump_json().encode())
         desk.staging.put_frame(words_of(agreement.id), words)
         desk.staging.put_frame(decisions_of(agreement.id), decided)
@@ -307,6 +306,26 @@ def decide(
         )
         decisions[agreement.id] = decided
     return decisions
+
+
+def _remember_deliveries(desk: Desk, births: pd.DataFrame) -> None:
+    """Who has given birth is expecting no more, even where her pregnancy is first heard of next month."""
+    from pipeline.consent.words import deliveries
+
+    if any(one.agreement.cohort.of == "expected_births" for one in desk.agreements):
+        suppliers = desk.home.settings.suppliers
+        of_births = [name for name in births["supplier"].unique() if suppliers[name].dataset == "births"]
+        desk.ledger.suppress(deliveries(births[births["supplier"].isin(of_births)]), desk.clock)
+
+
+def _remember_losses(desk: Desk, expected: pd.DataFrame, decided: pd.DataFrame) -> None:
+    """A pregnancy that has ended stays ended, whatever next month's extracts say or leave out."""
+    lost = np.zeros(len(decided), dtype=bool)
+    for reason in (Reason.NOT_A_LIVE_BIRTH, Reason.CHILD_DIED, Reason.SUPPRESSED):
+        lost |= having(decided["reasons"].to_numpy(), reason)
+    over = expected[expected["reference"].isin(decided.loc[lost, "reference"])]
+    said = {"subject": over["child"], "word": str(Reason.SUPPRESSED), "since": over["last_updated"]}
+    desk.ledger.suppress(declared(pd.DataFrame(said), SUPPRESSIONS), desk.clock)
 
 
 def _record_refusal(desk: Desk, supplier: str, sealed_sha256: str, error: BirthshareError) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pipeline.agreements.model import Agreement
+from pipeline.agreements.model import PREGNANCY_DAYS, Agreement
 from pipeline.reasons import Reason
 from pipeline.records import Month
-
-PREGNANCY_DAYS = 280  # from the first day of the last period to the expected day, as the NHS counts it
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,24 @@
 """Opening what a supplier sealed, whatever it holds: extract, answers or changes.
 
 The same is asked of each: sealed for us, signed by the agreed key, not in the future, not exchanged
-while it was read.
+while it was read; and of what comes for one month, that it is this month's newest.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.agreed import LONDON
 from pipeline.contract import Contract, contract_of
 from pipeline.errors import BirthshareError, IntegrityError
 from pipeline.home import Home
-from pipeline.ledger.entries import Entry, ExtractRefused
+from pipeline.ledger.entries import AnswersReceived, Entry, ExtractRefused, Validated
 from pipeline.ledger.ledger import Ledger
+from pipeline.records import Month
 
 if TYPE_CHECKING:
     from pipeline.encryption.opening import Opened
@@ -29,6 +32,12 @@ class OutOfTurn(IntegrityError):
     """A supplier's file was not signed when it should have been."""
 
     problem = "out_of_turn"
+
+
+class ReceivedBefore(IntegrityError):
+    """A supplier's file came a second time, for another month."""
+
+    problem = "received_before"
 
 
 def opened_file(home: Home, supplier: str, file: Path, *, sealed_sha256: str, now: datetime) -> Opened:
@@ -58,6 +67,44 @@ def opened_file(home: Home, supplier: str, file: Path, *, sealed_sha256: str, no
             do="Ask the supplier about its clock.",
         )
     return opened
+
+
+def check_turn(
+    supplier: str, file: Path, signed_at: datetime, *, month: Month, earlier: Iterable[datetime]
+) -> None:
+    """Raises OutOfTurn for a file that was signed before its month began, or before one that was used.
+
+    `earlier` is when the files that were used for this month were signed.
+    """
+    if signed_at.astimezone(LONDON).date() < month.first_day:
+        raise OutOfTurn(
+            f"The file was signed before {month} began", where=str(file), do="Ask for this month's file."
+        )
+    if any(signed_at < one for one in earlier):
+        raise OutOfTurn(
+            f"A newer file of {supplier} for {month} was received before this one",
+            where=str(file),
+            do="Put the newest file back, or ask the supplier to sign this one again.",
+        )
+
+
+def check_not_of_another_month(
+    ledger: Ledger,
+    file: Path,
+    sealed_sha256: str,
+    *,
+    month: Month,
+    recorded: type[Validated] | type[AnswersReceived],
+) -> None:
+    """Raises ReceivedBefore for a file that was `recorded` as used for another month."""
+    for entry in ledger.entries(kinds={recorded.kind}):
+        same = isinstance(entry.body, recorded) and entry.body.sealed_sha256 == sealed_sha256
+        if same and entry.month != str(month):
+            raise ReceivedBefore(
+                f"This very file was already received for {entry.month}",
+                where=str(file),
+                do="Ask the supplier for this month's file.",
+            )
 
 
 def profile_of(home: Home, supplier: str, contract: Contract) -> Profile:

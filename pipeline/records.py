@@ -61,17 +61,26 @@ AREAS = {
 # What parents answered, beside what the births' own rows say: one row for each answer.
 ANSWERS = {
     "child": "str",  # keyed reference
-    "person": "str",  # who answered: consent_given_by
+    "person": "str",  # who answered
     "answer": "str",  # given, refused or withdrawn
     "date": "datetime64[s]",
     "scope": "str",  # kinds of recipient, separated by ";"
     "wording": "str",  # version of the form
 }
 
+# Where extracts and companion files write an answer: their columns, and those of ANSWERS.
+ANSWER_COLUMNS = {
+    "consent_given_by": "person",
+    "consent_status": "answer",
+    "consent_date": "date",
+    "consent_scope": "scope",
+    "consent_wording": "wording",
+}
+
 # Later words about a subject: deaths, withdrawals, restrictions, suppressions.
 SUPPRESSIONS = {
     "subject": "str",  # keyed reference of a child, a parent or a dwelling
-    "word": "str",  # a reason code, or "death_removed"
+    "word": "str",  # a reason code, "death_removed" or "delivered"
     "since": "datetime64[s]",
 }
 
@@ -114,6 +123,11 @@ class Month:
     def last_day(self) -> date:
         """The month's last day."""
         return self.plus(1).first_day - timedelta(days=1)
+
+    @property
+    def in_full(self) -> str:
+        """The month as a letter writes it: October 2026."""
+        return f"{self.first_day:%B %Y}"
 
     def plus(self, months: int) -> Month:
         """The month that many months later (or earlier, below zero)."""

@@ -162,7 +162,11 @@ def check_signature(
         content, signature.encode(), allowed_signers=allowed_signers, namespace=NAMESPACE, at=at
     )
     if signer != principal:
-        raise IntegrityError("The signature is another person's", where=principal)
+        raise IntegrityError(
+            "The signature is another person's",
+            where=principal,
+            do="Decide with that person's own key, or name with --as the person whose key this is.",
+        )
 
 
 def _lacking(agreement: Agreement, approvals: Iterable[Approval], people: Iterable[Approver]) -> Lacking:

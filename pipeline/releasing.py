@@ -21,6 +21,7 @@ from pipeline.inputs import (
     AREAS,
     BIRTHS,
     PLACEMENTS,
+    UNREAD,
     Inputs,
     decisions_of,
     recipients_by_network,
@@ -53,7 +54,7 @@ def ask(
         one.agreement.id: _terms(desk, one, decisions[one.agreement.id], served) for one in desk.agreements
     }
     areas = [AREAS] if needs.about_areas(one.agreement for one in desk.agreements) else []
-    files = [BIRTHS, PLACEMENTS, ANSWERS, *areas, *(decisions_of(name) for name in decisions)]
+    files = [BIRTHS, UNREAD, PLACEMENTS, ANSWERS, *areas, *(decisions_of(name) for name in decisions)]
     pack = {
         "month": str(desk.month),
         "authority": desk.home.settings.authority.name,

@@ -183,12 +183,8 @@ def approved_by(agreement: Agreement) -> str:
 
 def suspended_by(agreement: Agreement) -> str:
     """Who may stop it."""
-    roles = listed((role(one) for one in _stoppers(agreement)), "or")
+    roles = listed((role(one) for one in agreement.suspenders), "or")
     return f"Any one of these may stop it at once: {roles}."
-
-
-def _stoppers(agreement: Agreement) -> list[str]:
-    return list(dict.fromkeys((*agreement.approvers, *agreement.release.roles)))
 
 
 def _excluded(key: str, sentence: str) -> Callable[[Agreement], str]:

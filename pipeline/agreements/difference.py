@@ -311,6 +311,7 @@ RULES: dict[str, Rule] = {
     "shares": _shares,
     "parties": _items(_W, "Takes in as a party:", "Not a party any more:", _party),
     "suppliers": _items(_W, "Takes births also from", "Takes no births any more from", named),
+    "hears": _items(_N, "Heeds also what is said by", "Does not heed any more what is said by", named),
     "powers": _points(_NO, "Now also relies on", "Does not rely any more on", _fact),
     "lawful_basis.article_6": _text(_NO, "What is relied on under UK GDPR, Article 6,", _fact),
     "lawful_basis.article_9": _text(_NO, "What is relied on under UK GDPR, Article 9,", _fact),

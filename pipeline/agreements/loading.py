@@ -81,10 +81,12 @@ def load_all(
     at: datetime,
     recorded_at: RecordedAt | None = None,
     suspended: Collection[Version] = (),
+    once_signed: Collection[Version] = (),
 ) -> list[Loaded]:
     """Every agreement version in `folder`, each checked against its signatures, dates and suspensions.
 
-    `suspended` are those that the ledger knows as suspended: taking the file away lifts nothing. A
+    `suspended` and `once_signed` are those that the ledger knows as such: taking a suspension, a
+    signature or the suspended version itself away lifts nothing. A
     draft that nobody has signed and that cannot be read is left out (see `unreadable`). Raises
     SettingsError where a file with signatures cannot be read.
     """
@@ -96,7 +98,8 @@ def load_all(
         sorted(loaded, key=lambda one: one.name),
         key=lambda one: one.agreement.id,
     )
-    return [version for _, versions in by_id for version in _together(list(versions), folder)]
+    out = set(suspended) & set(once_signed)
+    return [version for _, versions in by_id for version in _together(list(versions), folder, out)]
 
 
 def unreadable(folder: Path) -> dict[Path, SettingsError]:
@@ -203,10 +206,18 @@ def _check_not_suspended(agreement: Agreement, file: Path, suspended: Collection
 # --- several versions of one agreement --------------------------------------------------------------
 
 
-def _together(versions: list[Loaded], folder: Path) -> list[Loaded]:
-    """The versions of one agreement, each refused that does not say which other it replaces."""
+def _together(versions: list[Loaded], folder: Path, out: Collection[Version]) -> list[Loaded]:
+    """The versions of one agreement, each refused that does not say which other it replaces.
+
+    `out` are versions that were signed and suspended, whatever is left of them.
+    """
     signed = {one.agreement.version: one for one in versions if one.signed}
     refusals: dict[int, Refused] = {}
+    for name, number in out:
+        for one in signed.values():
+            goes_on = one.agreement.id == name and one.agreement.version > number
+            if goes_on and number not in _replaced_by(one, signed):
+                refusals[one.agreement.version] = _goes_on_after_suspension(folder, number, one.agreement)
     for older, newer in combinations(sorted(signed), 2):
         if older in _replaced_by(signed[newer], signed):
             continue
@@ -215,7 +226,7 @@ def _together(versions: list[Loaded], folder: Path) -> list[Loaded]:
             refusals[older] = _claimed_twice(folder, before, before, after)
             refusals[newer] = _claimed_twice(folder, after, before, after)
         elif signed[older].suspended:
-            refusals[newer] = _goes_on_after_suspension(folder, before, after)
+            refusals[newer] = _goes_on_after_suspension(folder, older, after)
     return [_refuse(one, refusals.get(one.agreement.version)) for one in versions]
 
 
@@ -245,11 +256,10 @@ def _claimed_twice(folder: Path, about: Agreement, older: Agreement, newer: Agre
     )
 
 
-def _goes_on_after_suspension(folder: Path, older: Agreement, newer: Agreement) -> Refused:
+def _goes_on_after_suspension(folder: Path, older: int, newer: Agreement) -> Refused:
     return refused(
         Reason.AGREEMENT_SUSPENDED,
         _file(folder, newer),
-        f"Version {older.version} was suspended, and version {newer.version} does not say that it "
-        "replaces it.",
-        do=f"Write `replaces: {older.version}` into version {newer.version} and have it signed again.",
+        f"Version {older} was suspended, and version {newer.version} does not say that it replaces it.",
+        do=f"Write `replaces: {older}` into version {newer.version} and have it signed again.",
     )

@@ -15,6 +15,9 @@ from pipeline.home import Code, Strict
 
 LocalAuthority = Annotated[str, StringConstraints(pattern=r"^E(06|07|08|09)[0-9]{6}$")]
 Days = Annotated[int, Field(ge=0)]
+# A woman who gave birth cannot have another expected date within so many days: what is expected then was it.
+AFTER_A_BIRTH_DAYS = 240
+PREGNANCY_DAYS = 280  # from the first day of the last period to the expected day, as the NHS counts it
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -231,6 +234,9 @@ class Agreement(Strict):
     shares: Shares = Shares.FAMILIES
     parties: Annotated[tuple[Party, ...], Field(min_length=2)]
     suppliers: Annotated[tuple[Code, ...], Field(min_length=1)]
+    hears: tuple[
+        Code, ...
+    ] = ()  # further suppliers: none of their births is shared, all their warnings count
     powers: Annotated[tuple[LegalFact, ...], Field(min_length=1)]  # duties or powers relied on
     lawful_basis: LawfulBasis
     confidentiality: Confidentiality
@@ -254,6 +260,11 @@ class Agreement(Strict):
         """What a recipient of that kind may see of a family."""
         return self.fields_for.get(kind, self.fields)
 
+    @property
+    def suspenders(self) -> tuple[str, ...]:
+        """The roles of which any one may suspend the agreement."""
+        return tuple(dict.fromkeys((*self.approvers, *self.release.roles)))
+
     @model_validator(mode="after")
     def _replaces_an_older_one(self) -> Agreement:
         if self.replaces is not None and self.replaces >= self.version:
@@ -261,20 +272,26 @@ class Agreement(Strict):
         return self
 
     @model_validator(mode="after")
+    def _hears_others(self) -> Agreement:
+        if set(self.hears) & set(self.suppliers):
+            raise ValueError("hears must name other suppliers than suppliers")
+        return self
+
+    @model_validator(mode="after")
     def _fields_fit_what_is_shared(self) -> Agreement:
         if self.shares is Shares.TOTALS:
             if self.fields or self.totals is None:
-                raise ValueError("sharing totals needs totals, and no fields")
+                raise ValueError("shares: totals needs totals, and no fields")
         elif not self.fields:
-            raise ValueError("fields are missing")
+            raise ValueError("fields must name at least 1")
         if (self.shares is Shares.TOTALS) != (self.confidentiality.permission is Permission.NOT_NEEDED):
-            raise ValueError("permission not_needed belongs to sharing totals alone")
+            raise ValueError("confidentiality.permission: not_needed belongs to shares: totals alone")
         if (self.shares is Shares.PSEUDONYMS) != (ListField.PSEUDONYM in self.fields):
-            raise ValueError("sharing pseudonyms needs the field pseudonym, and nothing else may have it")
+            raise ValueError("shares: pseudonyms needs the field pseudonym, and nothing else may have it")
         if self.shares is Shares.PSEUDONYMS and DIRECT_IDENTIFIERS & set(self.fields):
-            raise ValueError("sharing pseudonyms allows no direct identifier among the fields")
+            raise ValueError("fields must hold no direct identifier where pseudonyms are shared")
         if self.shares is Shares.PSEUDONYMS and self.household != "each_child":
-            raise ValueError("sharing pseudonyms needs household: each_child")
+            raise ValueError("shares: pseudonyms needs household: each_child")
         return self
 
     @model_validator(mode="after")
@@ -282,9 +299,11 @@ class Agreement(Strict):
         expected = self.cohort.of == "expected_births"
         wrong = set(self.fields) - OF_EXPECTED_BIRTHS
         if expected and (wrong or self.totals or self.shares is not Shares.FAMILIES):
-            raise ValueError("expected births have no totals, no pseudonyms and no fields of a born child")
+            raise ValueError(
+                "cohort.of: expected_births allows no totals, no pseudonyms and no fields of a born child"
+            )
         if not expected and ListField.EXPECTED_DATE_OF_DELIVERY in self.fields:
-            raise ValueError("expected_date_of_delivery belongs to expected_births alone")
+            raise ValueError("fields: expected_date_of_delivery belongs to expected_births alone")
         return self
 
     @model_validator(mode="after")

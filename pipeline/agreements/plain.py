@@ -105,6 +105,10 @@ def _parties(agreement: Agreement) -> list[str]:
     return [
         *(f"{party.name}, as {party.role}." for party in agreement.parties),
         f"The births come from {listed(f'the supplier “{code}”' for code in agreement.suppliers)}.",
+        *(
+            f"What the supplier “{code}” reports against sharing counts too. None of its births is shared."
+            for code in agreement.hears
+        ),
     ]
 
 
@@ -276,7 +280,7 @@ def _codes(agreement: Agreement, digest: str) -> list[str]:
     wanted = agreement.recipients
     return [
         f"Agreement: {agreement.id}, version {agreement.version}.",
-        f"Suppliers: {', '.join(agreement.suppliers)}.",
+        f"Suppliers: {', '.join([*agreement.suppliers, *agreement.hears])}.",
         f"Kinds of recipient: {', '.join(wanted.kinds)}.",
         f"Network: {wanted.network}." if wanted.network else f"Recipient: {wanted.named}.",
         f"Roles that sign: {', '.join(agreement.approvers)}.",

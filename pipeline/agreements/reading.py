@@ -43,7 +43,7 @@ def parse(content: bytes, file: Path) -> Agreement:
         return Agreement.model_validate_json(plain, strict=True)
     except ValidationError as error:
         problems = _telling(error.errors(include_input=False, include_url=False))
-    told = [f"{lines.of(problem['loc'])}{_in_words(problem)}" for problem in problems]
+    told = [_told(lines, problem) for problem in problems]
     raise SettingsError("The agreement cannot be used: " + "; ".join(told), where=str(file), do=_REWRITE)
 
 
@@ -178,8 +178,16 @@ class _Lines:
             if key is None:
                 break
             line = _line(key.start_mark)
-        name = ".".join(_shown(part) for part in place).replace(".item", ", item") or "the whole file"
+        name = ".".join(_shown(part) for part in place).replace(".item", ", item")
         return f"line {line}, {name} " if line else f"{name} "
+
+    def named_in(self, words: str) -> str:
+        """`line 12, `: where the first key of the file stands that a rule about several keys names."""
+        for name in re.findall(r"[a-z_]+", words):
+            key, _ = _entered(self._top, name)
+            if key is not None:
+                return f"line {_line(key.start_mark)}, "
+        return ""
 
 
 def _entered(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node | None, yaml.Node | None]:
@@ -219,6 +227,12 @@ _WORDS = {
     "literal_error": "must be {expected}",
     "string_pattern_mismatch": "is not a code of the form {pattern}",
 }
+
+
+def _told(lines: _Lines, problem: ErrorDetails) -> str:
+    """One thing that is wrong, with its line and key."""
+    words = _in_words(problem)
+    return f"{lines.of(problem['loc']) if problem['loc'] else lines.named_in(words)}{words}"
 
 
 def _telling(problems: list[ErrorDetails]) -> list[ErrorDetails]:

@@ -76,10 +76,18 @@ class SignatureCheck:
         try:
             signed = beside.read_bytes()
         except OSError:
-            raise refused(Reason.AGREEMENT_NOT_APPROVED, file, f"No signature of {role}.") from None
+            raise refused(
+                Reason.AGREEMENT_NOT_APPROVED,
+                file,
+                f"No signature of {role}.",
+                do=f"It belongs in {beside.name}, beside the agreement.",
+            ) from None
         sha256 = hashlib.sha256(signed).hexdigest()
         at = self.recorded_at.get((digest, role, sha256), self.at)
-        return Signature(role, self.signer(file.read_bytes(), beside, signed, role, at), sha256)
+        content = file.read_bytes()
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise refused(Reason.AGREEMENT_NOT_APPROVED, file, "It was altered while it was read.")
+        return Signature(role, self.signer(content, beside, signed, role, at), sha256)
 
     def signer(self, content: bytes, beside: Path, signed: bytes, role: str, at: datetime) -> str:
         """Who signed the content in the role; raises Refused where nobody did who may."""
@@ -94,24 +102,20 @@ class SignatureCheck:
         return principal
 
 
-def suspenders(agreement: Agreement) -> tuple[str, ...]:
-    """The roles of which any one may suspend the agreement."""
-    return tuple(dict.fromkeys((*agreement.approvers, *agreement.release.roles)))
-
-
 def suspension(agreement: Agreement, digest: str) -> bytes:
     """What is signed to suspend a version; it can never pass for an approval."""
     return f"suspend: {agreement.id} version {agreement.version} {digest}\n".encode()
 
 
 def suspension_files(folder: Path, agreement: Agreement) -> list[Path]:
-    """Whatever lies beside a version to suspend it."""
-    return sorted(folder.glob(f"{agreement.id}.v{agreement.version}.suspend*"))
+    """Whatever lies beside a version to suspend it, in capitals or not."""
+    name = f"{agreement.id}.v{agreement.version}.suspend".lower()
+    return sorted(file for file in folder.glob("*") if file.name.lower().startswith(name))
 
 
 def check_suspender(agreement: Agreement, role: str) -> None:
     """Raises Refused for a role that may not suspend the agreement."""
-    able = suspenders(agreement)
+    able = agreement.suspenders
     if role not in able:
         raise Refused(
             f"The {in_words(role)} may not suspend this agreement",

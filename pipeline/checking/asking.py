@@ -73,7 +73,9 @@ def _parts(tables: Tables, asked: str, alternatives: Sequence[Wanted]) -> list[_
     parts = [part for wanted in alternatives if (part := _Part(tables, wanted)).combinations]
     if not parts:
         raise SettingsError(
-            "No rule of this agreement looks at that, and no record differs by it", where=f"--ask {asked!r}"
+            "No rule of this agreement looks at that, and no record differs by it",
+            where=f"--ask {asked!r}",
+            do="A record with it is decided just as one without it.",
         )
     return parts
 

@@ -48,12 +48,14 @@ def check(
     """Look at an agreement, alone or in a home, and answer what was asked.
 
     Without a question it answers what must never be shared, and what a guardian asks first; with `all`
-    it answers every question that it knows by name. Raises SettingsError for a question that it does not
-    understand, and IntegrityError where the engine contradicts the answers.
+    every question known by name that some rule of this agreement looks at. Raises SettingsError for a
+    question that it does not understand, and IntegrityError where the engine contradicts the answers.
     """
     setting = setting_for(Setting(agreement), asked)
     tables = Tables(setting, demonstration=home is not None and home.settings.authority.demonstration)
     questions = {one: understand(one, setting, tables.variables) for one in _questions(asked, setting)}
+    if EVERYTHING in asked:
+        questions = {one: wanted for one, wanted in questions.items() if wanted or one in asked}
     found = findings(agreement, tables)
     if home is not None:
         found += findings_in(home, agreement, on=now.date())

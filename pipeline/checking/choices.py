@@ -10,8 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.agreements.model import Agreement
-from pipeline.consent.family import PREGNANCY_DAYS
+from pipeline.agreements.model import PREGNANCY_DAYS, Agreement
 from pipeline.records import Month
 
 DAY = timedelta(days=1)

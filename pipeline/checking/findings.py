@@ -13,11 +13,10 @@ from typing import Literal
 import numpy as np
 
 from pipeline.agreements.clauses import KEYS
-from pipeline.agreements.model import Agreement, ListField, Permission, Shares
+from pipeline.agreements.model import PREGNANCY_DAYS, Agreement, ListField, Permission, Shares
 from pipeline.agreements.words import days, listed, named, role
 from pipeline.checking.asking import ask
 from pipeline.checking.tables import INDEPENDENT, Tables
-from pipeline.consent.family import PREGNANCY_DAYS
 from pipeline.reasons import Reason
 
 SHORTEST_MONTH = 28  # days

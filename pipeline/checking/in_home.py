@@ -42,6 +42,8 @@ def _suppliers(home: Home, agreement: Agreement) -> Iterator[Finding]:
         elif known[code].dataset != agreement.cohort.of:
             sends, about = named(known[code].dataset), named(agreement.cohort.of)
             yield error("cohort.of", f"The agreement is about {about}, and {code} sends {sends}.")
+    for code in set(agreement.hears) - set(known):
+        yield error("hears", f"{code} is not a supplier in {SETTINGS_FILE}.")
 
 
 def _columns(home: Home, agreement: Agreement) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from pipeline.checking.variables import ANOTHER_WORD, said
 from pipeline.errors import SettingsError
 from pipeline.reasons import Reason
 
+_SPOKEN = re.compile(r"((an?|the) )?((child|birth|record|family|case) with )?((an?|the) )?")
 _DAYS = re.compile(r"(older|younger|consent older) than ([0-9]{1,5}) days")
 
 
@@ -216,8 +217,8 @@ def understand(asked: str, setting: Setting, known: Mapping[str, Variable]) -> l
 
 
 def _plain(text: str) -> str:
-    """Without article and capitals: "A stillbirth" asks what "stillbirth" does."""
-    return re.sub(r"^(an?|the) ", "", " ".join(text.lower().split()))
+    """Without article and capitals: "A child with a stillbirth" asks what "stillbirth" does."""
+    return _SPOKEN.sub("", " ".join(text.lower().split()), count=1)
 
 
 def _positions(alternatives: Sequence[Conditions], known: Mapping[str, Variable]) -> list[Wanted]:

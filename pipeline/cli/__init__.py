@@ -64,8 +64,10 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return _stopped(WRONG_USE, error.format_message(), as_json=as_json)
-    except (click.Abort, KeyboardInterrupt):
-        what = "Stopped. Running the same command again goes on where this one was."
+    except (click.Abort, KeyboardInterrupt) as error:
+        at_a_question = isinstance(error, click.Abort) and error.__cause__ is None
+        again = "Running the same command again goes on where this one was."
+        what = f"Stopped. {'Nothing was signed or changed.' if at_a_question else again}"
         _tell(f"\n{what}")
         return _stopped(INTERRUPTED, what, as_json=as_json)
     except BirthshareError as error:

@@ -14,15 +14,17 @@ import pandas as pd
 from pipeline.consent.groups import Groups, several
 from pipeline.consent.versions import Versions
 from pipeline.errors import IntegrityError
-from pipeline.records import ANSWERS, declared
+from pipeline.records import ANSWER_COLUMNS, ANSWERS, declared
 
 GIVEN, REFUSED, WITHDRAWN = "given", "refused", "withdrawn"
 KNOWN = (GIVEN, REFUSED, WITHDRAWN)
 
-_FROM_BIRTHS = {
-    "consent_given_by": "person", "consent_status": "answer", "consent_date": "date",
-    "consent_scope": "scope", "consent_wording": "wording",
-}  # fmt: skip
+# What forms and systems write for whoever answered. Two parents can both be "the parent", so such an answer
+# counts as nobody's by name, and is never overtaken.
+NOT_ONE_PERSON = frozenset({
+    "", "parent", "parents", "both", "both parents", "carer", "carers", "guardian", "family", "other",
+    "unknown", "not known", "not stated", "none", "n/a",
+})  # fmt: skip
 
 # records.ANSWERS about the births of a decision: `child` is the number of `Versions`.
 NUMBERED = ANSWERS | {"child": "intp"}
@@ -58,14 +60,23 @@ def in_births(births: pd.DataFrame, versions: Versions) -> pd.DataFrame:
     """
     status = births["consent_status"]
     counts = status.isin([REFUSED, WITHDRAWN]) | ((status == GIVEN) & versions.newest)
-    answers = births.loc[counts, list(_FROM_BIRTHS)].rename(columns=_FROM_BIRTHS)
-    return declared(answers.assign(child=versions.child[counts]), NUMBERED).reset_index(drop=True)
+    answers = births.loc[counts, list(ANSWER_COLUMNS)].rename(columns=ANSWER_COLUMNS)
+    own = answers.assign(child=versions.child[counts], person=one_person(answers["person"]))
+    return declared(own, NUMBERED).reset_index(drop=True)
+
+
+def one_person(person: pd.Series[str]) -> pd.Series[str]:
+    """Who answered; blank where the word does not tell one person from another."""
+    words = pd.Series(person.unique(), dtype="str")
+    vague = words[words.str.strip().str.lower().isin(NOT_ONE_PERSON)]
+    return person.mask(person.isin(vague), "")
 
 
 def _numbered(companion: pd.DataFrame, births: pd.DataFrame, versions: Versions) -> pd.DataFrame:
     """The companion file's answers about these births, as NUMBERED."""
     numbers = versions.numbers(births, companion["child"])
-    return declared(companion.assign(child=numbers)[numbers >= 0], NUMBERED)
+    theirs = companion.assign(child=numbers, person=one_person(companion["person"]))
+    return declared(theirs[numbers >= 0], NUMBERED)
 
 
 def standing(answers: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.agreements.model import PREGNANCY_DAYS
+from pipeline.consent.answers import one_person
 from pipeline.consent.facts import COLUMNS
-from pipeline.consent.family import PREGNANCY_DAYS, under_16
+from pipeline.consent.family import under_16
 from pipeline.consent.never import FOR_DEMONSTRATION, ISSUED, in_range
 from pipeline.consent.versions import ADDRESS, folded_address
 
@@ -81,7 +83,7 @@ def _some_day(days: pd.Series) -> pd.Series:
 
 def _people(births: pd.DataFrame, answers: pd.DataFrame) -> tuple[pd.Series[str], pd.Series[str]]:
     """A number for each person who answered about one child, the same in both frames."""
-    person = pd.concat([births["consent_given_by"], answers["person"]], ignore_index=True)
+    person = one_person(pd.concat([births["consent_given_by"], answers["person"]], ignore_index=True))
     child = pd.concat([births["child"], answers["child"]], ignore_index=True)
     labels = _labels(person, child).to_numpy()
     mine, others = labels[: len(births)], labels[len(births) :]

@@ -48,6 +48,7 @@ class Facts:
     answers: Answers
     words: npt.NDArray[np.int64] = field(repr=False)  # packed sets of what was said later
     died: Mask = field(repr=False)
+    delivered: Mask = field(repr=False)  # of an expected birth: the woman has given birth since
     agreement: Agreement
     month: Month
     today: pd.Timestamp  # the day of the moment of decision
@@ -64,8 +65,8 @@ class Facts:
         return pd.Series(False, index=self.births.index)
 
     def flagged(self, column: str) -> Mask:
-        """The flag is set. Only N and blank are clear; any other value sets it."""
-        return ~self.births[column].isin(["N", ""])
+        """The flag is set in the row."""
+        return words.flagged(self.births, column)
 
     def told(self, reason: Reason) -> Mask:
         """That was said later of the child, the parent or the dwelling."""
@@ -113,14 +114,17 @@ def gather(
     births = births[COLUMNS].sort_values("reference", ignore_index=True)
     versions, today = Versions.of(births), pd.Timestamp(moment.date())
     companion = empty(ANSWERS) if companion is None else companion
+    nobody = pd.Series(False, index=births.index)
+    expected = agreement.cohort.of == "expected_births"
     return Facts(
         births=births,
         placement=_placement(births, placements, agreement),
         disclosures=disclosures,
         versions=versions,
         answers=Answers.of(births, versions, companion, today),
-        words=words.told(births, suppressions),
+        words=words.told(births, words.of_children(births, suppressions)),
         died=words.died(births, suppressions, moment),
+        delivered=words.delivered(births, suppressions) if expected else nobody,
         agreement=agreement,
         month=month,
         today=today,

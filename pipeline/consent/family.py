@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.agreements.model import PREGNANCY_DAYS
 from pipeline.consent.facts import Facts, Mask
 from pipeline.consent.versions import addresses_differ
 from pipeline.reasons import Reason
-
-# From the first day of the last period to the expected day: how the NHS counts a pregnancy.
-PREGNANCY_DAYS = 280
 
 SIXTEEN_YEARS_AT_MOST = pd.Timedelta(days=16 * 366)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.consent.facts import Facts, Mask
+from pipeline.consent.words import restricted
 from pipeline.reasons import Reason
 
 # First three digits of NHS numbers that are issued (320 to 399 in Northern Ireland); all others are
@@ -40,12 +41,15 @@ def child_died(facts: Facts) -> Mask:
 
 def restricted_record(facts: Facts) -> Mask:
     """PDS confidentiality is anything other than U or blank, or was restricted later."""
-    return ~facts.births["confidentiality"].isin(["U", ""]) | facts.told(Reason.RESTRICTED_RECORD)
+    return restricted(facts.births) | facts.told(Reason.RESTRICTED_RECORD)
 
 
 def suppressed(facts: Facts) -> Mask:
-    """Child, parent or address is on the authority's suppression list, or in a word we do not know."""
-    return facts.told(Reason.SUPPRESSED)
+    """Child, parent or address is on the authority's suppression list, or in a word we do not know.
+
+    Of an expected birth also: the woman is known to have given birth.
+    """
+    return facts.told(Reason.SUPPRESSED) | facts.delivered
 
 
 def identity_superseded(facts: Facts) -> Mask:

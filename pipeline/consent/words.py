@@ -7,11 +7,15 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipeline.agreements.model import AFTER_A_BIRTH_DAYS
 from pipeline.reasons import Reason
 from pipeline.records import SUPPRESSIONS, declared
 
 DEATH_REMOVED = "death_removed"
+DELIVERED = "delivered"  # in the month that `since` begins, alive or not: a word about the woman
 
 SUBJECTS = ("child", "parent", "dwelling")
 
@@ -22,8 +26,11 @@ SAYABLE = frozenset({
     Reason.CONSENT_REFUSED, Reason.CONSENT_WITHDRAWN, Reason.OBJECTED, Reason.NATIONAL_OPT_OUT,
 })  # fmt: skip
 
-# Each word as a packed set; deaths are not in it, `died` weighs them.
-_MEANING = {str(reason): reason.bit for reason in SAYABLE} | {Reason.CHILD_DIED: 0, DEATH_REMOVED: 0}
+# Each word as a packed set; deaths are not in it, `died` weighs them, nor are deliveries: see `delivered`.
+_MEANING = {str(reason): reason.bit for reason in SAYABLE}
+_MEANING |= dict.fromkeys([str(Reason.CHILD_DIED), DEATH_REMOVED, DELIVERED], 0)
+
+_ALWAYS = np.datetime64("9999-12-31", "s")  # when a word without a date ends
 
 _HEARD_IN_EVERY_ROW = [
     str(Reason.CHILD_DIED), DEATH_REMOVED, str(Reason.CONSENT_REFUSED), str(Reason.CONSENT_WITHDRAWN),
@@ -31,24 +38,45 @@ _HEARD_IN_EVERY_ROW = [
 ]  # fmt: skip
 
 
+def tells_of_death(births: pd.DataFrame) -> pd.Series[bool]:
+    """A row with a death status other than `U`, or with a date of death."""
+    return ~births["death_status"].isin(["", "U"]) | births["date_of_death"].notna()
+
+
+def takes_death_back(births: pd.DataFrame) -> pd.Series[bool]:
+    """A row that says that a notice of death was removed."""
+    return births["death_status"] == "U"
+
+
+def restricted(births: pd.DataFrame) -> pd.Series[bool]:
+    """A row whose PDS confidentiality is anything other than U or blank."""
+    return ~births["confidentiality"].isin(["U", ""])
+
+
+def flagged(births: pd.DataFrame, column: str) -> pd.Series[bool]:
+    """The flag is set. Only N and blank are clear; any other value sets it."""
+    return ~births[column].isin(["N", ""])
+
+
 def heard(births: pd.DataFrame) -> pd.DataFrame:
     """What births of suppliers whom an agreement does not name say against sharing, as SUPPRESSIONS.
 
     A child can be in two suppliers' extracts: a death or a refusal counts wherever it is written.
     """
-    status, answer = births["death_status"], births["consent_status"]
+    answer = births["consent_status"]
     against = {
-        str(Reason.CHILD_DIED): ~status.isin(["", "U"]) | births["date_of_death"].notna(),
-        DEATH_REMOVED: status == "U",
+        str(Reason.CHILD_DIED): tells_of_death(births),
+        DEATH_REMOVED: takes_death_back(births),
         str(Reason.SUPPRESSED): ~births["live_or_still_birth"].isin(["1", ""]),
-        str(Reason.RESTRICTED_RECORD): ~births["confidentiality"].isin(["U", ""]),
+        str(Reason.RESTRICTED_RECORD): restricted(births),
         str(Reason.CONSENT_REFUSED): answer == "refused",
         str(Reason.CONSENT_WITHDRAWN): answer == "withdrawn",
         str(Reason.OBJECTED): births["objection_date"].notna(),
         **{
-            flag: ~births[flag].isin(["N", ""])
-            for flag in (str(Reason.LOOKED_AFTER), str(Reason.ADOPTION), str(Reason.SAFEGUARDING))
+            str(flag): flagged(births, str(flag))
+            for flag in (Reason.LOOKED_AFTER, Reason.ADOPTION, Reason.SAFEGUARDING, Reason.IN_HOSPITAL)
         },
+        str(Reason.PARENT_DIED): ~births["parent_death_status"].isin(["", "U"]),
     }
     said = [births.loc[mask, ["child", "last_updated"]].assign(word=word) for word, mask in against.items()]
     together = pd.concat(said, ignore_index=True).set_axis(["subject", "since", "word"], axis="columns")
@@ -72,29 +100,66 @@ def ended(births: pd.DataFrame, born: pd.Series[bool]) -> pd.DataFrame:
 
     `born` are the rows that tell of a birth, alive or not; the others tell of a pregnancy, and one that
     has ended there has ended here. Either is said of the parent; where a row does not give the
-    parent, of the dwelling: a card must not reach the home of a loss.
+    parent, of the dwelling: a card must not reach the home of a loss. Whatever else a pregnancy's row
+    says against sharing is said of the woman too: another trust has another number for the pregnancy.
     """
     over = births[born | ~births["live_or_still_birth"].isin(["1", ""])]
     subject = over["parent"].where(over["parent"] != "", over["dwelling"])
-    said = pd.DataFrame({"subject": subject, "since": over["last_updated"], "word": str(Reason.SUPPRESSED)})
-    return declared(said[said["subject"] != ""], SUPPRESSIONS)
+    lost = pd.DataFrame({"subject": subject, "since": over["last_updated"], "word": str(Reason.SUPPRESSED)})
+    pregnancies = births[~born]
+    of_women = heard(pregnancies.assign(child=pregnancies["parent"]))
+    said = pd.concat([declared(lost, SUPPRESSIONS), of_women], ignore_index=True)
+    return said[said["subject"] != ""]
+
+
+def deliveries(births: pd.DataFrame) -> pd.DataFrame:
+    """That a child was born to a woman, alive or not, as SUPPRESSIONS to remember beyond the month.
+
+    Only the month is said, not the day. Where a row does not give the woman, it is said of the dwelling.
+    """
+    subject = births["parent"].where(births["parent"] != "", births["dwelling"])
+    month = births["date_of_birth"].dt.to_period("M").dt.start_time
+    said = pd.DataFrame({"subject": subject, "word": DELIVERED, "since": month})
+    return declared(said[said["subject"] != ""].drop_duplicates(), SUPPRESSIONS)
+
+
+def delivered(expected: pd.DataFrame, suppressions: pd.DataFrame) -> pd.Series[bool]:
+    """Rows of a woman, or a home, that is known to have had the child that was expected, or lost it."""
+    heard_of = suppressions[suppressions["word"] == DELIVERED]
+    latest = heard_of["since"].fillna(_ALWAYS).groupby(heard_of["subject"]).max()
+    over = latest.reindex(expected["parent"]).to_numpy(), latest.reindex(expected["dwelling"]).to_numpy()
+    due = expected["date_of_birth"] - pd.Timedelta(days=AFTER_A_BIRTH_DAYS)
+    return (due < over[0]) | (due < over[1])
+
+
+def of_children(births: pd.DataFrame, suppressions: pd.DataFrame) -> pd.DataFrame:
+    """The later words, and of each child too what is said of a parent whom any version of its row names.
+
+    A newer version, or another supplier's, may leave the parent out: that takes nobody off a list. Deaths
+    stay with whom they are said of, since a notice about a parent says nothing about a child's.
+    """
+    words = suppressions[~suppressions["word"].isin([str(Reason.CHILD_DIED), DEATH_REMOVED])]
+    words = words[words["subject"] != ""].rename(columns={"subject": "parent"})
+    named = births.loc[births["parent"].isin(words["parent"]), ["child", "parent"]].drop_duplicates()
+    said = named.merge(words, on="parent").rename(columns={"child": "subject"})
+    return pd.concat([suppressions, declared(said, SUPPRESSIONS)], ignore_index=True)
 
 
 def told(births: pd.DataFrame, suppressions: pd.DataFrame) -> npt.NDArray[np.int64]:
     """For each birth the packed set of what was said later of its child, parent or dwelling.
 
-    A word stands until it is taken off the list, whatever
-    its date: a refusal wins over any permission.
+    A word stands until it is taken off the list, whatever its date: a refusal wins over any permission.
     """
     words = suppressions[suppressions["subject"] != ""]
     said: dict[str, int] = {}
     for subject, word in zip(words["subject"], words["word"], strict=True):
         said[subject] = said.get(subject, 0) | _MEANING.get(word, Reason.SUPPRESSED.bit)
-    by_subject = pd.Series(said, dtype="int64")
+    subjects = pa.array(list(said), type=pa.large_string())
+    meanings = np.array([*said.values(), 0], dtype="int64")  # the last one: nothing was said
     packed = np.zeros(len(births), dtype="int64")
     for subject in SUBJECTS:
-        spoken_of = births[subject].isin(by_subject.index).to_numpy(dtype="bool")
-        packed[spoken_of] |= by_subject[births.loc[spoken_of, subject]].to_numpy()
+        found = pc.index_in(pa.array(births[subject], type=pa.large_string()), value_set=subjects)
+        packed |= meanings[found.fill_null(-1).to_numpy()]
     return packed
 
 
@@ -104,9 +169,8 @@ def died(births: pd.DataFrame, suppressions: pd.DataFrame, moment: datetime) -> 
     Only `U` (removed) that is newer than every word of the death lifts it. An undated death is never
     lifted; an undated `U`, or one from after the moment of decision, lifts nothing.
     """
-    status, dated = births["death_status"], births["date_of_death"].notna()
-    deaths = _events(births, ~status.isin(["", "U"]) | dated, suppressions, Reason.CHILD_DIED)
-    removals = _events(births, status == "U", suppressions, DEATH_REMOVED)
+    deaths = _events(births, tells_of_death(births), suppressions, Reason.CHILD_DIED)
+    removals = _events(births, takes_death_back(births), suppressions, DEATH_REMOVED)
     removals = removals[removals["when"] <= pd.Timestamp(moment.replace(tzinfo=None))]
     removed = removals.groupby("subject")["when"].max().reindex(deaths["subject"])
     standing = deaths.loc[~(removed.to_numpy() > deaths["when"]), "subject"].unique()

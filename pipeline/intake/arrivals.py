@@ -11,6 +11,7 @@ from pipeline.home import Home
 from pipeline.records import Month
 
 _SUPPLIER, _WHEN = "{supplier}", ("{month}", "{date}")
+_MONTH, _DAY = "[0-9]{4}-[0-9]{2}", "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 
 def find_arrivals(home: Home, supplier: str, month: Month, pattern: str | None = None) -> list[Path]:
@@ -42,12 +43,22 @@ def find_feeds(home: Home, supplier: str) -> dict[str, Path]:
     """Every sealed feed of changes in the supplier's inbox, by SHA-256, in the order of their days.
 
     None where the settings name no feed of this supplier. Raises IntegrityError where a feed of another
-    supplier stands in this inbox.
+    supplier stands in this inbox, or one whose name does not say its day: it may hold a death.
     """
-    pattern = home.settings.suppliers[supplier].changes
+    settings = home.settings.suppliers[supplier]
+    pattern = settings.changes
     if pattern is None:
         return {}
-    found = _arrivals(home, supplier, pattern, "[0-9]{4}-[0-9]{2}-[0-9]{2}")
+    found = _arrivals(home, supplier, pattern, _DAY)
+    known = [(pattern, _DAY), *((one, _MONTH) for one in (settings.file_name, settings.consents) if one)]
+    likely = _named(pattern, re.escape(supplier), ".*?")
+    for file in filter(lambda one: likely.match(one.name), _files(home.inbox(supplier))):
+        if not any(_named(one, re.escape(supplier), when).match(file.name) for one, when in known):
+            raise IntegrityError(
+                "The name of a feed of changes does not say its day",
+                where=str(file),
+                do=f"Name it as the settings say, {pattern}, with the day as YYYY-MM-DD, and run it again.",
+            )
     return dict(sorted(found.items(), key=lambda item: item[1].name.lower()))
 
 

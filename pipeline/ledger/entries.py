@@ -185,8 +185,8 @@ class SubjectKeyUsed(Body):
 
 
 def _is_word_about_subject(text: str) -> str:
-    if text != "death_removed" and text not in set(Reason):
-        raise ValueError("must be a reason code or death_removed")
+    if text not in {"death_removed", "delivered", *Reason}:
+        raise ValueError("must be a reason code, death_removed or delivered")
     return text
 
 

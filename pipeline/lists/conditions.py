@@ -6,19 +6,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pipeline.agreements.model import Agreement, ListField, Shares
+from pipeline.agreements.words import on_day
 from pipeline.records import Month
 
 Term = tuple[str, tuple[str, ...]]  # a heading and its sentences
-
-
-def in_full(day: date) -> str:
-    """A day as a letter writes it: 5 October 2026."""
-    return f"{day.day} {day:%B %Y}"
-
-
-def month_in_full(month: Month) -> str:
-    """A month as a letter writes it: October 2026."""
-    return f"{month.first_day:%B %Y}"
 
 
 def destroy_by(agreement: Agreement, made_on: date) -> date:
@@ -42,10 +33,10 @@ def conditions(
     made_on: date,
 ) -> list[Term]:
     """Headings, each with its sentences, in plain words for whoever opens a list with those fields."""
-    last_day = in_full(destroy_by(agreement, made_on))
+    last_day = on_day(destroy_by(agreement, made_on))
     return [
         ("Agreement", (f"{agreement.title} (version {agreement.version})",)),
-        ("This list", (f"For {recipient_name}, {month_in_full(month)}. Made on {in_full(made_on)}.",)),
+        ("This list", (f"For {recipient_name}, {month.in_full}. Made on {on_day(made_on)}.",)),
         ("Purpose", (agreement.purpose,)),
         ("You may", agreement.use.permitted),
         ("You must not", agreement.use.forbidden),

@@ -26,8 +26,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
 from pipeline.agreements.model import Agreement, Shares
+from pipeline.agreements.words import on_day
 from pipeline.lists.compile import FamilyList
-from pipeline.lists.conditions import conditions, destroy_by, in_full, month_in_full, subjects
+from pipeline.lists.conditions import conditions, destroy_by, subjects
 from pipeline.lists.fields import SEPARATOR
 
 HEADINGS = {
@@ -117,9 +118,9 @@ def _write_families(sheet: Worksheet, family_list: FamilyList, recipient_name: s
     sheet.row_dimensions[1].height = 24
     sheet.freeze_panes = "A2"
     sheet.print_title_rows = "1:1"
-    month, last_day = month_in_full(family_list.month), destroy_by(family_list.agreement, made_on)
+    month, last_day = family_list.month.in_full, destroy_by(family_list.agreement, made_on)
     header = f"{_about(family_list.agreement)} for {recipient_name[:100]}, {month}"  # 255 characters at most
-    _set_print(sheet, landscape=True, header=header, footer=f"Confidential. Destroy by {in_full(last_day)}.")
+    _set_print(sheet, landscape=True, header=header, footer=f"Confidential. Destroy by {on_day(last_day)}.")
 
 
 def _headings(shown: pd.DataFrame, agreement: Agreement) -> list[str]:
@@ -146,7 +147,7 @@ def _for_people(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _days_in_full(days: str) -> str:
-    return " and ".join(in_full(date.fromisoformat(day)) for day in days.split(SEPARATOR) if day)
+    return " and ".join(on_day(date.fromisoformat(day)) for day in days.split(SEPARATOR) if day)
 
 
 def _write_conditions(sheet: Worksheet, terms: Sequence[tuple[str, Sequence[str]]]) -> None:
@@ -166,7 +167,7 @@ def _write_conditions(sheet: Worksheet, terms: Sequence[tuple[str, Sequence[str]
 
 
 def _write_numbers(sheet: Worksheet, family_list: FamilyList) -> None:
-    month, births = month_in_full(family_list.month), family_list.totals.births
+    month, births = family_list.month.in_full, family_list.totals.births
     _write_title(sheet, f"Your numbers, {month}", widths=(85, 12))
     lines = _numbers_on_the_list(family_list)
     if births is not None:
@@ -278,7 +279,7 @@ def _set_properties(workbook: Workbook, family_list: FamilyList, made_on: date) 
     properties.creator = "Birthshare"
     numbers_alone = family_list.agreement.shares is Shares.TOTALS
     about = "Numbers" if numbers_alone else subjects(family_list.agreement)
-    properties.title = f"{about}, {month_in_full(family_list.month)}"
+    properties.title = f"{about}, {family_list.month.in_full}"
     properties.created = properties.modified = datetime.combine(made_on, time())
 
 

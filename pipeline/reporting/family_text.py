@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
+from pipeline.agreements.words import on_day
 from pipeline.reporting.pages import month_in_full
 
 UNKNOWN = (
@@ -103,5 +104,4 @@ def _capital(text: str) -> str:
 
 
 def _day(written: str) -> str:
-    day = date.fromisoformat(written)
-    return f"{day.day} {day:%B %Y}"
+    return on_day(date.fromisoformat(written))

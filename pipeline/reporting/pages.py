@@ -26,7 +26,7 @@ def month_page(facts: MonthFacts) -> str:
 def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
     """What a person is asked to approve: the pack's counts and no names.
 
-    `pack` is the release pack as `pipeline.preparation.request_release` binds it; `pack_sha256`
+    `pack` is the release pack as `pipeline.releasing.ask` binds it; `pack_sha256`
     is the digest that an approval names. Whatever else the pack binds is listed at the end, so that
     the page never shows less than what is approved. Raises IntegrityError for an unknown reason.
     """
@@ -45,7 +45,7 @@ def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
 
 def month_in_full(month: str) -> str:
     """YYYY-MM as people write it: October 2026."""
-    return f"{Month.parse(month).first_day:%B %Y}"
+    return Month.parse(month).in_full
 
 
 def also_bound(pack: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -8,13 +8,8 @@ import pandas as pd
 
 from pipeline.contract import contract_of, in_words
 from pipeline.errors import IntegrityError
-from pipeline.records import ANSWERS, Extract, declared, keyed_references
+from pipeline.records import ANSWER_COLUMNS, ANSWERS, Extract, declared, keyed_references
 from pipeline.validation.checks import Checked, check
-
-_FROM_FILE = {
-    "consent_given_by": "person", "consent_status": "answer", "consent_date": "date",
-    "consent_scope": "scope", "consent_wording": "wording",
-}  # fmt: skip
 
 
 class RefusalUnusable(IntegrityError):
@@ -51,5 +46,5 @@ def validate_answers(extract: Extract, *, reference_key: bytes) -> Answered:
     """
     checked = check(extract, contract_of("answers"))
     children = keyed_references(reference_key, "child", checked.frame["nhs_number"].tolist())
-    answers = checked.frame.rename(columns=_FROM_FILE).assign(child=children, supplier=extract.supplier)
+    answers = checked.frame.rename(columns=ANSWER_COLUMNS).assign(child=children, supplier=extract.supplier)
     return Answered(declared(answers, {**ANSWERS, "supplier": "str"}), checked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,7 @@ class Validated(Checked):
     """What became of one extract. Every row is in exactly one of births and quarantine."""
 
     births: pd.DataFrame = field(repr=False)  # the birth contract's columns, plus records.BIRTH_KEYS
+    unread: pd.DataFrame = field(repr=False)  # whom rows in quarantine name: subject (keyed), kind
 
 
 def check(extract: Extract, contract: Contract) -> Checked:
@@ -107,7 +109,25 @@ def validate(
     ]
     children = keyed_references(reference_key, "pregnancy" if expected else "child", *subjects)
     keyed = _keyed(births.assign(child=children), extract.supplier, reference_key, first_reference)
-    return Validated(**vars(checked), births=declared(keyed, contract_of("births").dtypes | BIRTH_KEYS))
+    return Validated(
+        **vars(checked),
+        births=declared(keyed, contract_of("births").dtypes | BIRTH_KEYS),
+        unread=_unread(checked, reference_key, {"parent": "nhs_number"} if expected else _OF_A_BIRTH),
+    )
+
+
+_OF_A_BIRTH = {"child": "nhs_number", "parent": "parent_nhs_number"}
+
+
+def _unread(checked: Checked, key: bytes, named_in: Mapping[str, str]) -> pd.DataFrame:
+    """Children and parents of rows that could not be read: nobody knows what was said of them."""
+    rows = checked.rows.text[checked.failed]
+    found = [
+        pd.DataFrame({"subject": keyed_references(key, kind, rows[column].tolist()), "kind": kind})
+        for kind, column in named_in.items()
+    ]
+    together = declared(pd.concat(found, ignore_index=True), {"subject": "str", "kind": "str"})
+    return together[together["subject"] != ""].drop_duplicates(ignore_index=True)
 
 
 def _stripped(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:

@@ -31,7 +31,8 @@ def as_births(expected: pd.DataFrame) -> pd.DataFrame:
         date_of_birth=expected["expected_date_of_delivery"],
         live_or_still_birth=expected["pregnancy_status"].map(_GOES_ON).fillna(NOT_LIVE),
         number_of_births=1,
-        death_status=expected["parent_death_status"],
+        # That a notice of the woman's death was removed takes back no word about the pregnancy.
+        death_status=expected["parent_death_status"].where(expected["parent_death_status"] != "U", ""),
         parent_nhs_number=expected["nhs_number"],
     )
     filled = births.fillna(

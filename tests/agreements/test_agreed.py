@@ -113,6 +113,21 @@ def test_taking_the_file_away_lifts_nothing(office: Office, ledger: Ledger) -> N
     assert "agreement_suspended" in str(look(office, ledger)[1].refusal)
 
 
+@pytest.mark.parametrize("taken_away", ["*", "data_lead.sig"])
+def test_nor_does_taking_away_the_suspended_version_or_its_signature(
+    office: Office, ledger: Ledger, taken_away: str
+) -> None:
+    office.write(1, version(1, review_by="2026-12-31", expires="2026-12-31"))
+    office.write(2, version(2, starts="2027-01-01", review_by="2027-06-30"))  # signed ahead, for next year
+    suspend(office, look(office, ledger)[1])
+    for file in office.folder.glob(f"{NAME}.v1.{taken_away}"):
+        file.unlink()
+    next_year = datetime.fromisoformat("2027-02-01T12:00:00+00:00")
+    assert "Version 1 was suspended" in str(look(office, ledger, next_year)[2].refusal)
+    office.write(2, version(2, replaces=1, starts="2027-01-01", review_by="2027-06-30"))
+    assert look(office, ledger, next_year)[2].refusal is None
+
+
 @pytest.mark.parametrize("content", [b"", b"stop!", b"\xff\x00", b"-----BEGIN SSH SIGNATURE-----\nAAAA\n"])
 def test_a_file_put_there_by_hand_counts_and_is_recorded_when_it_is_seen(
     office: Office, ledger: Ledger, content: bytes

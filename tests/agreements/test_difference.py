@@ -65,6 +65,7 @@ SAID = (
      "The title is now: “Cards”. Before: “Welcome cards for new families, with consent given on the "
      "first-visit form”."),
     ("suppliers", put("suppliers", ["chis", "maternity"]), W, "Takes births also from maternity."),
+    ("hears", put("hears", ["maternity"]), N, "Heeds also what is said by maternity."),
     ("lawful_basis.article_9", put("lawful_basis.article_9", FACT), NO,
      "What is relied on under UK GDPR, Article 9, is now: “A law of its own”, as of 3 February 2026. "
      "Before: nothing."),

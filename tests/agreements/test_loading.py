@@ -10,8 +10,15 @@ from datetime import datetime, timedelta
 import pytest
 from office import APPROVERS, NAME, NOW, ROLES, Office, version
 
-from pipeline.agreements.loading import NAMESPACE, check_still_stands, load_all, standing, unreadable
-from pipeline.agreements.signatures import suspension
+from pipeline.agreements.loading import (
+    NAMESPACE,
+    check_still_stands,
+    load_all,
+    read_agreement,
+    standing,
+    unreadable,
+)
+from pipeline.agreements.signatures import SignatureCheck, suspension
 from pipeline.encryption.signing import sign_ssh
 from pipeline.errors import Refused, SettingsError
 from pipeline.home import Approver
@@ -53,6 +60,7 @@ def test_a_signature_by_plain_ssh_keygen_counts(office: Office) -> None:
     ]
     subprocess.run(command, check=True, capture_output=True)
     assert "No signature of data_lead" in why(office)
+    assert "data_lead.sig, beside the agreement" in why(office)
     office.file().with_suffix(".yaml.sig").rename(office.signature("data_lead"))
     assert stands(office) == [1]
 
@@ -112,6 +120,15 @@ def test_without_each_roles_own_signature_over_these_very_bytes_it_does_not_stan
 ) -> None:
     spoil(office)
     assert "agreement_not_approved" in why(office)
+
+
+def test_content_that_was_exchanged_between_reading_and_checking_is_not_approved(office: Office) -> None:
+    agreement, _ = read_agreement(office.file())
+    digest_of_what_was_read = hashlib.sha256(b"other terms").hexdigest()
+    check = SignatureCheck(office.signers, APPROVERS, NOW, {})
+    signatures, refusal = check.all_of(agreement, office.file(), digest_of_what_was_read)
+    assert signatures == ()
+    assert "altered while it was read" in str(refusal)
 
 
 def test_the_authors_signature_alone_is_never_enough_where_two_roles_are_asked_for(office: Office) -> None:
@@ -198,7 +215,9 @@ def test_it_starts_and_stops_by_itself(office: Office, day: str, says: str) -> N
 # --- suspension -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["suspend.data_lead.sig", "suspend.anybody", "suspend", "suspended.txt"])
+@pytest.mark.parametrize(
+    "name", ["suspend.data_lead.sig", "suspend.anybody", "suspend", "suspended.txt", "SUSPEND.Data_Lead.sig"]
+)
 def test_any_file_that_says_suspend_stops_it_whatever_is_in_it(office: Office, name: str) -> None:
     office.file().with_suffix(f".{name}").write_text("")
     assert "agreement_suspended" in why(office)

@@ -87,6 +87,27 @@ def test_a_key_that_is_missing_at_the_top_is_named() -> None:
     assert "used: retention_days is missing" in refused(TEXT.replace("retention_days: 90", ""))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "at", "says"),
+    [
+        ("version: 1", "version: 1\nreplaces: 1", "\nreplaces:", "replaces must name an older version"),
+        (
+            "suppliers: [chis]",
+            "suppliers: [chis]\nhears: [chis]",
+            "\nhears:",
+            "hears must name other suppliers",
+        ),
+        ("retention_days:", "shares: totals\nretention_days:", "\nshares:", "shares: totals needs totals"),
+    ],
+)
+def test_a_rule_about_several_keys_is_told_by_the_line_of_the_key_that_it_names(
+    old: str, new: str, at: str, says: str
+) -> None:
+    wrong = TEXT.replace(old, new, 1)
+    line = wrong[: wrong.index(at) + 1].count("\n") + 1
+    assert f"line {line}, {says}" in refused(wrong)
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     message = refused(TEXT.replace("retention_days: 90", "retention_days: soon\nvisits: welcome"))
     assert "retention_days must" in message

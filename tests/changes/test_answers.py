@@ -42,9 +42,7 @@ def test_a_month_waits_for_the_answers_as_it_waits_for_the_extract(
 ) -> None:
     stopped = birthshare.run()
     assert stopped.code == WAITING
-    stopped.says(
-        f"consent answers of chis for {MONTH} have not arrived", "consents_{supplier}_{month}.csv.gpg"
-    )
+    stopped.says(f"consent answers of chis for {MONTH} have not arrived", f"consents_chis_{MONTH}.csv.gpg")
     answering()
     assert birthshare.finish()["balanced"]
     [received] = birthshare.authority.recorded(Kind.ANSWERS_RECEIVED)

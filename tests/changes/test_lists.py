@@ -70,6 +70,17 @@ def test_a_longer_list_adds_what_is_new(birthshare: CommandLine, write: Write) -
     assert answer.json["files"][0]["new"] == 1
 
 
+def test_an_own_list_cannot_take_back_a_death_that_a_supplier_reported(
+    birthshare: CommandLine, write: Write
+) -> None:
+    before = words(birthshare)
+    removed = {"subject": "child", "nhs_number": CHILD, "word": "death_removed", "since": "2026-10-30"}
+    answer = birthshare("changes", "apply", write(*LIST, removed), "--as", WHO)
+    assert answer.code == WRONG_USE
+    answer.says("cannot take a death back", "death_removed", "supplier")
+    assert words(birthshare) == before
+
+
 BAD = {
     "a number with a slip": ({"nhs_number": "9997786425"}, "nhs_number: nhs_number_check_digit"),
     "nobody": ({"nhs_number": ""}, "nhs_number: subject_not_named"),

@@ -133,6 +133,11 @@ def test_articles_and_capitals_do_not_matter(question: str) -> None:
     assert not answered(question).ever
 
 
+@pytest.mark.parametrize("question", ["a child with a death status", "A record with a death status"])
+def test_a_question_may_be_put_as_it_is_spoken(question: str) -> None:
+    assert answered(question).ever
+
+
 @pytest.mark.parametrize(
     ("question", "ever"),
     [("death_status=2", True), ("death_status=", True), ("live_or_still_birth=2", False),

@@ -40,6 +40,14 @@ def test_an_agreement_that_cannot_work_is_refused_with_its_key(
         assert said in answer.out
 
 
+def test_everything_can_be_asked_at_once(birthshare: CommandLine) -> None:
+    """Also where a rule is not there to be asked about: no national opt-out stops this agreement."""
+    found = birthshare("agreement", "check", FILE, "--ask", "all", "--json").json
+    asked = {answer["asked"] for answer in found["answers"]}
+    assert {"a refused parent", "a death status"} <= asked
+    assert "a national opt-out" not in asked
+
+
 def test_what_can_be_asked_is_listed(birthshare: CommandLine) -> None:
     answer = birthshare("agreement", "check", FILE, "--ask", "list")
     assert answer.code == 0

@@ -37,15 +37,12 @@ def test_no_record_that_must_not_be_shared_is_shared(file: Path) -> None:
 
 
 @every_template
-def test_each_of_those_reasons_is_reached_and_none_of_its_records_is_clear(file: Path) -> None:
+def test_each_of_those_reasons_is_reached(file: Path) -> None:
+    """Otherwise nothing is proved. (That no record with a reason is shared, the engine checks itself.)"""
     made = template(file.name)
+    found = np.concatenate([made.group(name).reasons for name in INDEPENDENT])
     for reason in NEVER:
-        reached = 0
-        for name in INDEPENDENT:
-            found = (made.group(name).reasons & reason.bit) != 0
-            reached += int(found.sum())
-            assert not (found & made.group(name).clear).any()
-        assert reached, reason
+        assert (found & reason.bit).any(), reason
 
 
 @every_template

@@ -211,6 +211,7 @@ def test_at_a_terminal_the_agreement_is_read_first_and_may_be_left_unsigned(
     terminal = at_a_terminal(authority, file, key, sign="n")
     assert terminal.code == 130
     assert "What recipients may not do" in terminal.said
+    assert "Stopped. Nothing was signed or changed." in terminal.said
     assert not signature.exists()
     assert at_a_terminal(authority, file, key, sign="y").code == 0
     assert signature.exists()

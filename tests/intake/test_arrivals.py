@@ -118,13 +118,22 @@ def test_feeds_are_found_once_each_in_the_order_of_their_days(home: Home) -> Non
     names = ["changes_chis_2026-11-02.csv.gpg", "changes_chis_2026-10-28.csv.gpg"]
     for name in [*names, "changes_chis_2026-10-28 (1).csv.gpg"]:
         arrive(home, name, content=name[:23])
-    for other in (
-        "changes_chis_2026-10.csv.gpg",
-        "changes_chis_2026-10-28.csv.gpg.part",
-        "births_chis_2026-10.csv.gpg",
-    ):
+    for other in ("changes_chis_2026-10-28.csv.gpg.part", "births_chis_2026-10.csv.gpg", "notes.txt"):
         arrive(home, other, content=other)
     assert [file.name for file in find_feeds(home, "chis").values()] == list(reversed(names))
+
+
+@pytest.mark.parametrize("day", ["2026-10", "20261028", "28-10-2026", "new"])
+def test_a_feed_whose_name_does_not_say_its_day_is_not_passed_over(home: Home, day: str) -> None:
+    arrive(home, f"changes_chis_{day}.csv.gpg")
+    with pytest.raises(IntegrityError, match="does not say its day"):
+        find_feeds(sending(home, changes=CHANGES), "chis")
+
+
+def test_a_feed_may_be_named_much_like_the_extract(home: Home) -> None:
+    alike = {"file_name": "{supplier}_{month}.csv.gpg", "changes": "{supplier}_{date}.csv.gpg"}
+    feed, _ = arrive(home, "chis_2026-11-02.csv.gpg"), arrive(home, "chis_2026-10.csv.gpg", content="births")
+    assert list(find_feeds(sending(home, **alike), "chis").values()) == [feed]
 
 
 def test_a_supplier_without_a_feed_has_none(home: Home) -> None:

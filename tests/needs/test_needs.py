@@ -122,6 +122,18 @@ def test_the_command_makes_a_key_that_is_taken(folder: Path) -> None:
     needs.check(home(folder), linkage)
 
 
+def test_two_agreements_with_one_pseudonym_key_are_refused_since_their_lists_could_be_joined(
+    folder: Path,
+) -> None:
+    two = [agreement(**LINKAGE), agreement(**LINKAGE, id="another-study")]
+    for one in two:
+        file = folder / "keys" / f"pseudonym.{one.id}.key"
+        file.write_bytes(bytes(32))
+        file.chmod(0o600)
+    with pytest.raises(SettingsError, match="could be joined.*another-study"):
+        needs.pseudonym_checks(home(folder), two)
+
+
 @pytest.mark.parametrize(
     ("content", "mode", "said"), [(b"short", 0o600, "does not hold a key"), (b"k" * 32, 0o644, "by others")]
 )

@@ -29,6 +29,7 @@ from geography.town import published
 from month_authority import MONTH, NOW, clear
 from pipeline import changes
 from pipeline import month as months
+from pipeline.agreed import LONDON
 from pipeline.agreements.loading import NAMESPACE as AGREEMENT
 from pipeline.agreements.loading import read_agreement
 from pipeline.agreements.model import Agreement, Shares
@@ -37,7 +38,6 @@ from pipeline.demo.births import as_csv
 from pipeline.demo.keys import OpenPgpKey, make_openpgp_key, make_ssh_key, seal_as_supplier, write_secret
 from pipeline.demo.nhs_numbers import nhs_numbers
 from pipeline.demo.run import laid_out
-from pipeline.desk import LONDON
 from pipeline.encryption import gnupg
 from pipeline.encryption.at_rest import new_key
 from pipeline.encryption.sealing import new_password
@@ -501,7 +501,8 @@ def _write_settings(
     agreements: Sequence[Agreement],
     supplier_settings: Mapping[str, str],
 ) -> None:
-    datasets = {name: one.cohort.of for one in agreements for name in one.suppliers}
+    datasets = {name: "births" for one in agreements for name in one.hears}
+    datasets |= {name: one.cohort.of for one in agreements for name in one.suppliers}
     suppliers = [_supplier(ground, home, name, datasets[name], supplier_settings) for name in datasets]
     approvers = [
         f'[[approvers]]\nprincipal = "{principal(role)}"\nroles = ["{role}"]\n'

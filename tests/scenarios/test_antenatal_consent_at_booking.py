@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import WaitingForPerson
 from scenarios.arrangement import (
     ACROSS,
     MONTH,
@@ -25,7 +26,7 @@ from scenarios.arrangement import (
     word,
 )
 
-EXPECTED, CARD = "antenatal-consent-at-booking", "welcome-card-first-visit"
+EXPECTED = "antenatal-consent-at-booking"
 
 
 @pytest.fixture
@@ -38,6 +39,8 @@ def council(ground: Ground, tmp_path: Path) -> Iterator[Arrangement]:
         recipients={"north": "childrens_centre", "south": "childrens_centre"},
         supplier_settings={"changes": "changes_{supplier}_{date}.csv.gpg"},
     ) as made:
+        for month in (MONTH, MONTH.plus(1)):
+            made.sends("chis", [], month)
         yield made
 
 
@@ -132,26 +135,48 @@ def test_one_person_alone_cannot_release_a_month(council: Arrangement) -> None:
     assert "approval" in council.waits_for()
 
 
-@pytest.fixture
-def with_births(ground: Ground, tmp_path: Path) -> Iterator[Arrangement]:
-    """The same authority also hears of births, from another supplier."""
-    with arranged(
-        ground,
-        tmp_path,
-        EXPECTED,
-        CARD,
-        areas=[("childrens_centres", "north", NORTH_WARD)],
-        recipients={"north": "childrens_centre"},
-    ) as made:
-        yield made
-
-
 @pytest.mark.parametrize("how", [{"live_or_still_birth": "3"}, {"death_status": "2"}, {}])
 def test_a_birth_or_a_loss_that_another_trust_reports_ends_the_expectation(
-    with_births: Arrangement, how: dict[str, str]
+    council: Arrangement, how: dict[str, str]
 ) -> None:
-    council = with_births
     council.sends("maternity", [pregnancy("Ada"), pregnancy("Bea")])
     council.sends("chis", [child("Cleo"), child("Bea", **how)])
     council.asks()
-    assert council.decided(agreement=EXPECTED) == {"Ada": "share", "Bea": "suppressed"}
+    assert council.decided() == {"Ada": "share", "Bea": "suppressed"}
+
+
+def test_no_month_is_decided_without_the_word_of_the_trust_that_hears_of_losses(council: Arrangement) -> None:
+    council.sends("maternity", [pregnancy("Ada")])
+    for file in council.home.inbox("chis").iterdir():
+        file.unlink()
+    with pytest.raises(WaitingForPerson, match="chis"):
+        council.asks()
+
+
+def test_a_loss_is_remembered_until_the_pregnancy_is_first_heard_of(council: Arrangement) -> None:
+    council.sends("maternity", [pregnancy("Ada")])
+    council.sends("chis", [child("Bea", live_or_still_birth="3")])
+    council.asks()
+    next_month = MONTH.plus(1)
+    council.sends("maternity", [pregnancy("Ada"), pregnancy("Bea")], next_month)
+    council.asks(next_month)
+    assert council.decided(next_month) == {"Ada": "share", "Bea": "suppressed"}
+
+
+def test_what_has_ended_stays_ended_although_next_months_files_do_not_say_so(council: Arrangement) -> None:
+    council.sends(
+        "maternity", [pregnancy("Ada"), pregnancy("Bea"), pregnancy("Lost", pregnancy_status="ended")]
+    )
+    council.sends("chis", [child("Bea", live_or_still_birth="3")])
+    council.asks()
+    next_month = MONTH.plus(1)
+    council.sends("maternity", [pregnancy(name) for name in ("Ada", "Bea", "Lost")], next_month)
+    council.asks(next_month)
+    assert council.decided(next_month) == {"Ada": "share", "Bea": "suppressed", "Lost": "suppressed"}
+
+
+def test_a_birth_that_cannot_be_read_stops_the_card_to_the_woman_whom_it_names(council: Arrangement) -> None:
+    council.sends("maternity", [pregnancy("Ada"), pregnancy("Bea")])
+    council.sends("chis", [child("Cleo"), child("Bea", live_or_still_birth="3", postcode="QA1 1A?")])
+    council.asks()
+    assert council.decided() == {"Ada": "share", "Bea": "suppressed"}

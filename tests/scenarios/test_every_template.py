@@ -92,7 +92,7 @@ def test_nobody_is_written_to_whom_no_agreement_may_reach(
     ) as council:
         expected = agreement.cohort.of == "expected_births"
         month, rows = (MONTH, _pregnancies(agreement)) if expected else (EARLIER, _births(agreement))
-        for turn, supplier in enumerate(agreement.suppliers):
+        for turn, supplier in enumerate([*agreement.suppliers, *agreement.hears]):
             council.sends(supplier, [] if turn else rows, month)
         council.hears([word("parent", "Protected", "suppressed")])
         council.asks(month)

@@ -21,6 +21,7 @@ from scenarios.arrangement import (
     child,
     day,
     twin,
+    word,
 )
 
 TOLD = {"notice_date": day(-28), "date_of_birth": born(EARLIER), "consent_status": "", "consent_date": ""}
@@ -74,6 +75,27 @@ def test_what_either_hospital_knows_against_it_counts(council: Arrangement) -> N
     assert decided["Objector"] == "objected"
     assert decided["Died"] == "child_died"
     assert decided["Hidden"] == "restricted_record"
+
+
+def test_what_one_hospital_knows_counts_even_where_it_cannot_be_read(council: Arrangement) -> None:
+    families = [child(name, **TOLD) for name in ("Ada", "Died")]
+    there = families[1] | {"record_id": "Died there", "death_status": "2", "postcode": "QA1 1A?"}
+    council.sends("chis", families, EARLIER)
+    council.sends("second_trust", [there], EARLIER)
+    council.asks(EARLIER)
+    assert council.decided(EARLIER) == {"Ada": "share", "Died": "suppressed"}
+
+
+def test_a_mother_on_the_list_stays_there_although_one_hospital_does_not_name_her(
+    council: Arrangement,
+) -> None:
+    families = [child(name, **TOLD) for name in ("Ada", "Protected")]
+    nameless = {"record_id": "Protected there", "parent_nhs_number": "", "last_updated": day(-1)}
+    council.hears([word("parent", "Protected", "suppressed")])
+    council.sends("chis", families, EARLIER)
+    council.sends("second_trust", [families[1] | nameless], EARLIER)
+    council.asks(EARLIER)
+    assert council.decided(EARLIER)["Protected there"] == "suppressed"
 
 
 def test_the_month_waits_for_both_hospitals(council: Arrangement) -> None:

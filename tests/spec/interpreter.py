@@ -92,9 +92,10 @@ def _own_reasons(row: Row, world: World) -> Found:
 
 
 def _said(row: Row, world: World) -> set[str]:
-    """Later words about the child, the parent or the dwelling; deaths are weighed apart."""
-    words = [s["word"] for s in world.suppressions if s["subject"] in _subjects(row)]
-    others = [word for word in words if word not in ("child_died", "death_removed")]
+    """Later words about the child, a parent whom any version names, or the dwelling; not about deaths."""
+    subjects = _subjects(row) | {version["parent"] for version in versions(row, world)} - {""}
+    words = [s["word"] for s in world.suppressions if s["subject"] in subjects]
+    others = [word for word in words if word not in ("child_died", "death_removed", "delivered")]
     return {word if word in KNOWN_WORDS else "suppressed" for word in others}
 
 
@@ -114,10 +115,23 @@ def _never(row: Row, world: World) -> list[str]:
         found.append("child_died")
     if row["confidentiality"] not in ("U", "") or "restricted_record" in said:
         found.append("restricted_record")
-    found += [word for word in ("suppressed", "identity_superseded") if word in said]
+    if "suppressed" in said or (_expected(world) and _has_given_birth(row, world)):
+        found.append("suppressed")
+    found += ["identity_superseded"] if "identity_superseded" in said else []
     if not _issued(row["nhs_number"], world.demonstration):
         found.append("test_record")
     return found
+
+
+def _has_given_birth(row: Row, world: World) -> bool:
+    """The woman, or her home, has had a child, and it is too soon for another."""
+    said = [s for s in world.suppressions if s["word"] == "delivered" and s["subject"] in _at_home(row)]
+    too_soon = timedelta(days=240)
+    return any(s["since"] is None or row["date_of_birth"] < s["since"].date() + too_soon for s in said)
+
+
+def _at_home(row: Row) -> set[str]:
+    return {row["parent"], row["dwelling"]} - {""}
 
 
 def _dead(subject: str, world: World) -> bool:
@@ -231,8 +245,17 @@ def _answers(row: Row, world: World) -> list[Row]:
         or (v["consent_status"] == "given" and v["reference"] in fresh)
     ]  # fmt: skip
     beside = [{**a, "companion": True} for a in world.answers if a["child"] == row["child"]]
-    heard = [*in_rows, *beside]
+    heard = [{**a, "person": _one_person(a["person"])} for a in [*in_rows, *beside]]
     return [answer for answer in heard if not _overtaken(answer, heard, world.moment.date())]
+
+
+def _one_person(word: str) -> str:
+    """Two parents can both be "the parent": such a word names nobody."""
+    vague = (
+        "parent", "parents", "both", "both parents", "carer", "carers", "guardian", "family", "other",
+        "unknown", "not known", "not stated", "none", "n/a",
+    )  # fmt: skip
+    return "" if word.strip().lower() in vague else word
 
 
 def _overtaken(answer: Row, heard: list[Row], today: date) -> bool:

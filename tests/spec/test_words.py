@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from pipeline.consent.words import ended, heard, heard_beside
+from pipeline.consent.words import deliveries, ended, heard, heard_beside
 from pipeline.reasons import Reason
-from spec.world import EXPECTING, Row, World, agreement, birth, expecting, plain
+from spec.world import EXPECTING, Row, World, agreement, birth, expecting, plain, word
 
 
 def said_of(*others: Row, expecting_a_birth: bool = False) -> set[tuple[str, str]]:
@@ -30,7 +31,8 @@ def said_of(*others: Row, expecting_a_birth: bool = False) -> set[tuple[str, str
         ("consent_status", "withdrawn", "consent_withdrawn"),
         ("objection_date", birth()["notice_date"], "objected"),
         ("looked_after", "Y", "looked_after"), ("adoption", "?", "adoption"),
-        ("safeguarding", "Y", "safeguarding"),
+        ("safeguarding", "Y", "safeguarding"), ("in_hospital", "Y", "in_hospital"),
+        ("parent_death_status", "2", "parent_died"),
     ],
 )  # fmt: skip
 def test_what_speaks_against_a_child_counts_wherever_it_is_written(
@@ -88,9 +90,53 @@ def test_a_pregnancy_that_ended_elsewhere_has_ended_here() -> None:
     assert said_of(*rows, expecting_a_birth=True) == {("parent-7", "suppressed")}
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "word"),
+    [("consent_status", "refused", "consent_refused"), ("confidentiality", "R", "restricted_record")],
+)
+def test_what_a_woman_said_to_another_trust_counts_whatever_number_the_pregnancy_has_there(
+    column: str, value: str, word: str
+) -> None:
+    assert said_of(expecting(7, **{column: value}), expecting_a_birth=True) == {("parent-7", word)}
+
+
 def test_where_the_parent_is_not_given_the_dwelling_hears_of_the_birth() -> None:
     rows = birth(7, parent=""), birth(8, parent="", dwelling="")
     assert said_of(*rows, expecting_a_birth=True) == {("dwelling-7", "suppressed")}
+
+
+@pytest.mark.parametrize("subject", ["parent-1", "dwelling-1"])
+@pytest.mark.parametrize(
+    ("due_after", "outcome"), [(239, "withhold"), (240, "share")], ids=["too soon", "another child"]
+)
+def test_a_birth_in_an_earlier_month_ends_what_was_expected_and_not_the_next_child(
+    subject: str, due_after: int, outcome: str
+) -> None:
+    heard_of = expecting()["date_of_birth"] - timedelta(days=due_after)
+    world = World.of(expecting(1), agreement=agreement(**EXPECTING))
+    said = word(subject, "delivered", datetime.combine(heard_of, time()))
+    assert plain(world.with_words(said).decide())[1].outcome == outcome
+
+
+def test_of_a_delivery_only_the_month_is_remembered_and_whose_it_was() -> None:
+    rows = birth(7, date_of_birth=date(2026, 10, 8)), birth(8, parent=""), birth(9, parent="", dwelling="")
+    said = deliveries(World.of(*rows).frames[0])
+    assert said["subject"].tolist() == ["parent-7", "dwelling-8"]
+    assert set(said["since"]) == {pd.Timestamp(2026, 10, 1)}
+
+
+def test_a_birth_that_was_heard_of_does_not_stop_the_card_for_that_birth() -> None:
+    said = word("parent-1", "delivered", datetime(2026, 10, 1))
+    assert plain(World.of(birth(1)).with_words(said).decide())[1].outcome == "share"
+
+
+@pytest.mark.parametrize("who", ["parent", "Guardian ", "other"])
+def test_a_word_that_names_no_one_person_never_overtakes_a_refusal(who: str) -> None:
+    refused = {"child": "child-1", "person": who, "answer": "refused", "date": date(2026, 10, 20)}
+    agreed = {**refused, "answer": "given", "date": date(2026, 10, 25)}
+    told = {"scope": "childrens_centre", "wording": "form-2025"}
+    world = World.of(birth(1, consent_given_by=who), answers=({**refused, **told}, {**agreed, **told}))
+    assert Reason.CONSENT_REFUSED in plain(world.decide())[1].reasons
 
 
 def test_a_birth_elsewhere_stops_the_card_to_the_woman() -> None:
@@ -100,3 +146,19 @@ def test_a_birth_elsewhere_stops_the_card_to_the_woman() -> None:
     decided = plain(world.with_words(*words).decide())
     assert decided[1].reasons == {Reason.SUPPRESSED}
     assert decided[2].outcome == "share"
+
+
+@pytest.mark.parametrize("newer_parent", ["", "parent-9"])
+@pytest.mark.parametrize("said", ["suppressed", "objected"])
+def test_a_newer_row_that_leaves_the_parent_out_takes_nobody_off_the_list(
+    newer_parent: str, said: str
+) -> None:
+    older = birth(1, last_updated=datetime(2026, 10, 2))
+    newer = birth(2, child="child-1", parent=newer_parent, last_updated=datetime(2026, 10, 9))
+    decided = plain(World.of(older, newer).with_words(word("parent-1", said)).decide())
+    assert decided[2].reasons == {Reason(said)}
+
+
+def test_that_a_parents_death_was_a_mistake_takes_back_no_childs_death() -> None:
+    world = World.of(birth(1, death_status="2")).with_words(word("parent-1", "death_removed"))
+    assert plain(world.decide())[1].reasons == {Reason.CHILD_DIED}

@@ -83,7 +83,7 @@ VALUES: dict[str, Sequence[Any]] = {
     "consent_date": DATES,
     "consent_scope": ["library", "library; childrens_centre", ""],
     "consent_wording": ["form-2019", ""],
-    "consent_given_by": ["father", ""],
+    "consent_given_by": ["father", "", "Parent "],
     "notice_date": DATES,
     "objection_date": DATES,
     "last_updated": UPDATED,
@@ -121,7 +121,8 @@ SUBJECTS = [
 ]  # fmt: skip
 SAYINGS = [
     *map(str, Reason),
-    *["death_removed", "child_died", "national_opt_out", "identity_superseded", "unheard of"] * 6,
+    *["death_removed", "child_died", "national_opt_out", "identity_superseded", "delivered", "unheard of"]
+    * 6,
 ]
 
 PLACES: list[Row] = [

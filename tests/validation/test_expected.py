@@ -92,10 +92,15 @@ def test_every_status_of_the_contract_was_thought_of() -> None:
     assert codes == {"continuing", "ended", "delivered", "transferred"}
 
 
-@pytest.mark.parametrize("status", ["1", "2", "U"])
+@pytest.mark.parametrize("status", ["1", "2"])
 def test_the_death_of_the_woman_is_told_of_her_and_of_the_birth(expected: Expected, status: str) -> None:
     birth = expected(WOMAN | {"parent_death_status": status}).births.iloc[0]
     assert (birth["parent_death_status"], birth["death_status"]) == (status, status)
+
+
+def test_that_her_death_was_a_mistake_takes_back_no_loss_of_the_pregnancy(expected: Expected) -> None:
+    birth = expected(WOMAN | {"parent_death_status": "U"}).births.iloc[0]
+    assert (birth["parent_death_status"], birth["death_status"]) == ("U", "")
 
 
 def test_columns_that_expected_births_do_not_have_are_blank(expected: Expected) -> None:
