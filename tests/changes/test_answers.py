@@ -12,6 +12,7 @@ import pytest
 from changes.writing import check_nothing_shown, families, reference
 from month_authority import MONTH, NOW, Authority, CommandLine
 from pipeline import month as months
+from pipeline.errors import IntegrityError
 from pipeline.inputs import ANSWERS, decisions_of
 from pipeline.ledger.entries import AnswersReceived, ExtractRefused, Kind
 from pipeline.reasons import Reason, unpack
@@ -112,7 +113,8 @@ def test_answers_altered_after_the_approval_are_found_out(
         frame = desk.staging.frame(ANSWERS)
         row = dict.fromkeys(frame, "") | {"child": "0" * 32, "answer": "given", "date": pd.NaT}
         desk.staging.put_frame(ANSWERS, pd.concat([frame, pd.DataFrame([row])]).astype(frame.dtypes))
-    assert birthshare.run().code == WAITING  # made anew, and asked about again
+    with pytest.raises(IntegrityError, match="not those that were approved"):
+        months.deliver(birthshare.authority.home, MONTH, now=NOW)
     assert birthshare.authority.files() == {}
 
 

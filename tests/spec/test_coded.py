@@ -74,3 +74,22 @@ def test_coding_twice_changes_nothing_more() -> None:
     once = coded(world.frames[0], world.setting["answers"])
     for again, before in zip(coded(*once), once, strict=True):
         pd.testing.assert_frame_equal(again, before)
+
+
+def test_an_answer_of_nobody_by_name_stays_one_that_nothing_overtakes() -> None:
+    told = {"person": "", "answer": "refused", "date": date(2026, 10, 19)}
+    later = {"person": "", "answer": "given", "date": date(2026, 10, 25)}
+    _, people = coded(
+        World.of(birth()).frames[0], frame((answer("child-1", **told), answer("child-1", **later)), ANSWERS)
+    )
+    assert people["person"].tolist() == ["", ""]
+
+
+def test_homes_without_a_family_name_stay_without_one() -> None:
+    births, _ = coded(World.of(birth(1, family_name=""), birth(2)).frames[0], frame((), ANSWERS))
+    assert (births["family_name"] == "").tolist() == [True, False]
+
+
+def test_a_number_of_no_range_leaves_nothing_behind() -> None:
+    births, _ = coded(World.of(birth(nhs_number="1234567890")).frames[0], frame((), ANSWERS))
+    assert births["nhs_number"].tolist() == [""]

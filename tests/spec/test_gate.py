@@ -65,6 +65,13 @@ def test_a_late_death_of_one_twin_removes_the_other() -> None:
     assert after[2].reasons == {"child_died"}
 
 
+def test_nothing_is_a_demonstration_that_does_not_say_so() -> None:
+    world = World.of(birth(nhs_number="9990000026"), demonstration=True)
+    setting = {name: said for name, said in world.setting.items() if name != "demonstration"}
+    after = plain(gate(world.decide(), *world.frames, world.agreement, **setting))
+    assert after[1].reasons == {"test_record"}
+
+
 def test_a_demonstration_stays_one_at_the_gate() -> None:
     world = World.of(birth(nhs_number="9990000026"), demonstration=True)
     assert plain(gated(world.decide(), world))[1].outcome == "share"
