@@ -168,10 +168,12 @@ def fresh(agreement: Agreement) -> str:
 def in_force(agreement: Agreement) -> str:
     """From when until when it counts."""
     dates = agreement.dates
+    grace = dates.review_grace_days
+    stops = f"{days(grace)} later" if grace else "after that day"
     return (
         f"It is in force from {on_day(dates.starts)} to {on_day(dates.expires)}. "
         f"It must be reviewed by {on_day(dates.review_by)}. "
-        f"If that is not done, it stops {days(dates.review_grace_days)} later."
+        f"If that is not done, it stops {stops}."
     )
 
 

@@ -90,6 +90,9 @@ def _where_to_look(folder: Path, state: Mapping[str, Any]) -> str:
             f"  {program} status {month} {at_home}",
             f"  {program} ledger verify {at_home}",
             f"  {program} geography place --network childrens_centres {at_home}",
+            f"  {program} agreement show welcome-card-first-visit {at_home}",
+            f"  {program} explain {month} --as data.lead@example.org --why 'A parent asked' {at_home}",
+            "    (asks for an NHS number: take one from the extract)",
             f"  {program} run {month} {at_home}",
             "    (the month is closed: nothing changes)",
         ]
