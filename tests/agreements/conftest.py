@@ -1,15 +1,12 @@
-"""What the tests of agreements share is importable from beside them."""
+"""What the tests of agreements share."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for leaves and office
-
-from office import Office, version  # noqa: E402
+from agreements.office import Office, version
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from office import NAME, NOW, Office, version
 
+from agreements.office import NAME, NOW, Office, version
 from pipeline import agreed
 from pipeline.agreements.loading import NAMESPACE, Loaded
 from pipeline.agreements.signatures import suspension

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from leaves import BASES, WELCOME, variations
 
+from agreements.leaves import BASES, WELCOME, variations
 from pipeline.agreements.clauses import KEYS, NO_AGREEMENT_LIFTS_THIS, clause
 from pipeline.agreements.difference import value_of
 from pipeline.agreements.model import Agreement

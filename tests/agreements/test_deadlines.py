@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from leaves import WELCOME, changed
 
+from agreements.leaves import WELCOME, changed
 from pipeline.agreements.deadlines import warnings
 from pipeline.agreements.model import Agreement
 

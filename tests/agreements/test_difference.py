@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from leaves import (
+
+from agreements.leaves import (
     BASES,
     FACT,
     LARGER_CHANGES,
@@ -23,7 +24,6 @@ from leaves import (
     totals_alone,
     variations,
 )
-
 from pipeline.agreements.difference import RULES, Effect, compare
 from pipeline.agreements.model import Agreement
 from pipeline.agreements.plain import differences

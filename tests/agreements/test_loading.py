@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from office import APPROVERS, NAME, NOW, ROLES, Office, version
 
+from agreements.office import APPROVERS, NAME, NOW, ROLES, Office, version
 from pipeline.agreements.loading import (
     NAMESPACE,
     check_still_stands,

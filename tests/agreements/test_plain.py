@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from leaves import AGREEMENTS, BASES, LARGER_CHANGES, WELCOME, Content, changed, leaves, variations
 
+from agreements.leaves import AGREEMENTS, BASES, LARGER_CHANGES, WELCOME, Content, changed, leaves, variations
 from pipeline.agreements.loading import Loaded
 from pipeline.agreements.model import Agreement
 from pipeline.agreements.plain import Section, as_text, plain

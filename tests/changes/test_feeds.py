@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -208,13 +208,13 @@ def test_the_authoritys_own_list_is_no_word_on_deaths(birthshare: CommandLine, w
         months.run(authority.home, MONTH, now=late)
 
 
-def _record_feed_of(birthshare: CommandLine, signed_at: object) -> None:
+def _record_feed_of(birthshare: CommandLine, signed_at: datetime) -> None:
     """A feed that was applied; gpg signs with the clock of today, so the entry is written directly."""
     from pipeline.records import SUPPRESSIONS, empty
 
     body = ChangesApplied(
         source="chis", sha256="0" * 64, signer="A" * 40, signed_at=signed_at, rows=0, words={}, unusable=0
-    )  # type: ignore[arg-type]
+    )
     with opened_ledger(birthshare.authority.home) as ledger:
         ledger.suppress(empty(SUPPRESSIONS), NOW, source=body)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,14 +81,14 @@ def without_rules() -> Tables:
         patch.setattr(findings, "RULES", left)
         made = Tables(Setting(tables(*AGES, confidentiality=TOLD).setting.agreement))
         assert made.always == 0  # decides everything now, while the rules are gone
-        made.engine.records = _unpatched(made, left)  # type: ignore[method-assign]
+        made.engine.records = _unpatched(made, left)
         return made
 
 
-def _unpatched(made: Tables, rules: tuple[object, ...]):  # noqa: ANN202
+def _unpatched(made: Tables, rules: tuple[object, ...]) -> Callable[[Any], Any]:
     records = made.engine.records
 
-    def decided(wanted):  # noqa: ANN001, ANN202
+    def decided(wanted: Any) -> Any:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(findings, "RULES", rules)
             return records(wanted)
