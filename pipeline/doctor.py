@@ -187,7 +187,7 @@ def _approvers(home: Home) -> Iterator[Finding]:
             f"the public key of {person.principal}",
             person.principal in listed,
             "They make a key of their own, and keep it where only they can read it:\n"
-            f"  ssh-keygen -q -t ed25519 -N '' -f {quote(person.principal)}.key\n"
+            f"  ssh-keygen -q -t ed25519 -f {quote(person.principal)}.key\n"
             "Its public half is then added to the keys that may sign:\n"
             f"  echo {quote(person.principal)} 'namespaces=\"agreement@birthshare,release@birthshare\"'"
             f" $(cat {quote(person.principal)}.key.pub) >> {quote(str(signers))}",
