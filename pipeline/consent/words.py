@@ -125,7 +125,7 @@ def deliveries(births: pd.DataFrame) -> pd.DataFrame:
 
 def delivered(expected: pd.DataFrame, suppressions: pd.DataFrame) -> pd.Series[bool]:
     """Rows of a woman, or a home, that is known to have had the child that was expected, or lost it."""
-    heard_of = suppressions[suppressions["word"] == DELIVERED]
+    heard_of = suppressions[(suppressions["word"] == DELIVERED) & (suppressions["subject"] != "")]
     latest = heard_of["since"].fillna(_ALWAYS).groupby(heard_of["subject"]).max()
     over = latest.reindex(expected["parent"]).to_numpy(), latest.reindex(expected["dwelling"]).to_numpy()
     due = expected["date_of_birth"] - pd.Timedelta(days=AFTER_A_BIRTH_DAYS)

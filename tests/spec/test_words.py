@@ -125,6 +125,12 @@ def test_of_a_delivery_only_the_month_is_remembered_and_whose_it_was() -> None:
     assert set(said["since"]) == {pd.Timestamp(2026, 10, 1)}
 
 
+def test_a_delivery_of_nobody_known_stops_nobody() -> None:
+    world = World.of(expecting(1, parent="", dwelling=""), agreement=agreement(**EXPECTING))
+    decided = plain(world.with_words(word("", "delivered", None)).decide())
+    assert Reason.SUPPRESSED not in decided[1].reasons
+
+
 def test_a_birth_that_was_heard_of_does_not_stop_the_card_for_that_birth() -> None:
     said = word("parent-1", "delivered", datetime(2026, 10, 1))
     assert plain(World.of(birth(1)).with_words(said).decide())[1].outcome == "share"
