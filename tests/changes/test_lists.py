@@ -20,7 +20,7 @@ LIST = (
     {"subject": "parent", "nhs_number": PARENT, "word": "objected", "since": "2026-10-30"},
     ADDRESS | {"word": "suppressed"},
 )
-PERSONAL = (CHILD, PARENT, "4711", "Plumstone", "QX4 7ZQ", "QX47ZQ")
+PERSONAL = (CHILD, PARENT, "Flat 4711", "FLAT4711", "Plumstone", "QX4 7ZQ", "QX47ZQ")
 
 Write = Callable[..., Path]
 
