@@ -225,8 +225,11 @@ def _check_word(word: str) -> None:
 def listed(home: Home) -> dict[str, Any]:
     """What was applied when, and how many words of each kind stand; no subject.
 
-    Keys: applied (at, source, by, signed_at, rows, words), words (by word).
+    Keys: applied (at, source, by, signed_at, rows, words), words (by word). That a woman gave birth is
+    remembered too, and is no word against a family: it is not counted.
     """
+    from pipeline.consent.words import DELIVERED
+
     with facts.opened_ledger(home) as ledger:
         applied = list(ledger.entries(kinds={ChangesApplied.kind}))
         said = ledger.entries(kinds={SuppressionRecorded.kind})
@@ -244,7 +247,7 @@ def listed(home: Home) -> dict[str, Any]:
             for entry in applied
             if isinstance(entry.body, ChangesApplied)
         ],
-        "words": dict(sorted(words.items())),
+        "words": {word: number for word, number in sorted(words.items()) if word != DELIVERED},
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.changes import listed
 from pipeline.errors import WaitingForPerson
 from scenarios.arrangement import (
     ACROSS,
@@ -161,6 +162,7 @@ def test_a_loss_is_remembered_until_the_pregnancy_is_first_heard_of(council: Arr
     council.sends("maternity", [pregnancy("Ada"), pregnancy("Bea")], next_month)
     council.asks(next_month)
     assert council.decided(next_month) == {"Ada": "share", "Bea": "suppressed"}
+    assert listed(council.home)["words"] == {"suppressed": 1}
 
 
 def test_what_has_ended_stays_ended_although_next_months_files_do_not_say_so(council: Arrangement) -> None:
