@@ -215,6 +215,9 @@ def _problem(finished: Finished, fingerprint: str, content: bytes) -> SealProble
         return SealProblem.TRUNCATED
     if not status.has("BEGIN_DECRYPTION", "ENC_TO"):
         return SealProblem.NOT_ENCRYPTED if status.has("PLAINTEXT", "NEWSIG") else SealProblem.NOT_OPENPGP
+    # First: bytes after the damage are noise, and one time in thirty gpg takes noise for another message.
+    if status.before("DECRYPTION_INFO", "DECRYPTION_FAILED"):
+        return SealProblem.TAMPERED
     if not status.has("DECRYPTION_INFO", "ERROR") or status.has("NEED_PASSPHRASE_SYM"):
         return SealProblem.NOT_FOR_US
     # gpg leaves off at a signature that has expired, without a word on how the decryption went.

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.encryption import opening
 from pipeline.encryption.framing import is_cut_off
+from pipeline.encryption.gnupg import Finished, Status
 from pipeline.encryption.opening import Opened, SealProblem, SealRefused
 from pipeline.errors import SettingsError
 
@@ -159,6 +161,25 @@ def test_something_was_appended(sealed_by: Seal, open_as_agreed: Open, trust) ->
 
 def test_two_messages_in_one_file(sealed_by: Seal, open_as_agreed: Open, trust) -> None:
     assert problem_of(open_as_agreed, sealed_by(trust) * 2) is SealProblem.TAMPERED
+
+
+def test_damage_is_named_whatever_the_noise_after_it_looks_like(
+    open_as_agreed: Open, trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What gpg 2.2 says of one damaged file in thirty: it took noise for a message with a password."""
+    said = (
+        "ENC_TO, BEGIN_DECRYPTION, DECRYPTION_INFO, PLAINTEXT, NEWSIG, GOODSIG, VALIDSIG, NODATA, BADMDC, "
+        "DECRYPTION_FAILED, END_DECRYPTION, ERROR decryption.early_plaintext 89, BEGIN_DECRYPTION, "
+        "NEED_PASSPHRASE_SYM 1 0 2, ERROR get_passphrase 85, CANCELED_BY_USER, DECRYPTION_FAILED"
+    )
+    status = Status(tuple(tuple(line.split()) for line in said.split(", ")))
+    really = opening.run
+
+    def run(home: Path, *arguments: str, **given: object) -> Finished:
+        return Finished(2, status, b"") if "--decrypt" in arguments else really(home, *arguments, **given)
+
+    monkeypatch.setattr(opening, "run", run)
+    assert problem_of(open_as_agreed, b"any bytes") is SealProblem.TAMPERED
 
 
 @pytest.mark.parametrize("armour", [(), ("--armor",)], ids=["binary", "armoured"])
