@@ -29,7 +29,7 @@ from pipeline.ledger.entries import Delivered, DeliveryFailed, PermitBody
 from pipeline.pack import recipient_digest
 from pipeline.preparation import words_about
 from pipeline.reasons import Outcome, Reason, count
-from pipeline.records import Permit, Receipt
+from pipeline.records import OnList, Permit, Receipt
 
 if TYPE_CHECKING:
     from pipeline.delivery.sftp import Endpoint
@@ -84,9 +84,10 @@ class Sealed:
     content: bytes = field(repr=False)
     file_name: str
     households: int
-    children: list[str] = field(repr=False)
+    on_list: list[OnList] = field(repr=False)
     decisions: pd.DataFrame = field(repr=False)  # of those whom the approval covered, after the gate
     removed: dict[str, int]
+    heard: int  # the ledger's entries up to which the gate listened
 
 
 def send(desk: Desk, one: Loaded, recipient: str, material: Approved, gate: Gate) -> None:
@@ -191,19 +192,22 @@ def _permitted(
         file_name=sealed.file_name,
         sealed_sha256=release.digest(sealed.content),
         households=sealed.households,
-        children=len(sealed.children),
+        children=len(sealed.on_list),
+        heard=sealed.heard,
         pack_sha256=material.prepared.pack_sha256,
         removed=sealed.removed,
     )
     desk.staging.put_frame(file_of("gated", body), sealed.decisions)
     desk.staging.put(file_of("sealed", body), sealed.content)
-    return desk.ledger.permit(body, sealed.children, month=str(desk.month), at=desk.clock, lease=lease)
+    return desk.ledger.permit(body, sealed.on_list, month=str(desk.month), at=desk.clock, lease=lease)
 
 
 def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gate: Gate) -> Sealed:
     from pipeline.lists.compile import compile_list
+    from pipeline.lists.references import list_name
     from pipeline.lists.totals import area_numbers
 
+    heard = desk.ledger.size
     agreement, decided = one.agreement, gate.decisions(one)
     mine = material.births[material.births["reference"].isin(decided["reference"])]
     numbers = area_numbers(mine, material.placements, agreement, recipient.code, desk.month)
@@ -216,6 +220,7 @@ def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gat
         numbers,
         kind=recipient.kind,
         areas=material.areas,
+        reference_key=desk.home.secret("subject.key"),
         pseudonym_key=needs.pseudonym_key(desk.home, agreement),
     )
     before = material.decisions[agreement.id]
@@ -229,11 +234,12 @@ def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gat
         raise _miscounted(agreement.id, recipient.code)
     return Sealed(
         content,
-        f"{agreement.id}_{desk.month}_{recipient.code}.{ending}",
+        f"{list_name(agreement.id, str(desk.month), recipient.code)}.{ending}",
         families.households,
-        families.children,
+        families.on_list,
         ours,
         count(ours.loc[ours["outcome"] != Outcome.SHARE, "reasons"].to_numpy()),
+        heard,
     )
 
 

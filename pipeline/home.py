@@ -10,6 +10,7 @@ import hmac
 import os
 import tomllib
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -81,6 +82,32 @@ class Delivery(Strict):
     at_once: Annotated[int, Field(ge=1, le=32)] = 8
     timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
     private_key: str = "keys/delivery.key"
+    tries: Annotated[int, Field(ge=1, le=10)] = 3  # of one run, where trying again may help
+    wait_seconds: Annotated[float, Field(ge=0)] = 2.0  # before the second try; three times longer each time
+
+
+class Receipts(Strict):
+    """Within how many days recipients do their part; after that somebody is told."""
+
+    collected_days: Annotated[int, Field(ge=1)] = 5
+    acknowledged_days: Annotated[int, Field(ge=1)] = 10
+    recall_days: Annotated[int, Field(ge=1)] = 2  # to take a family off everything made from a list
+    remind_days: Annotated[int, Field(ge=1)] = 7  # between reminders
+
+
+class Retention(Strict):
+    """For how many days each class of data is kept here. Agreements limit what recipients keep."""
+
+    sealed_files_days: Annotated[int, Field(ge=1)] = 30  # in the inbox, after their month or feed is done
+    working_files_days: Annotated[int, Field(ge=1)] = 90  # of a month that was not closed, after its last day
+    reports_days: Annotated[int, Field(ge=1)] = 730  # pages and suppliers' reports in the outbox
+    letters_days: Annotated[int, Field(ge=1)] = 1  # letters with a recipient's password
+
+
+class RecipientsSettings(Strict):
+    """Who must sign a change of the register of recipients or of the reach areas."""
+
+    persons: Annotated[int, Field(ge=2)] = 2  # different approvers
 
 
 class Geography(Strict):
@@ -102,6 +129,21 @@ class Settings(Strict):
     approvers: tuple[Approver, ...] = ()
     geography: Geography = Geography()
     delivery: Delivery = Delivery()
+    receipts: Receipts = Receipts()
+    retention: Retention = Retention()
+    recipients: RecipientsSettings = RecipientsSettings()
+
+
+Port = Annotated[int, Field(gt=0, lt=65536)]
+
+
+class Jump(Strict):
+    """A host that the way to a recipient's server leads through; our delivery key logs in there too."""
+
+    host: str
+    port: Port = 22
+    user: str
+    host_key: str
 
 
 class Recipient(Strict):
@@ -110,13 +152,37 @@ class Recipient(Strict):
     code: Code
     name: str
     kind: Code  # childrens_centre, family_hub, library, ...: as agreements name the kinds
-    host: str
-    port: Annotated[int, Field(gt=0, lt=65536)] = 22
-    user: str
+    contact: str = ""  # a post and its telephone or shared mailbox, never a person's name
+    starts: date | None = None  # the first day on which anything may be sent there
+    ends: date | None = None  # the last
+    via: Literal["sftp", "folder"] = "sftp"  # a folder of this machine, which MESH or another carrier empties
+    host: str = ""
+    port: Port = 22
+    user: str = ""
     folder: str = "."
-    host_key: str  # "ssh-ed25519 AAAA..."
-    format: Literal["workbook", "csv"]  # Office-encrypted xlsx, or CSV in OpenPGP
+    host_key: str = ""  # "ssh-ed25519 AAAA..."
+    jump: Jump | None = None
+    proxy_command: tuple[str, ...] = ()  # a program whose input and output are the connection
+    at_once: Annotated[int, Field(ge=1, le=8)] = 1  # connections to this recipient
+    bytes_a_second: Annotated[int, Field(ge=1024)] | None = None
+    format: Literal["workbook", "csv", "zip"]  # Office-encrypted xlsx, CSV in OpenPGP, or AES-256 zip
+    labels: Code | None = None  # sheet of address labels to add, by its name (pipeline.lists.labels)
     key: str  # password file or OpenPGP public key file, relative to the home
+    key_until: date | None = None  # the last day of the key or password, where it does not say so itself
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Recipient:
+        if self.via == "sftp" and not (self.host and self.user and self.host_key):
+            raise ValueError("host, user and host_key are needed for SFTP")
+        if self.via == "folder" and (self.host or self.user or self.host_key or self.jump):
+            raise ValueError("a folder has no host, user, host_key or jump")
+        if self.jump and self.proxy_command:
+            raise ValueError("give jump or proxy_command, not both")
+        if self.labels and self.format != "zip":
+            raise ValueError("labels need the format zip, which holds several files")
+        if self.starts and self.ends and self.ends < self.starts:
+            raise ValueError("ends is before starts")
+        return self
 
 
 class Recipients(Strict):

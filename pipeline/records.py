@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,7 @@ SUPPRESSIONS = {
     "since": "datetime64[s]",
 }
 
-# What earlier months shared: one row for each child, purpose and recipient.
+# What earlier months shared and nobody called back: one row for each child, purpose and recipient.
 DISCLOSURES = {"child": "str", "agreement": "str", "recipient": "str", "month": "str"}
 
 DECISIONS = {
@@ -150,9 +151,25 @@ class Extract:
     signed_at: datetime
 
 
+class OnList(NamedTuple):
+    """A child on a list: who must be found again when something becomes known later, and the list's row.
+
+    The keyed references of child, parent and dwelling, "" where not given; `reference` is what the row
+    is called on this one list (pipeline.lists.references), "" on a list of numbers alone.
+    """
+
+    child: str
+    parent: str = ""
+    dwelling: str = ""
+    reference: str = ""
+
+
 @dataclass(frozen=True)
 class Permit:
-    """Leave, recorded in the ledger, for exactly these sealed bytes to go to this recipient."""
+    """Leave, recorded in the ledger, for exactly these sealed bytes to go to this recipient.
+
+    A list's permit belongs to a month; a notice's (pipeline.notices) to none, and counts nobody.
+    """
 
     entry: int  # ledger sequence number
     month: str

@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from pipeline.errors import IntegrityError, SettingsError
 
 # The newest step under `migrations/versions`; a database that has it is opened without Alembic.
-REVISION = "0001"
+REVISION = "0002"
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10

@@ -63,6 +63,7 @@ Ordinal = Annotated[int, Field(ge=1)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 MaybeSha256 = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
 MonthWritten = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+ListReference = Annotated[str, StringConstraints(pattern=r"^([A-Z0-9]{5}-[A-Z0-9]{5})?$")]  # of a list's row
 Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40,64}$")]
 Subject = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]  # see records.keyed_references
 Name = Annotated[Code, AfterValidator(_no_identifier)]  # of an agreement, a supplier, a recipient
@@ -114,6 +115,18 @@ class Kind(Worded):
     DELIVERED = "delivered", "a list arrived, and what arrived is what was sealed"
     DELIVERY_FAILED = "delivery_failed", "a list could not be delivered"
     LIST_FORGONE = "list_forgone", "a person decided that the month ends without one list"
+    RECALL_RAISED = "recall_raised", "a family on a list that went out must be taken off it by its recipient"
+    NOTICE = "notice", "leave was given for one sealed notice to go to one recipient"
+    COLLECTED = "collected", "a list or notice is no longer where it was put: its recipient took it"
+    ACKNOWLEDGED = "acknowledged", "a recipient said that it has a list, or did what a notice asks"
+    DESTRUCTION_ATTESTED = "destruction_attested", "a recipient said that it destroyed a list"
+    FILE_REMOVED = "file_removed", "a sealed file of ours was removed from a recipient's folder"
+    OVERDUE = "overdue", "what a recipient should have done by a certain day was not done"
+    REGISTER_AGREED = "register_agreed", "the register of recipients was signed by the persons it needs"
+    PASSWORD_MADE = "password_made", "a new password was made for a recipient"
+    DATA_DESTROYED = "data_destroyed", "files or keys were destroyed when their time was up"
+    FAMILY_ERASED = "family_erased", "what was kept about one family was destroyed"
+    RETENTION_CHECKED = "retention_checked", "what is kept was compared with what may be kept"
     BALANCED = "balanced", "the month's books were computed and balance"
     STAGING_DESTROYED = "staging_destroyed", "the month's working files and their key were destroyed"
     MONTH_CLOSED = "month_closed", "the month was closed"
@@ -364,6 +377,7 @@ class PermitBody(Body):
     children: Count
     pack_sha256: Sha256
     removed: Counts
+    heard: Count = 0  # the number of the newest entry when the gate listened; 0: not known
 
     @model_validator(mode="after")
     def _homes_have_children(self) -> PermitBody:
@@ -373,20 +387,28 @@ class PermitBody(Body):
 
 
 class Disclosure(Body):
-    """A child on a permitted list, by keyed reference."""
+    """A child on a permitted list, with the parent and dwelling of its row, by keyed reference."""
 
     kind = Kind.DISCLOSURE
     permit: Ordinal
     child: Subject
     agreement: Name
     recipient: Name
+    parent: Subject | Literal[""] = ""
+    dwelling: Subject | Literal[""] = ""
+    reference: ListReference = ""  # what its row is called on that list
 
 
 class Publishing(Body):
-    """Under which permit a list was about to get its name at the recipient; it may have arrived since."""
+    """Under which permit a list was about to get its name at the recipient; it may have arrived since.
+
+    `part` is what the file was called until then: where neither name is there any more, it arrived and
+    was taken.
+    """
 
     kind = Kind.PUBLISHING
-    permit: Ordinal
+    permit: Ordinal  # or the number of a notice
+    part: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{16})?$")] = ""
 
 
 class PermitAnnulled(Body):
@@ -400,17 +422,17 @@ class Delivered(Body):
     """What the far side was found to hold; `size` in bytes."""
 
     kind = Kind.DELIVERED
-    permit: Ordinal
+    permit: Ordinal  # or the number of a notice
     sha256: Sha256
     size: Count
     found_there: bool
 
 
 class DeliveryFailed(Body):
-    """Which list could not be made or delivered, and the problem's code; permit 0: none was given yet."""
+    """Which list or notice could not be made or delivered, and why; permit 0: none was given yet."""
 
     kind = Kind.DELIVERY_FAILED
-    permit: Count
+    permit: Count  # or the number of a notice
     agreement: Name
     recipient: Name
     problem: Word
@@ -425,6 +447,142 @@ class ListForgone(Body):
     principal: Principal
     signature: SshSignature = Field(repr=False)
     note: Note = ""
+
+
+class RecallRaised(Body):
+    """Which row of which list is called back, since which later word, and by which day it must be done."""
+
+    kind = Kind.RECALL_RAISED
+    permit: Ordinal
+    reference: ListReference
+    child: Subject
+    agreement: Name
+    recipient: Name
+    word: Annotated[Word, AfterValidator(_is_word_about_subject)]
+    due: date
+
+
+class NoticeBody(Body):
+    """Exactly which sealed bytes may go to which recipient, what they ask, and about which entries.
+
+    `recall` is about entries of recalls; `receipt` and `destruction` remind of lists, by their permits.
+    """
+
+    kind = Kind.NOTICE
+    about: Literal["recall", "receipt", "destruction"]
+    agreement: Name
+    recipient: Name
+    file_name: FileName
+    sealed_sha256: Sha256
+    entries: tuple[Ordinal, ...]
+    due: date
+
+
+class _FromRecipient(Body):
+    """What a recipient said: in a file with the code that stands inside the list, or to a person."""
+
+    of: Ordinal  # the permit of a list, or a notice
+    way: Literal["file", "person"]
+    principal: Principal | Literal[""] = ""  # to whom it was said
+    receipt_sha256: MaybeSha256 = ""
+    note: Note = ""
+
+    @model_validator(mode="after")
+    def _somebody_vouches(self) -> _FromRecipient:
+        told, written = bool(self.principal), bool(self.receipt_sha256)
+        if told == written or told != (self.way == "person"):
+            raise IntegrityError("A receipt is a file, or what a person was told", where=self.kind)
+        return self
+
+
+class Collected(Body):
+    """Which list or notice was taken by its recipient."""
+
+    kind = Kind.COLLECTED
+    of: Ordinal  # the permit of a list, or a notice
+
+
+class Acknowledged(_FromRecipient):
+    """Which list was acknowledged, or which notice was done."""
+
+    kind = Kind.ACKNOWLEDGED
+
+
+class DestructionAttested(_FromRecipient):
+    """Which list its recipient destroyed, with everything made from it."""
+
+    kind = Kind.DESTRUCTION_ATTESTED
+
+
+class FileRemoved(Body):
+    """Which sealed list or notice we took out of its recipient's folder."""
+
+    kind = Kind.FILE_REMOVED
+    of: Ordinal
+
+
+class Overdue(Body):
+    """What was not done by `due`: said once for each list or notice and each of the four."""
+
+    kind = Kind.OVERDUE
+    of: Ordinal  # the permit of a list, or a notice
+    what: Literal["collection", "acknowledgement", "destruction", "recall"]
+    agreement: Name
+    recipient: Name
+    due: date
+
+
+class RegisterSignature(Strict):
+    """One person's signature over a register's statement."""
+
+    principal: Principal
+    signature: SshSignature = Field(repr=False)
+
+
+class RegisterAgreed(Body):
+    """The register as several persons signed it: a keyed digest of each recipient, and of the reach areas."""
+
+    kind = Kind.REGISTER_AGREED
+    statement_sha256: Sha256
+    recipients: dict[Name, Sha256]
+    reach_areas_sha256: Sha256
+    signatures: tuple[RegisterSignature, ...]
+
+
+class PasswordMade(Body):
+    """For which recipient a password was made, and who made it."""
+
+    kind = Kind.PASSWORD_MADE
+    recipient: Name
+    principal: Principal
+
+
+class DataDestroyed(Body):
+    """How many things of one class of data were destroyed, and by which rule's limit."""
+
+    kind = Kind.DATA_DESTROYED
+    data_class: Word
+    destroyed: Count
+    limit_days: Count
+
+
+class FamilyErased(Body):
+    """About whom what was kept is gone, by keyed reference, who asked, and why."""
+
+    kind = Kind.FAMILY_ERASED
+    subject: Subject
+    principal: Principal
+    purpose: Note
+    parts: Count  # of kept data that were made anew without the family
+
+
+class RetentionChecked(Body):
+    """By class of data: how many things are kept, how many are overdue; and files that nobody knows."""
+
+    kind = Kind.RETENTION_CHECKED
+    kept: Counts
+    overdue: Counts
+    unknown: Count
 
 
 class Balanced(Body):
@@ -453,7 +611,9 @@ BODIES: dict[str, type[Body]] = {
         ChangesApplied, AnswersReceived, ExtractReceived, ExtractRefused, Validated, Placed, Decided,
         DecisionsKept, KeptDestroyed, FamilyLookedUp,
         ReleaseRequested, ReleaseApproved, ReleaseRefused, PermitBody, Disclosure, Publishing, PermitAnnulled,
-        Delivered, DeliveryFailed, ListForgone, Balanced, StagingDestroyed, MonthClosed,
+        Delivered, DeliveryFailed, ListForgone, RecallRaised, NoticeBody, Collected, Acknowledged,
+        DestructionAttested, FileRemoved, Overdue, RegisterAgreed, PasswordMade, DataDestroyed, FamilyErased,
+        RetentionChecked, Balanced, StagingDestroyed, MonthClosed,
     )
 }  # fmt: skip
 

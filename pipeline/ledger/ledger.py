@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, exists, func, insert, select, update
 
 from pipeline.errors import IntegrityError
 from pipeline.ledger import checkpoints, journal, permits
@@ -23,14 +23,15 @@ from pipeline.ledger.entries import (
     Entry,
     Kind,
     PermitBody,
+    RecallRaised,
     Recorded,
     SuppressionRecorded,
 )
 from pipeline.ledger.replay import replay
-from pipeline.ledger.tables import DISCLOSURES, LEASES, SUPPRESSIONS
+from pipeline.ledger.tables import DISCLOSURES, ENTRIES, LEASES, RECALLS, SUPPRESSIONS
 from pipeline.records import DISCLOSURES as DISCLOSURE_COLUMNS
 from pipeline.records import SUPPRESSIONS as SUPPRESSION_COLUMNS
-from pipeline.records import Permit, declared
+from pipeline.records import OnList, Permit, declared
 
 _PAGE = 1000
 
@@ -78,7 +79,7 @@ class Ledger:
     def permit(
         self,
         body: PermitBody,
-        children: Sequence[str],
+        on_list: Sequence[OnList],
         *,
         month: str,
         at: datetime,
@@ -89,13 +90,13 @@ class Ledger:
         Raises TakenOver where a `lease` (key and token) is given and somebody took it since.
 
         Raises Refused where nobody approved the release or anybody refused it, or where a permit for
-        the same month, agreement and recipient stands; IntegrityError where `children` are not
+        the same month, agreement and recipient stands; IntegrityError where the children are not
         as many different ones as the body says.
         """
         with self.database.writing() as connection:
             if lease is not None and _token(connection, lease[0]) != lease[1]:
                 raise permits.TakenOver(body.recipient)
-            return permits.issue(connection, body, children, month=month, at=at)
+            return permits.issue(connection, body, on_list, month=month, at=at)
 
     def annul(self, permit: Permit, *, at: datetime) -> None:
         """Take back a permit whose list was not delivered; its children no longer count as shared.
@@ -125,14 +126,22 @@ class Ledger:
                 connection.execute(update(LEASES).where(LEASES.c.key == key).values(token=token))
             return token
 
-    def publish(self, permit: Permit, key: str, token: int, *, at: datetime) -> bool:
+    def publish(self, permit: Permit, key: str, token: int, *, at: datetime, part: str = "") -> bool:
         """Whether the holder of this token may put the list in place now; if so, that is recorded.
 
-        The permit is not annulled, its list not delivered, its release not refused meanwhile, and the
-        lease is ours. Raises IntegrityError where the ledger did not issue this very permit.
+        The permit is not annulled, its list not delivered, its release not refused meanwhile, nothing was
+        said of a family on it since its gate listened, and the lease is ours. Raises IntegrityError where
+        the ledger did not issue this very permit.
         """
         with self.database.writing() as connection:
-            return _token(connection, key) == token and permits.publish(connection, permit, at=at)
+            ours = _token(connection, key) == token
+            return ours and permits.publish(connection, permit, at=at, part=part)
+
+    @property
+    def size(self) -> int:
+        """How many entries there are; what is recorded from now on has a higher number."""
+        with self.database.reading() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(ENTRIES.c.seq), 0))).scalar_one())
 
     def children(self, permit: Permit) -> set[str]:
         """The keyed references of the children on a permit's list."""
@@ -165,6 +174,29 @@ class Ledger:
                 connection.execute(insert(SUPPRESSIONS), rows_to_add)
             return numbers
 
+    def words_since(self) -> pd.DataFrame:
+        """Later words about families on lists, which the lists' gates had not heard.
+
+        Columns: permit, reference, child, agreement, recipient, month, word, entry (the word's). A list of
+        which nobody can tell that it arrived is among them; what was called back already is not.
+        """
+        with self.database.reading() as connection:
+            return permits.words_since(connection)
+
+    def call_back(self, recalls: Sequence[RecallRaised], *, at: datetime) -> list[int]:
+        """Record recalls, all or none; gives their numbers. One that was raised before is left out."""
+        with self.database.writing() as connection:
+            known = set(connection.execute(select(RECALLS.c.permit, RECALLS.c.child)).tuples())
+            new = [one for one in dict.fromkeys(recalls) if (one.permit, one.child) not in known]
+            numbers = journal.write(connection, [Entry(one) for one in new], at)
+            rows = [
+                {"entry": seq, "permit": one.permit, "reference": one.reference, "child": one.child}
+                for seq, one in zip(numbers, new, strict=True)
+            ]
+            if rows:
+                connection.execute(insert(RECALLS), rows)
+            return numbers
+
     def suppressions(self) -> pd.DataFrame:
         """All later words, in the order of recording (columns of records.SUPPRESSIONS)."""
         with self.database.reading() as connection:
@@ -174,12 +206,16 @@ class Ledger:
         return declared(frame, SUPPRESSION_COLUMNS)
 
     def disclosures(self, *, before_month: str) -> pd.DataFrame:
-        """Who is on permitted lists of every other month (columns of records.DISCLOSURES).
+        """Who is on permitted lists of every other month, not called back (columns of records.DISCLOSURES).
 
         A later month counts as well, for when an old one is finished late. Annulled permits do not.
         """
         columns = [DISCLOSURES.c[name] for name in DISCLOSURE_COLUMNS]
-        query = select(*columns).where(DISCLOSURES.c.month != before_month).order_by(DISCLOSURES.c.entry)
+        called_back = exists().where(
+            RECALLS.c.permit == DISCLOSURES.c.permit, RECALLS.c.child == DISCLOSURES.c.child
+        )
+        query = select(*columns).where(DISCLOSURES.c.month != before_month, ~called_back)
+        query = query.order_by(DISCLOSURES.c.entry)
         with self.database.reading() as connection:
             rows = connection.execute(query).all()
         return declared(pd.DataFrame(rows, columns=list(DISCLOSURE_COLUMNS)), DISCLOSURE_COLUMNS)

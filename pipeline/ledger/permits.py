@@ -8,24 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert
+import pandas as pd
+from sqlalchemy import Column, Connection, Select, delete, exists, insert, or_, select, union
 
 from pipeline.errors import IntegrityError, NotAllDelivered, Refused
 from pipeline.ledger.entries import (
     Delivered,
     Disclosure,
     Entry,
+    Kind,
     PermitAnnulled,
     PermitBody,
     Publishing,
     ReleaseApproved,
     ReleaseRefused,
 )
-from pipeline.ledger.journal import bodies, write
-from pipeline.ledger.tables import DISCLOSURES
-from pipeline.records import Permit
+from pipeline.ledger.journal import bodies, read, write
+from pipeline.ledger.tables import DISCLOSURES, RECALLS, SUPPRESSIONS
+from pipeline.records import OnList, Permit
 from pipeline.wording import SHOWN
+
+_NOT_AGAINST = ("death_removed", "delivered")  # words that take nobody off a list
+
+WORDS_SINCE = {
+    "permit": "int64",
+    "reference": "str",
+    "child": "str",
+    "agreement": "str",
+    "recipient": "str",
+    "month": "str",
+    "word": "str",
+    "entry": "int64",
+}
 
 
 class TakenOver(NotAllDelivered):
@@ -38,20 +54,20 @@ class TakenOver(NotAllDelivered):
 
 
 def issue(
-    connection: Connection, body: PermitBody, children: Sequence[str], *, month: str, at: datetime
+    connection: Connection, body: PermitBody, on_list: Sequence[OnList], *, month: str, at: datetime
 ) -> Permit:
     """Record a permit and the children on its list; raises Refused, or IntegrityError for wrong counts."""
-    _check_children(body, children)
+    _check_children(body, [one.child for one in on_list])
     _check_released(connection, body, month)
     _check_none_stands(connection, body, month)
     (seq,) = write(connection, [Entry(body, month)], at)
     disclosures = [
-        Disclosure(permit=seq, child=child, agreement=body.agreement, recipient=body.recipient)
-        for child in children
+        Disclosure(permit=seq, agreement=body.agreement, recipient=body.recipient, **one._asdict())
+        for one in on_list
     ]
     numbers = write(connection, [Entry(disclosure, month) for disclosure in disclosures], at)
     rows = [
-        {"entry": number, "month": month, **disclosure.model_dump()}
+        {"entry": number, "month": month, "heard": body.heard or seq, **disclosure.model_dump()}
         for number, disclosure in zip(numbers, disclosures, strict=True)
     ]
     if rows:
@@ -76,13 +92,54 @@ def annul(connection: Connection, permit: Permit, *, at: datetime) -> None:
         connection.execute(delete(DISCLOSURES).where(DISCLOSURES.c.permit == permit.entry))
 
 
-def publish(connection: Connection, permit: Permit, *, at: datetime) -> bool:
-    """Whether the list may be put in place now; recorded before it is, so that it is never forgotten."""
-    if not may_leave(connection, permit):
+def publish(connection: Connection, permit: Permit, *, at: datetime, part: str = "") -> bool:
+    """Whether the list may be put in place now; recorded before it is, so that it is never forgotten.
+
+    `part` is what tells this try's file from others' until it has its name. No list may be put in place
+    once anything was said of a family on it that its gate did not hear.
+    """
+    if not may_leave(connection, permit) or said_since(connection, permit):
         return False
-    if not _was_publishing(connection, permit):
-        write(connection, [Entry(Publishing(permit=permit.entry), permit.month)], at)
+    publishing = Publishing(permit=permit.entry, part=part)
+    if publishing not in bodies(connection, Publishing, permit.month).values():
+        write(connection, [Entry(publishing, permit.month)], at)
     return True
+
+
+def said_since(connection: Connection, permit: Permit) -> bool:
+    """Whether a later word that could speak against a family came after its list's gate had listened."""
+    subjects = [DISCLOSURES.c.child, DISCLOSURES.c.parent, DISCLOSURES.c.dwelling]
+    about = or_(*(subject == SUPPRESSIONS.c.subject for subject in subjects))
+    against = SUPPRESSIONS.c.word.not_in(_NOT_AGAINST)
+    later = SUPPRESSIONS.c.entry > DISCLOSURES.c.heard
+    query = select(SUPPRESSIONS.c.entry).join(DISCLOSURES, about & later & against)
+    mine = query.where(DISCLOSURES.c.permit == permit.entry, SUPPRESSIONS.c.subject != "")
+    return connection.execute(mine.limit(1)).first() is not None
+
+
+def words_since(connection: Connection) -> pd.DataFrame:
+    """See `pipeline.ledger.ledger.Ledger.words_since`."""
+    sent = {
+        entry.body.permit
+        for entry in read(connection, month=None, kinds=[Kind.PUBLISHING, Kind.DELIVERED])
+        if isinstance(entry.body, (Publishing, Delivered))
+    }
+    parts = [_said_of(DISCLOSURES.c[subject]) for subject in ("child", "parent", "dwelling")]
+    rows = connection.execute(union(*parts)).mappings().all()
+    found = pd.DataFrame([dict(row) for row in rows if row["permit"] in sent], columns=list(WORDS_SINCE))
+    return found.astype(WORDS_SINCE).sort_values(["permit", "reference", "child", "entry"], ignore_index=True)
+
+
+def _said_of(subject: Column[str]) -> Select[Any]:
+    called_back = exists().where(
+        RECALLS.c.permit == DISCLOSURES.c.permit, RECALLS.c.child == DISCLOSURES.c.child
+    )
+    columns = [DISCLOSURES.c[name] for name in list(WORDS_SINCE)[:6]]
+    return (
+        select(*columns, SUPPRESSIONS.c.word, SUPPRESSIONS.c.entry)
+        .join(DISCLOSURES, (subject == SUPPRESSIONS.c.subject) & (SUPPRESSIONS.c.entry > DISCLOSURES.c.heard))
+        .where(SUPPRESSIONS.c.subject != "", SUPPRESSIONS.c.word.not_in(_NOT_AGAINST), ~called_back)
+    )
 
 
 def children(connection: Connection, permit: Permit) -> set[str]:

@@ -20,7 +20,7 @@ from pipeline.ledger.checkpoints import read_statement, unsigned
 from pipeline.ledger.entries import Kind, canonical, leaf
 from pipeline.ledger.journal import Head
 from pipeline.ledger.merkle import CHAIN_START, CompactRange, chain_hash, leaf_hash
-from pipeline.ledger.tables import CHECKPOINTS, DISCLOSURES, ENTRIES, HEAD, SUPPRESSIONS
+from pipeline.ledger.tables import CHECKPOINTS, DISCLOSURES, ENTRIES, HEAD, RECALLS, SUPPRESSIONS
 from pipeline.wording import Worded
 
 _PAGE = 1000
@@ -204,8 +204,9 @@ class _Lookups:
     """
 
     def __init__(self) -> None:
-        self._suppressions = 0
+        self._suppressions = self._recalls = 0
         self._disclosures: defaultdict[int, int] = defaultdict(int)  # by permit
+        self._heard: dict[int, int] = {}  # by permit
         self._publishing: set[int] = set()  # permits whose list may have arrived
 
     def expect(self, row: Any) -> None:
@@ -218,9 +219,16 @@ class _Lookups:
     def _expect(self, row: Any, body: Any) -> None:
         if row.kind == Kind.SUPPRESSION_RECORDED:
             self._suppressions += _number([row.seq, body["subject"], body["word"], body["since"]])
+        elif row.kind == Kind.RECALL_RAISED:
+            self._recalls += _number([row.seq, body["permit"], body["reference"], body["child"]])
+        elif row.kind == Kind.PERMIT:
+            self._heard[row.seq] = body.get("heard") or row.seq
         elif row.kind == Kind.DISCLOSURE:
-            parts = [row.seq, body["child"], body["agreement"], body["recipient"], row.month, body["permit"]]
-            self._disclosures[body["permit"]] += _number(parts)
+            permit = body["permit"]
+            who = [row.seq, body["child"], body["agreement"], body["recipient"], row.month, permit]
+            # Lists of older programs do not say the rest.
+            which = [body.get(name, "") for name in ("parent", "dwelling", "reference")]
+            self._disclosures[permit] += _number([*who, *which, self._heard[permit]])
         elif row.kind == Kind.PUBLISHING:
             self._publishing.add(body["permit"])
         elif row.kind == Kind.PERMIT_ANNULLED and body["permit"] not in self._publishing:
@@ -234,9 +242,9 @@ class _Lookups:
         for permit in sorted(found.keys() | self._disclosures.keys()):
             if found[permit] != self._disclosures[permit]:
                 raise _FoundError(Damage.LOOKUP, permit)
-        total = sum(_number(list(row)) for row in _stream(connection, SUPPRESSIONS))
-        if total != self._suppressions:
-            raise _FoundError(Damage.LOOKUP, 0)
+        for table, expected in ((SUPPRESSIONS, self._suppressions), (RECALLS, self._recalls)):
+            if sum(_number(list(row)) for row in _stream(connection, table)) != expected:
+                raise _FoundError(Damage.LOOKUP, 0)
 
 
 def _number(parts: list[Any]) -> int:

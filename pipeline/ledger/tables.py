@@ -65,4 +65,16 @@ DISCLOSURES = Table(
     Column("recipient", Text, nullable=False),
     Column("month", Text, nullable=False),
     Column("permit", Integer, nullable=False),
+    Column("parent", Text, nullable=False),  # "" where not given
+    Column("dwelling", Text, nullable=False),
+    Column("reference", Text, nullable=False),  # what the row is called on its list
+    Column("heard", Integer, nullable=False),  # later words were listened to up to this entry
+)
+RECALLS = Table(
+    "recalls",
+    METADATA,
+    Column("entry", Integer, primary_key=True, autoincrement=False),
+    Column("permit", Integer, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("child", Text, nullable=False),
 )

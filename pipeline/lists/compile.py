@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -12,9 +14,10 @@ from pipeline.agreements.model import Agreement, ListField
 from pipeline.errors import IntegrityError
 from pipeline.lists.fields import PSEUDONYM, SHOWN, Grouped, ordered
 from pipeline.lists.pseudonyms import pseudonyms
+from pipeline.lists.references import list_name, receipt_code, row_reference
 from pipeline.lists.totals import AreaNumbers
 from pipeline.reasons import Outcome, Reason, ReasonClass
-from pipeline.records import AREAS, Month
+from pipeline.records import AREAS, Month, OnList
 
 # No card goes to a home where one of these is known of a child of the same household.
 _NEVER = sum(
@@ -22,6 +25,9 @@ _NEVER = sum(
     for reason in Reason
     if reason.reason_class is ReasonClass.NEVER and reason is not Reason.DUPLICATE_RECORD
 )
+
+# The column that says what a row is called.
+REFERENCE = "list_reference"
 
 # The pseudonyms' order, which reveals nothing; or the post's; else the words' own.
 _SORT_FIRST = (PSEUDONYM, "postcode", "address_line_1")
@@ -35,10 +41,17 @@ class FamilyList:
     agreement: Agreement
     month: Month
     fields: tuple[ListField, ...]  # what this kind of recipient may see
-    rows: pd.DataFrame = field(repr=False)  # a household or a child each; text columns as in lists.fields
-    children: list[str] = field(repr=False)  # keyed references of the children on the list, sorted
+    # A household or a child each; text columns as in lists.fields, and REFERENCE.
+    rows: pd.DataFrame = field(repr=False)
+    on_list: list[OnList] = field(repr=False)  # the children on the list, sorted
     households: int
     totals: AreaNumbers
+    receipt_code: str = field(repr=False)
+
+    @property
+    def children(self) -> list[str]:
+        """Keyed references of the children on the list, sorted."""
+        return [one.child for one in self.on_list]
 
 
 def compile_list(
@@ -51,12 +64,13 @@ def compile_list(
     *,
     kind: str,
     areas: pd.DataFrame,
+    reference_key: bytes,
     pseudonym_key: bytes | None = None,
 ) -> FamilyList:
     """The list of one recipient of that kind from one agreement's gated decisions (records.DECISIONS).
 
-    Of `births` only the reference, child, dwelling, birth_order and the sources of the fields that this
-    kind of recipient may see are read; of `areas` (records.AREAS) only what a field about areas names.
+    Of `births` only the reference, child, parent, dwelling, birth_order and the sources of the fields that
+    this kind of recipient may see are read; of `areas` (records.AREAS) only what a field about areas names.
     The rows' order does not depend on the extract's. Raises IntegrityError when a row to be shared is
     not exactly one known birth with no reason against it, shares its household with a child that no
     agreement may share (the decision rules, "Households"), or lacks what a field needs.
@@ -66,17 +80,35 @@ def compile_list(
     _check_nothing_against(shared, decisions)
     fields = ordered(agreement.fields_of(kind))
     children = _children(births, areas, shared, fields, pseudonym_key)
-    by_child = agreement.household == "each_child"
+    one_for = "child" if agreement.household == "each_child" else "household"
+    name = list_name(agreement.id, str(month), recipient)
+    called = _called(children, one_for, partial(row_reference, reference_key, name))
+    if not fields:
+        called = called.mask(called != "", "")
     return FamilyList(
         recipient,
         agreement,
         month,
         tuple(fields),
-        _rows(children, fields, "child" if by_child else "household"),
-        sorted(children["child"].tolist()),
+        _rows(children, fields, called),
+        _on_list(children, called),
         children["household"].nunique(),
         numbers,
+        receipt_code(reference_key, name, children["child"].tolist()),
     )
+
+
+def _called(children: pd.DataFrame, one_for: str, refer: Callable[[list[str]], str]) -> pd.Series:
+    """For each child what its row is called: rows are one for each household or child."""
+    named = children.groupby(one_for, sort=False)["child"].agg(lambda mine: refer(mine.tolist()))
+    if named.duplicated().any():
+        raise _broken("Two rows of one list would be called the same")
+    return children[one_for].map(named).astype("str")
+
+
+def _on_list(children: pd.DataFrame, called: pd.Series) -> list[OnList]:
+    who = zip(children["child"], children["parent"], children["dwelling"], called, strict=True)
+    return sorted(OnList(*one) for one in who)
 
 
 def _check_decided_once(decisions: pd.DataFrame) -> None:
@@ -103,7 +135,7 @@ def _children(
     sources = {source for wanted in fields for source in SHOWN[wanted].sources}
     of_areas = sorted(sources & set(AREAS))
     own = sorted(sources - set(AREAS) - {PSEUDONYM})
-    known = _known(births, shared, ["child", "dwelling", "birth_order", *own])
+    known = _known(births, shared, ["child", "parent", "dwelling", "birth_order", *own])
     children = known.assign(household=shared["household"].to_numpy())
     if of_areas:
         children = children.join(_known(areas, shared, of_areas))
@@ -139,17 +171,18 @@ def _broken(what: str) -> IntegrityError:
     return IntegrityError(what, do="The list was not made. Keep the home as it is and report this.")
 
 
-def _rows(children: pd.DataFrame, fields: list[ListField], one_for: str) -> pd.DataFrame:
-    """One row for each value of the column `one_for`: household or child."""
-    bounds = _bounds(pd.factorize(children[one_for])[0])
+def _rows(children: pd.DataFrame, fields: list[ListField], called: pd.Series) -> pd.DataFrame:
+    """One row for each value of `called`: household or child."""
+    bounds = _bounds(pd.factorize(called)[0])
     columns: dict[str, list[str]] = {}
     for wanted in fields:
         shown = SHOWN[wanted]
         values = shown.fill(*(_grouped(children[source], bounds) for source in shown.sources))
         columns.update(zip(shown.columns, values, strict=True))
-    rows = pd.DataFrame(columns, index=range(len(bounds)), dtype="str")
     if not fields:
-        return rows.head(0)
+        return pd.DataFrame(columns, dtype="str")
+    columns[REFERENCE] = [called.iloc[start] for start, _ in bounds]
+    rows = pd.DataFrame(columns, index=range(len(bounds)), dtype="str")
     first = [column for column in _SORT_FIRST if column in rows]
     return rows.sort_values([*first, *rows.columns.difference(first)], ignore_index=True)
 

@@ -27,7 +27,7 @@ from openpyxl.writer.excel import ExcelWriter
 
 from pipeline.agreements.model import Agreement, Shares
 from pipeline.agreements.words import on_day
-from pipeline.lists.compile import FamilyList
+from pipeline.lists.compile import REFERENCE, FamilyList
 from pipeline.lists.conditions import conditions, destroy_by, subjects
 from pipeline.lists.fields import SEPARATOR
 
@@ -48,6 +48,7 @@ HEADINGS = {
     "pseudonym": "Pseudonym",
     "month_of_birth": "Month of birth",
     "sex": "Sex",
+    REFERENCE: "Reference",
 }
 # NHS data dictionary, PERSON PHENOTYPIC SEX; a code that is not here is shown as it is.
 _SEXES = {"1": "Male", "2": "Female", "9": "Indeterminate", "X": "Not known"}

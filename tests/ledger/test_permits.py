@@ -14,10 +14,11 @@ from pipeline.errors import IntegrityError, NotAllDelivered, Refused
 from pipeline.ledger.entries import Delivered, Entry, Kind, ReleaseApproved, ReleaseRefused
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.verify import verify
-from pipeline.records import DISCLOSURES, Permit
+from pipeline.records import DISCLOSURES, OnList, Permit
 
 Later = Callable[[], datetime]
 CHILDREN = [child(1), child(2)]
+ON_LIST = [OnList(one) for one in CHILDREN]
 REFUSED = Entry(
     ReleaseRefused(pack_sha256=PACK, principal="guardian@example.org", roles=("guardian",), way="airflow"),
     MONTH,
@@ -25,7 +26,7 @@ REFUSED = Entry(
 
 
 def issue(ledger: Ledger, at: datetime, recipient: str = "centre-1", *, month: str = MONTH) -> Permit:
-    return ledger.permit(permit_body(recipient), CHILDREN, month=month, at=at)
+    return ledger.permit(permit_body(recipient), ON_LIST, month=month, at=at)
 
 
 def deliver(ledger: Ledger, permit: Permit, at: datetime) -> None:
@@ -83,13 +84,13 @@ def test_the_children_must_be_as_many_as_the_permit_says(
     approved: Ledger, later: Later, children: list[str]
 ) -> None:
     with pytest.raises(IntegrityError, match="not as many"):
-        approved.permit(permit_body(children=2), children, month=MONTH, at=later())
+        approved.permit(permit_body(children=2), [OnList(one) for one in children], month=MONTH, at=later())
     assert approved.standing_permits(MONTH) == []
 
 
 def test_a_child_without_a_keyed_reference_is_refused(approved: Ledger, later: Later) -> None:
     with pytest.raises(IntegrityError, match="disclosure: child"):
-        approved.permit(permit_body(), [child(1), ""], month=MONTH, at=later())
+        approved.permit(permit_body(), [OnList(child(1)), OnList("")], month=MONTH, at=later())
     assert [one.kind for one in approved.entries()] == [Kind.RELEASE_APPROVED]
 
 
@@ -243,7 +244,7 @@ def test_no_permit_for_who_lost_the_lease(approved: Ledger, later: Later) -> Non
     token = approved.take("key")
     approved.take("key")
     with pytest.raises(NotAllDelivered, match="taken over"):
-        approved.permit(permit_body(), CHILDREN, month=MONTH, at=later(), lease=("key", token))
+        approved.permit(permit_body(), ON_LIST, month=MONTH, at=later(), lease=("key", token))
     assert approved.standing_permits(MONTH) == []
 
 

@@ -21,8 +21,9 @@ from pipeline.ledger.entries import Entry, Kind, MonthClosed, leaf
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.merkle import CHAIN_START, CompactRange, leaf_hash
 from pipeline.ledger.verify import Damage, Problem, verify
-from pipeline.records import SUPPRESSIONS, declared
+from pipeline.records import SUPPRESSIONS, OnList, declared
 
+ON_LIST = [OnList(child(1)), OnList(child(2))]
 Sql = Callable[..., Any]
 Note = Callable[[str], str]
 CHECKPOINTS_AT = (7, 10)
@@ -37,10 +38,10 @@ def history(ledger: Ledger, later: Callable[[], datetime], sign: Note) -> Ledger
     )
     ledger.suppress(declared(words, SUPPRESSIONS), later())  # 1, 2
     ledger.append(APPROVED, at=later())  # 3
-    first = ledger.permit(permit_body("centre-1"), [child(1), child(2)], month=MONTH, at=later())  # 4, 5, 6
+    first = ledger.permit(permit_body("centre-1"), ON_LIST, month=MONTH, at=later())  # 4, 5, 6
     ledger.annul(first, at=later())  # 7
     ledger.checkpoint(sign, origin=ORIGIN, at=later())
-    ledger.permit(permit_body("centre-1"), [child(1), child(2)], month=MONTH, at=later())  # 8, 9, 10
+    ledger.permit(permit_body("centre-1"), ON_LIST, month=MONTH, at=later())  # 8, 9, 10
     ledger.checkpoint(sign, origin=ORIGIN, at=later())
     ledger.append(Entry(MonthClosed(), MONTH), Entry(MonthClosed(), MONTH), at=later())  # 11, 12
     return ledger
@@ -251,7 +252,11 @@ def test_a_checkpoint_moved_to_another_size_is_found(exposed: Ledger, sql: Sql, 
         ("UPDATE disclosures SET recipient = 'centre-2' WHERE entry = 10", 8),
         ("UPDATE disclosures SET month = '2026-09' WHERE entry = 10", 8),
         ("UPDATE disclosures SET permit = 4 WHERE entry = 10", 4),
-        ("INSERT INTO disclosures VALUES (5, 'x', 'welcome-card', 'centre-1', '2026-10', 4)", 4),
+        ("INSERT INTO disclosures VALUES (5, 'x', 'card', 'centre-1', '2026-10', 4, '', '', '', 4)", 4),
+        ("UPDATE disclosures SET parent = child WHERE entry = 10", 8),
+        ("UPDATE disclosures SET reference = 'K7Q3M-9XTCD' WHERE entry = 10", 8),
+        ("UPDATE disclosures SET heard = 12 WHERE entry = 10", 8),
+        ("INSERT INTO recalls VALUES (9, 8, '', 'x')", 0),
         ("DELETE FROM suppressions WHERE entry = 1", 0),
         ("UPDATE suppressions SET word = 'objected' WHERE entry = 2", 0),
         ("UPDATE suppressions SET since = '2027-01-01T00:00:00' WHERE entry = 2", 0),

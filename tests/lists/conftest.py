@@ -16,6 +16,7 @@ from pipeline.reasons import Outcome
 from pipeline.records import AREAS, BIRTH_KEYS, DECISIONS, PLACEMENTS, Month, declared
 
 OCTOBER = Month(2026, 10)
+REFERENCE_KEY = bytes(range(32))
 PSEUDONYM_KEY = bytes(range(32))
 
 AGREEMENT = Agreement.model_validate(
@@ -164,6 +165,7 @@ def list_of(
         AreaNumbers(births=15),
         kind=kind,
         areas=areas_of(births) if areas is None else areas,
+        reference_key=REFERENCE_KEY,
         pseudonym_key=PSEUDONYM_KEY,
     )
 

@@ -1,0 +1,1 @@
+"""What comes after sending: a later word about a family reaches every recipient that ever had it."""

@@ -1,0 +1,1 @@
+"""Everything is destroyed on time, and that is shown."""
