@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 DEMO ?= demo
 
-.PHONY: demo test check fix bench airflow lock clean
+.PHONY: demo test check fix bench crash airflow lock clean
 
 demo: .venv/runtime  ## a whole authority in the folder demo/, and one month run in it
 	$(BIN)/birthshare demo --dir $(DEMO)
@@ -26,6 +26,9 @@ fix: .venv/dev  ## repairs what can be repaired, and writes the generated pages
 
 bench: .venv/dev  ## the figures of the README, as ratios measured in one run
 	$(BIN)/python tests/bench/bench.py
+
+crash: .venv/dev  ## a month killed at every single step, on both databases, beside an undisturbed one
+	$(BIN)/python tests/crash/matrix.py
 
 airflow: .venv/runtime  ## Airflow on a demonstration home, for a person
 	$(BIN)/python infra/airflow/start.py

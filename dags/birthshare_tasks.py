@@ -6,6 +6,7 @@ Nothing here decides anything about births. Between tasks travel references and 
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
@@ -84,22 +86,38 @@ def _place(error: Exception) -> str:
     return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
-def run_of(context: Mapping[str, Any]) -> tuple[Home, Month]:
-    """The home and month of a run; raises SettingsError where either is not given, or two months are."""
-    from pipeline.home import Home
-    from pipeline.records import Month
+def home_param() -> Param:
+    """The parameter of every DAG: whose home it is for."""
+    return Param(
+        os.environ.get("BIRTHSHARE_HOME", ""),
+        type="string",
+        title="Home",
+        description="Path of the authority's home folder on the machine that runs the tasks.",
+    )
 
-    params = context["params"]
-    months = {text for text in (context["dag_run"].partition_key, params["month"]) if text}
-    if not params["home"]:
+
+def home_of(context: Mapping[str, Any]) -> Home:
+    """The home of a run; raises SettingsError where none is given."""
+    from pipeline.home import Home
+
+    if not context["params"]["home"]:
         raise SettingsError(
             "The run names no home", do="Give the path of the authority's home when you trigger it."
         )
+    return Home.open(Path(context["params"]["home"]))
+
+
+def run_of(context: Mapping[str, Any]) -> tuple[Home, Month]:
+    """The home and month of a run; raises SettingsError where either is not given, or two months are."""
+    from pipeline.records import Month
+
+    home = home_of(context)
+    months = {text for text in (context["dag_run"].partition_key, context["params"]["month"]) if text}
     if len(months) != 1:
         raise SettingsError(
             "The run must name one month", do="Give the month, as YYYY-MM, when you trigger it."
         )
-    return Home.open(Path(params["home"])), Month.parse(months.pop())
+    return home, Month.parse(months.pop())
 
 
 def batches(deliveries: Sequence[tuple[str, str]]) -> list[list[list[str]]]:

@@ -25,14 +25,13 @@ Marking a task as a success by hand sends nothing and approves nothing.
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 from inspect import getdoc
 
 from airflow.sdk import DAG, CronPartitionTimetable, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from birthshare_tasks import ReleaseDecision, batches, quietly, run_of
+from birthshare_tasks import ReleaseDecision, batches, home_param, quietly, run_of
 
 
 @task(show_return_value_in_logs=False)
@@ -84,12 +83,7 @@ with DAG(
     default_args={"owner": "data lead", "retries": 0},
     tags=["birthshare", "monthly"],
     params={
-        "home": Param(
-            os.environ.get("BIRTHSHARE_HOME", ""),
-            type="string",
-            title="Home",
-            description="Path of the authority's home folder on the machine that runs the tasks.",
-        ),
+        "home": home_param(),
         "month": Param(
             "",
             type="string",

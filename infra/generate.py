@@ -37,6 +37,20 @@ def contract_page(dataset: str) -> str:
     return render_contract_page(contract_of(dataset))
 
 
+def list_page() -> str:
+    """What a recipient's own system finds in a list, as a page for its owners."""
+    from pipeline.lists.schema import render_page
+
+    return render_page()
+
+
+def list_schema() -> str:
+    """JSON Schema of one row of a list."""
+    from pipeline.lists.schema import render_schema
+
+    return render_schema()
+
+
 def decision_table() -> str:
     """The examples of the spec tests, as a page for Caldicott guardians."""
     sys.path.insert(0, str(ROOT / "tests"))
@@ -47,6 +61,8 @@ def decision_table() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "schemas/agreement.schema.json": agreement_schema,
     "schemas/ledger_entry.schema.json": ledger_schema,
+    "schemas/list.schema.json": list_schema,
+    "schemas/LIST.md": list_page,
     "schemas/BIRTH_EXTRACT.md": partial(contract_page, "births"),
     "schemas/EXPECTED_BIRTH_EXTRACT.md": partial(contract_page, "expected_births"),
     "schemas/CONSENT_ANSWERS.md": partial(contract_page, "answers"),

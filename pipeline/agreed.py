@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.agreements.deadlines import warnings as deadlines
 from pipeline.agreements.loading import Loaded, Version, load_all, read_agreement, standing, unreadable
+from pipeline.agreements.model import Agreement
 from pipeline.agreements.signatures import (
     SignatureCheck,
     check_suspender,
@@ -94,6 +95,18 @@ def relied_on(ledger: Ledger) -> dict[str, int]:
     for one, _ in signed(ledger):
         versions[one.agreement] = max(versions.get(one.agreement, 0), one.version)
     return versions
+
+
+def as_signed(home: Home, ledger: Ledger) -> dict[Version, Agreement]:
+    """The versions that were ever relied on and whose file is still what was signed, standing or not."""
+    digests = {(one.agreement, one.version, one.digest) for one, _ in signed(ledger)}
+    found = {}
+    for file in sorted(home.agreements.glob("*.yaml")):
+        with suppress(SettingsError):
+            agreement, digest = read_agreement(file)
+            if (agreement.id, agreement.version, digest) in digests:
+                found[agreement.id, agreement.version] = agreement
+    return found
 
 
 def record_signatures(ledger: Ledger, versions: Iterable[Loaded], at: datetime) -> None:

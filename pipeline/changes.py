@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import closing, facts
+from pipeline.agreed import LONDON
 from pipeline.contract import contract_of
 from pipeline.desk import Desk, Watch, no_watch
 from pipeline.errors import BirthshareError, IntegrityError, Refused, SettingsError
@@ -55,8 +56,8 @@ def apply_feeds(home: Home, *, now: datetime, watch: Watch = no_watch) -> list[A
     A feed that is refused is recorded as refused, and is no reason to leave the others unread. Raises
     IntegrityError where the ledger was altered.
     """
-    with _desk(home, now, watch) as desk:
-        return _apply_waiting(desk)
+    with between_months(home, now, watch) as desk:
+        return apply_waiting(desk)
 
 
 def hear(desk: Desk) -> None:
@@ -64,12 +65,13 @@ def hear(desk: Desk) -> None:
 
     Raises IntegrityError where a feed cannot be used: it may hold a death.
     """
-    refused = [one.problem for one in _apply_waiting(desk) if one.problem]
+    refused = [one.problem for one in apply_waiting(desk) if one.problem]
     if refused:
         raise refused[0]
 
 
-def _apply_waiting(desk: Desk) -> list[Applied]:
+def apply_waiting(desk: Desk) -> list[Applied]:
+    """As `apply_feeds`, at a desk that is open already."""
     from pipeline.intake.arrivals import find_feeds
 
     found = []
@@ -98,13 +100,10 @@ def _apply_or_refuse(desk: Desk, supplier: str, file: Path, sealed_sha256: str) 
 
 
 def _apply_feed(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Applied:
-    from pipeline.intake.readers import read_csv
     from pipeline.validation.changes import validate_changes
 
     opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
-    contract = contract_of("changes")
-    profile = profile_of(desk.home, supplier, contract)
-    frame = read_csv(opened.content, contract=contract, profile=profile, where=file.name)
+    frame, rows = _read(desk, supplier, opened.content, file.name)
     extract = Extract(supplier, desk.month, frame, sealed_sha256, opened.signer, opened.signed_at)
     heard = validate_changes(extract, reference_key=desk.home.secret("subject.key"))
     if heard.checked.quarantined_rows:
@@ -112,7 +111,22 @@ def _apply_feed(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Ap
         report_to_supplier(desk.home, supplier, name, heard.checked, "changes")
     heard.check_whole(file.name)
     vouched = {"signer": opened.signer, "signed_at": opened.signed_at}
-    return _record(desk, supplier, file, heard.words, len(frame), sealed_sha256, vouched)
+    return _record(desk, supplier, file, heard.words, rows, sealed_sha256, vouched)
+
+
+def _read(desk: Desk, supplier: str, content: bytes, where: str) -> tuple[pd.DataFrame, int]:
+    """A feed's words as text, and how many rows or messages it has; it comes as the settings say."""
+    if desk.home.settings.suppliers[supplier].changes_format == "fhir":
+        from pipeline.intake.fhir import read_messages
+
+        read = read_messages(content, zone=LONDON, where=where)
+        return read.frame, read.count
+    from pipeline.intake.readers import read_csv
+
+    contract = contract_of("changes")
+    profile = profile_of(desk.home, supplier, contract)
+    frame = read_csv(content, contract=contract, profile=profile, where=where)
+    return frame, len(frame)
 
 
 # --- the authority's own lists --------------------------------------------------------------------
@@ -134,18 +148,28 @@ def apply_list(
     rows and columns and no value, where anything of it cannot be used: then nothing is applied. Raises
     Refused for a person whom the settings do not know.
     """
+    with between_months(home, now, watch) as desk:
+        return apply_own(desk, file, principal=principal, word=word)
+
+
+def apply_own(desk: Desk, file: Path, *, principal: str, word: str | None = None) -> Applied:
+    """As `apply_list`, at a desk that is open already."""
+    check_known(desk.home, principal)
+    content = _content(file)
+    with desk.stage("reading"):
+        words, rows = _own_words(desk, file, content, word)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return _record(desk, AUTHORITY, file, words, rows, sha256, {"principal": principal})
+
+
+def check_known(home: Home, principal: str) -> None:
+    """Raises Refused for a person whom the settings do not know."""
     if principal not in {person.principal for person in home.settings.approvers}:
         raise Refused(
             "This person is not known here",
             where=principal,
             do="Use a principal that stands under [[approvers]] in birthshare.toml.",
         )
-    content = _content(file)
-    with _desk(home, now, watch) as desk:
-        with desk.stage("reading"):
-            words, rows = _own_words(desk, file, content, word)
-        sha256 = hashlib.sha256(content).hexdigest()
-        return _record(desk, AUTHORITY, file, words, rows, sha256, {"principal": principal})
 
 
 def _own_words(desk: Desk, file: Path, content: bytes, word: str | None) -> tuple[pd.DataFrame, int]:
@@ -267,8 +291,11 @@ def _in_file(error: BirthshareError, file: Path) -> str:
 
 
 @contextmanager
-def _desk(home: Home, now: datetime, watch: Watch) -> Iterator[Desk]:
-    """A desk between months; what was recorded is signed when the work is done."""
+def between_months(home: Home, now: datetime, watch: Watch = no_watch) -> Iterator[Desk]:
+    """A desk between months; what was recorded is signed when the work is done.
+
+    Raises IntegrityError where the ledger was altered.
+    """
     desk = Desk(home, Month(now.year, now.month), now, watch)
     try:
         facts.check_trusted(desk)

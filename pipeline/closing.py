@@ -35,7 +35,7 @@ def balance(desk: Desk) -> None:
 
 def finish(desk: Desk) -> None:
     """What comes after balanced books. Each step is left out where it was done before."""
-    if desk.staging.has(PACK):
+    if not desk.closed and desk.staging.has(PACK):
         permits = _all_delivered(desk)
         names = json.loads(desk.staging.get(PACK))["agreements"]
         keep(desk, {name: _final_decisions(desk, name, permits) for name in names})
@@ -57,6 +57,20 @@ def sign(desk: Desk) -> None:
         partial(facts.sign, desk.home), origin=facts.origin(desk.home), at=desk.clock
     )
     _write(facts.checkpoint_file(desk.home), checkpoint.note)
+
+
+def renew_page(desk: Desk, receipts_to: int) -> bool:
+    """Write the closed month's page again where more was heard of its lists, up to that entry, since.
+
+    The answer is whether it was. A page that is not there any more stays away.
+    """
+    from pipeline.reporting.pages import heard_up_to
+
+    page = _page(desk)
+    if not page.exists() or heard_up_to(page.read_text(encoding="utf-8")) == receipts_to:
+        return False
+    _write_page(desk)
+    return True
 
 
 def _all_delivered(desk: Desk) -> list[Permit]:

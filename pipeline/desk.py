@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TypeVar
 
-from pipeline import agreed
+from pipeline import agreed, limits
 from pipeline.agreements.loading import Loaded, check_still_stands
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Home, Recipient, key_check
 from pipeline.ledger.entries import Body, Entry, MonthClosed, Recorded, SubjectKeyUsed
 from pipeline.ledger.ledger import Ledger
 from pipeline.records import Month
-from pipeline.staging import Staging
+from pipeline.staging import Staging, WrappingKey
 
 Watch = Callable[[str, int, int], None]  # stage, done, of how many
 
@@ -33,6 +33,8 @@ def no_watch(stage: str, done: int, total: int) -> None:
 class Desk:
     """One month of one authority, opened for work at one moment."""
 
+    wait = staticmethod(sleep)  # before another try of what may pass by itself
+
     def __init__(
         self, home: Home, month: Month, now: datetime, watch: Watch = no_watch, as_of: datetime | None = None
     ) -> None:
@@ -41,7 +43,8 @@ class Desk:
         self.as_of = (as_of or now).astimezone(agreed.LONDON)  # the moment of decision; the gate uses now
         self._begun = perf_counter()
         self.ledger = Ledger.open(home.database_url)
-        self.staging = Staging(home.state / "working", str(month), home.secret("staging.key"))
+        self.wrapping_key = WrappingKey(home)
+        self.staging = Staging(home.state / "working", str(month), self.wrapping_key)
         self.seconds: dict[str, float] = {}
 
     def close(self) -> None:
@@ -104,11 +107,12 @@ class Desk:
 
     @cached_property
     def warnings(self) -> list[str]:
-        """What a person should know of the agreements before they come to an end, or after."""
+        """What a person should know before agreements come to an end, or after, and before data does."""
+        soon = limits.warnings(self.home, self.ledger, self.now.date())
         try:
-            return agreed.warnings(self.home, self.loaded, self.now.date())
+            return soon + agreed.warnings(self.home, self.loaded, self.now.date())
         except SettingsError as error:
-            return [str(error)]
+            return [*soon, str(error)]
 
     def check_still_stands(self, one: Loaded) -> None:
         """A quick second look at an agreement in use; raises Refused where it does not stand any more.

@@ -12,17 +12,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline import needs, release
+from pipeline import needs, register, release
 from pipeline.agreements.loading import Loaded
 from pipeline.approval import Approved
 from pipeline.companions import answers_about
 from pipeline.desk import Desk
-from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, Refused, SettingsError
+from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError
+from pipeline.formats import miscounted, sealed_for
 from pipeline.home import Home, Recipient
 from pipeline.inputs import feeds_applied, used
 from pipeline.ledger.entries import Delivered, DeliveryFailed, PermitBody
@@ -32,8 +34,7 @@ from pipeline.reasons import Outcome, Reason, count
 from pipeline.records import OnList, Permit, Receipt
 
 if TYPE_CHECKING:
-    from pipeline.delivery.sftp import Endpoint
-    from pipeline.lists.compile import FamilyList
+    from pipeline.delivery.way import Lines, Way
 
 
 class Gate:
@@ -90,7 +91,9 @@ class Sealed:
     heard: int  # the ledger's entries up to which the gate listened
 
 
-def send(desk: Desk, one: Loaded, recipient: str, material: Approved, gate: Gate) -> None:
+def send(
+    desk: Desk, one: Loaded, recipient: str, material: Approved, gate: Gate, lines: Lines | None = None
+) -> None:
     """Bring one list to its recipient, or find that it is there already.
 
     Raises NotAllDelivered, recorded in the ledger, when this recipient's list could not be made or
@@ -103,14 +106,22 @@ def send(desk: Desk, one: Loaded, recipient: str, material: Approved, gate: Gate
     if permit and permit.entry in desk.ledger.delivered(str(desk.month)):
         return
     try:
-        endpoint = _endpoint(desk, one, recipient, material)
-        if permit is None or not _still_good(desk, one, permit, material, gate, endpoint):
+        way = _endpoint(desk, one, recipient, material)
+        if permit is None or not _still_good(desk, one, permit, material, gate, way, lines):
             check_may_seal(desk, one)
             permit = _permitted(desk, one, recipient, material, gate, (key, lease))
-        _push(desk, one, permit, endpoint, key, lease)
+        _push(desk, one, permit, way, (key, lease), lines)
     except (NotAllDelivered, SettingsError) as error:
         _record_failure(desk, one, recipient, permit, error)
-        raise NotAllDelivered(error.what, where=f"{recipient}, {error.where}", do=error.do) from None
+        raise told(error, recipient, desk.recipients.get(recipient)) from None
+
+
+def told(error: BirthshareError, code: str, recipient: Recipient | None) -> NotAllDelivered:
+    """Why a recipient has not got what is meant for it, and whom to call about it."""
+    call = f" Call {recipient.contact}." if recipient and recipient.contact else ""
+    failure = NotAllDelivered(error.what, where=f"{code}, {error.where}", do=f"{error.do}{call}".strip())
+    failure.passing = getattr(error, "passing", False)
+    return failure
 
 
 def check_may_seal(desk: Desk, one: Loaded) -> None:
@@ -151,16 +162,23 @@ def _standing_permit(desk: Desk, one: Loaded, recipient: str) -> Permit | None:
 
 
 def _still_good(
-    desk: Desk, one: Loaded, permit: Permit, material: Approved, gate: Gate, endpoint: Endpoint
+    desk: Desk,
+    one: Loaded,
+    permit: Permit,
+    material: Approved,
+    gate: Gate,
+    way: Way,
+    lines: Lines | None,
 ) -> bool:
     """Whether an earlier try's permit can be used; annuls it where the list must be made anew.
 
     A list that reached its recipient before the receipt was recorded counts as delivered, whatever
     is known since: what is needed then is a recall, not a second list.
     """
-    from pipeline.delivery.push import look
+    from pipeline.delivery.push import find
 
-    if look(endpoint, permit.file_name) == permit.sealed_sha256:
+    earlier = _annulled_digests(desk, permit)
+    if find(way, permit, replaces=earlier, asked=desk.ledger.asked(permit), lines=lines).arrived:
         return True
     check_may_seal(desk, one)
     decided = gate.decisions(one)
@@ -169,6 +187,7 @@ def _still_good(
         set(decided.loc[shared, "child"]) == desk.ledger.children(permit)
         and _pack_of(desk, permit) == material.prepared.pack_sha256
         and desk.staging.has(file_of("sealed", permit))
+        and not desk.ledger.said_since(permit)
     ):
         return True
     desk.ledger.annul(permit, at=desk.clock)
@@ -184,7 +203,10 @@ def _pack_of(desk: Desk, permit: Permit) -> str:
 def _permitted(
     desk: Desk, one: Loaded, recipient: str, material: Approved, gate: Gate, lease: tuple[str, int]
 ) -> Permit:
+    from pipeline.lists.conditions import destroy_by
+
     sealed = _seal(desk, one, desk.recipients[recipient], material, gate)
+    _endpoint(desk, one, recipient, material)  # its key may have been changed while the list was made
     body = PermitBody(
         agreement=one.agreement.id,
         version=one.agreement.version,
@@ -194,6 +216,7 @@ def _permitted(
         households=sealed.households,
         children=len(sealed.on_list),
         heard=sealed.heard,
+        destroy_by=destroy_by(one.agreement, desk.now.date()),
         pack_sha256=material.prepared.pack_sha256,
         removed=sealed.removed,
     )
@@ -204,7 +227,6 @@ def _permitted(
 
 def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gate: Gate) -> Sealed:
     from pipeline.lists.compile import compile_list
-    from pipeline.lists.references import list_name
     from pipeline.lists.totals import area_numbers
 
     heard = desk.ledger.size
@@ -229,12 +251,13 @@ def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gat
     shared = ours[ours["outcome"] == Outcome.SHARE]
     by_child = agreement.household == "each_child"
     households = shared["household"].nunique()
-    content, ending = _sealed_for(desk, recipient, families, rows=len(shared) if by_child else households)
+    rows = len(shared) if by_child else households
+    content, ending = sealed_for(desk.home, recipient, families, rows=rows, made_on=desk.now.date())
     if sorted(families.children) != sorted(shared["child"]) or families.households != households:
-        raise _miscounted(agreement.id, recipient.code)
+        raise miscounted(agreement.id, recipient.code)
     return Sealed(
         content,
-        f"{list_name(agreement.id, str(desk.month), recipient.code)}.{ending}",
+        f"{families.name}.{ending}",
         families.households,
         families.on_list,
         ours,
@@ -243,55 +266,43 @@ def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gat
     )
 
 
-def _sealed_for(desk: Desk, recipient: Recipient, families: FamilyList, *, rows: int) -> tuple[bytes, str]:
-    """The list in the recipient's format, sealed for its key alone, and the file's ending.
-
-    The rows of the finished file are counted again before it is sealed: the books are about what a
-    recipient gets, not about what was meant.
-    """
-    from pipeline.encryption.sealing import seal_openpgp, seal_workbook
-
-    made_on, key = desk.now.date(), recipient.key
-    if recipient.format == "csv":
-        from pipeline.lists.csv import count_rows, render_csv
-
-        plain, found = render_csv(families, made_on=made_on), count_rows
-    else:
-        from pipeline.lists.workbook import count_rows, render_workbook
-
-        names = {"recipient_name": recipient.name, "authority_name": desk.home.settings.authority.name}
-        plain, found = render_workbook(families, made_on=made_on, **names), count_rows
-    if found(plain) != rows:
-        raise _miscounted(families.agreement.id, recipient.code)
-    if recipient.format == "csv":
-        return seal_openpgp(plain, desk.home.at(key)), "csv.gpg"
-    return seal_workbook(plain, desk.home.password(key)), "xlsx"
-
-
-def _miscounted(agreement: str, recipient: str) -> IntegrityError:
-    return IntegrityError(
-        "A list does not hold exactly the families that are to be shared",
-        where=f"{agreement}, {recipient}",
-        do="This list was not sealed. Keep the home as it is and report this.",
-    )
-
-
-def _push(desk: Desk, one: Loaded, permit: Permit, endpoint: Endpoint, key: str, lease: int) -> Receipt:
+def _push(
+    desk: Desk, one: Loaded, permit: Permit, way: Way, lease: tuple[str, int], lines: Lines | None
+) -> Receipt:
+    from pipeline.delivery.manifest import manifest
     from pipeline.delivery.push import push
 
-    def stands() -> bool:
+    def stands(part: str) -> bool:
         desk.check_still_stands(one)
-        return desk.ledger.publish(permit, key, lease, at=desk.clock)
+        return desk.ledger.publish(permit, *lease, at=desk.clock, part=part)
 
     sealed = desk.staging.get(file_of("sealed", permit))
-    earlier = _annulled_digests(desk, permit)
-    receipt = push(sealed, permit, endpoint, stands=stands, replaces=earlier)
-    desk.record(
-        Delivered(
-            permit=permit.entry, sha256=receipt.sha256, size=receipt.size, found_there=receipt.found_there
-        )
+    checkpoint = desk.ledger.latest_checkpoint()
+    receipt = push(
+        sealed,
+        permit,
+        way,
+        stands=stands,
+        replaces=_annulled_digests(desk, permit),
+        asked=desk.ledger.asked(permit),
+        beside=manifest(
+            permit,
+            version=one.agreement.version,
+            size=len(sealed),
+            checkpoint=checkpoint.note if checkpoint else "",
+        ),
+        lines=lines,
     )
+    arrived(desk, permit, receipt)
     return receipt
+
+
+def arrived(desk: Desk, permit: Permit, receipt: Receipt) -> None:
+    """Record what a push of a list or notice found, once, whoever else found it too."""
+    body = Delivered(
+        permit=permit.entry, sha256=receipt.sha256, size=receipt.size, found_there=receipt.found_there
+    )
+    desk.ledger.arrive(body, month=permit.month, at=desk.clock, taken=receipt.taken)
 
 
 def _annulled_digests(desk: Desk, permit: Permit) -> set[str]:
@@ -304,7 +315,7 @@ def _annulled_digests(desk: Desk, permit: Permit) -> set[str]:
     } - {permit.sealed_sha256}
 
 
-def _endpoint(desk: Desk, one: Loaded, recipient: str, material: Approved) -> Endpoint:
+def _endpoint(desk: Desk, one: Loaded, recipient: str, material: Approved) -> Way:
     known = desk.recipients.get(recipient)
     if known is None:
         raise SettingsError(
@@ -318,20 +329,27 @@ def _endpoint(desk: Desk, one: Loaded, recipient: str, material: Approved) -> En
             where=recipient,
             do="Correct its kind in reference/recipients.yaml, or the reach areas, and run the month again.",
         )
+    register.check_agreed(desk.home, desk.ledger, known, at=desk.clock)
+    register.check_open(known, at=desk.clock)
     if recipient_digest(desk, known) != material.recipients[recipient]:
         raise SettingsError(
-            "This recipient's address or key has changed since the release was approved",
+            "This recipient's entry or key has changed since the release was approved",
             where=recipient,
             do="Run the month again and have the change approved.",
         )
     return endpoint(desk.home, known)
 
 
-def endpoint(home: Home, recipient: Recipient) -> Endpoint:
-    """Where and how a recipient is reached; raises SettingsError where our own key is missing."""
+def endpoint(home: Home, recipient: Recipient) -> Way:
+    """Where and how a recipient is reached; raises SettingsError where our key or its folder is unusable."""
+    from pipeline.delivery.folder import Folder
     from pipeline.delivery.sftp import Endpoint
 
     settings = home.settings.delivery
+    limit = recipient.bytes_a_second
+    each = limit / recipient.at_once if limit else None  # the limit is for all its connections together
+    if recipient.via == "folder":
+        return Folder(_hand_over_folder(home, recipient), each)
     return Endpoint(
         host=recipient.host,
         port=recipient.port,
@@ -340,7 +358,23 @@ def endpoint(home: Home, recipient: Recipient) -> Endpoint:
         host_key=recipient.host_key,
         private_key=home.private_file(settings.private_key),
         timeout_seconds=settings.timeout_seconds,
+        jump=recipient.jump,
+        proxy_command=recipient.proxy_command,
+        bytes_a_second=each,
     )
+
+
+def _hand_over_folder(home: Home, recipient: Recipient) -> Path:
+    """A folder that a carrier empties is apart from the home: neither in it, nor around it."""
+    folder = Path(recipient.folder)
+    real = folder.resolve()
+    if not folder.is_absolute() or real.is_relative_to(home.path) or home.path.is_relative_to(real):
+        raise SettingsError(
+            "A folder for hand-over must be written from the root, and lie apart from this home",
+            where=f"{recipient.code}: {recipient.folder}",
+            do="Correct folder in reference/recipients.yaml, for example /srv/mesh/out/centre-01.",
+        )
+    return folder
 
 
 def _record_failure(

@@ -9,22 +9,24 @@ from datetime import datetime
 from functools import partial
 from shlex import quote
 
-from pipeline import agreed, needs
+from pipeline import agreed, needs, register
+from pipeline.agreements.loading import NAMESPACE as AGREEMENT
 from pipeline.agreements.loading import Loaded
 from pipeline.contract import contract_of
 from pipeline.desk import Watch, no_watch
-from pipeline.dispatch import endpoint
 from pipeline.errors import BirthshareError, IntegrityError, SettingsError
 from pipeline.facts import opened_ledger, verified
 from pipeline.home import SETTINGS_FILE, Home, Recipient, Supplier
 from pipeline.inputs import check_datasets, compiled_places, hospitals
+from pipeline.reaching import check_key, check_reached
 from pipeline.receiving import profile_of
 from pipeline.records import TEMPLATES
+from pipeline.release import NAMESPACE as RELEASE
 
 PLACEHOLDER = "REPLACE"  # marks what `birthshare init` cannot know
 _NO_FINGERPRINT = "0" * 40
 _NO_AUTHORITY = "E06999999"
-_PROBE = "birthshare-doctor.txt"  # looked for at recipients, never written
+_NAMESPACES = (AGREEMENT, RELEASE, register.NAMESPACE)  # what an approver's key signs
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,17 @@ def examine(
     Nothing is changed, except that an empty database and a look-up file of places may be made under
     `state/`. With `connect` every recipient's server is logged in to, and nothing is written there.
     """
-    parts = (_programs, _settings, _keys, _suppliers, _approvers, _places, _recipients)
+    of_recipients = partial(_recipients, now=now)
+    parts: tuple[Callable[[Home], Iterator[Finding]], ...] = (
+        _programs, _settings, _keys, _suppliers, _approvers, _places, of_recipients,
+    )  # fmt: skip
     for done, part in enumerate(parts):
         watch("looking", done, len(parts) + 1)
         yield from part(home)
     watch("looking", len(parts), len(parts) + 1)
     yield from _agreements(home, now)
     yield _tried("the ledger's database", partial(_check_ledger, home))
+    yield _tried("the register of recipients is signed", partial(_check_register, home, now))
     watch("looking", 1, 1)
     if connect:
         yield from _servers(home, watch)
@@ -89,7 +95,6 @@ def _settings(home: Home) -> Iterator[Finding]:
 def _keys(home: Home) -> Iterator[Finding]:
     for name, meaning in (
         ("subject", "recognises families from month to month"),
-        ("staging", "locks the working files"),
         ("ledger", "signs checkpoints"),
     ):
         yield _private(
@@ -98,6 +103,13 @@ def _keys(home: Home) -> Iterator[Finding]:
             meaning,
             "`birthshare init` made it: put it back from your safe copy. A new one fits nothing recorded.",
         )
+    yield _private(
+        home,
+        "keys/staging.key",
+        "locks the working files",
+        "No backup may hold it (infra/runbooks/backups.md). With a new one, open months are run again:\n"
+        f"  (umask 077 && head -c 32 /dev/urandom > {quote(str(home.at('keys/staging.key')))})",
+    )
     yield _private(
         home,
         "keys/decryption.key",
@@ -189,7 +201,7 @@ def _approvers(home: Home) -> Iterator[Finding]:
             "They make a key of their own, and keep it where only they can read it:\n"
             f"  ssh-keygen -q -t ed25519 -f {quote(person.principal)}.key\n"
             "Its public half is then added to the keys that may sign:\n"
-            f"  echo {quote(person.principal)} 'namespaces=\"agreement@birthshare,release@birthshare\"'"
+            f"  echo {quote(person.principal)} 'namespaces=\"{','.join(_NAMESPACES)}\"'"
             f" $(cat {quote(person.principal)}.key.pub) >> {quote(str(signers))}",
         )
 
@@ -205,32 +217,43 @@ def _places(home: Home) -> Iterator[Finding]:
     yield _tried("the list of hospital postcodes", partial(hospitals, home))
 
 
-def _recipients(home: Home) -> Iterator[Finding]:
+def _recipients(home: Home, now: datetime) -> Iterator[Finding]:
     file = home.at("reference/recipients.yaml")
     try:
-        register = home.recipients()
+        known = home.recipients()
     except SettingsError as error:
         yield Finding("the register of recipients", False, str(error))
         return
     advice = f"Add each children's centre to {file}; the comments in it show how."
-    yield Finding("the register of recipients names somebody", bool(register), advice)
-    for code, recipient in register.items():
-        yield _recipient_key(home, code, recipient)
+    yield Finding("the register of recipients names somebody", bool(known), advice)
+    for code, recipient in known.items():
+        yield _recipient_key(home, code, recipient, now)
 
 
-def _recipient_key(home: Home, code: str, recipient: Recipient) -> Finding:
-    from pipeline.encryption.sealing import seal_openpgp
-
-    key = home.at(recipient.key)
+def _recipient_key(home: Home, code: str, recipient: Recipient, now: datetime) -> Finding:
     if recipient.format == "csv":
-        return _tried(f"the key of {code}", partial(seal_openpgp, b"", key))
-    return _private(
-        home,
-        recipient.key,
-        f"the password of {code}",
-        "Make one, and tell the centre by telephone or in person, never by e-mail:\n"
-        f"  (umask 077 && head -c 15 /dev/urandom | base64 > {quote(str(key))})",
+        return _tried(f"the key of {code}", partial(check_key, home, recipient, at=now))
+    what = f"{recipient.key}: the password of {code}"
+    if home.at(recipient.key).exists():
+        return _tried(what, partial(check_key, home, recipient, at=now))
+    return Finding(
+        what,
+        False,
+        "Make one, with a letter that hands it over:\n"
+        f"  birthshare recipients password {code} --as WHO --home {quote(str(home.path))}",
     )
+
+
+def _check_register(home: Home, now: datetime) -> None:
+    """Raises SettingsError unless the register and the reach areas are as enough persons signed them."""
+    with opened_ledger(home) as ledger:
+        standing = register.standing(home, ledger, at=now)
+    if not standing.is_agreed:
+        raise SettingsError(
+            "It does not count before it is signed: " + " ".join(standing.changes),
+            where="reference/recipients.yaml",
+            do=register.how_to_agree(home),
+        )
 
 
 def _agreements(home: Home, now: datetime) -> Iterator[Finding]:
@@ -254,12 +277,13 @@ def _standing(home: Home, now: datetime) -> list[Loaded]:
 
 
 def warnings(home: Home, now: datetime) -> list[str]:
-    """Which agreements come to their end; what keeps them from being looked at is a finding already."""
+    """Which agreements and keys come to their end; what keeps agreements from being read is a finding."""
     try:
         versions = agreed.looked_at(home, now)
     except BirthshareError:
         return []
-    return agreed.warnings(home, versions, now.astimezone(agreed.LONDON).date())
+    today = now.astimezone(agreed.LONDON).date()
+    return [*agreed.warnings(home, versions, today), *register.warnings(home, today)]
 
 
 def _how_to_agree(home: Home) -> str:
@@ -305,8 +329,8 @@ def _check_reach(home: Home, one: Loaded, now: datetime) -> None:
         else:
             reach.check_network(wanted.network)
             served = set(reach.facts.recipients[wanted.network])
-    register = home.recipients()
-    unknown = sorted(served - {code for code, known in register.items() if known.kind in wanted.kinds})
+    of_these_kinds = {code for code, one in home.recipients().items() if one.kind in wanted.kinds}
+    unknown = sorted(served - of_these_kinds)
     if unknown:
         kinds = " or ".join(wanted.kinds)
         raise SettingsError(
@@ -326,14 +350,8 @@ def _check_ledger(home: Home) -> None:
 
 
 def _servers(home: Home, watch: Watch) -> Iterator[Finding]:
-    register = home.recipients()
-    for done, (code, recipient) in enumerate(register.items()):
-        watch("servers", done, len(register))
-        yield _tried(f"the server of {code}", partial(_log_in, home, recipient))
+    known = home.recipients()
+    for done, (code, recipient) in enumerate(known.items()):
+        watch("servers", done, len(known))
+        yield _tried(f"the server of {code}", partial(check_reached, home, recipient))
     watch("servers", 1, 1)
-
-
-def _log_in(home: Home, recipient: Recipient) -> None:
-    from pipeline.delivery.push import look
-
-    look(endpoint(home, recipient), _PROBE)

@@ -48,6 +48,7 @@ class NotAllDelivered(BirthshareError):
     """The month is done but for some recipients; run it again to finish them."""
 
     exit_code = 5
+    passing = False  # whether it may pass by itself, so that another try soon may help
 
 
 class WaitingForPerson(BirthshareError):

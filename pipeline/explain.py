@@ -30,6 +30,7 @@ from pipeline.ledger.entries import (
     Delivered,
     Disclosure,
     Entry,
+    FamilyErased,
     FamilyLookedUp,
     PermitAnnulled,
     PermitBody,
@@ -41,7 +42,7 @@ from pipeline.pack import PACK
 from pipeline.prospects import Days, may_change, next_look, stands_until, together
 from pipeline.reasons import Reason
 from pipeline.records import Month, keyed_references
-from pipeline.staging import Staging
+from pipeline.staging import Staging, WrappingKey
 
 _DIGITS = 10
 
@@ -73,12 +74,13 @@ def explain(
     """What was decided about the child, or the children of the parent, with this NHS number.
 
     Of one month, or of every month that is open or kept. Keys: known, looked_up_by, decisions (month,
-    agreement, outcome, recipient, reasons, may_change_from ...), shared, said_later.
+    agreement, outcome, recipient, reasons, may_change_from ...), shared, said_later, erased (the days on
+    which what was kept about the family was destroyed because somebody asked for it).
 
     Raises SettingsError for what is no NHS number or no purpose, Refused for a person who is not known.
     The look-up is recorded first; where that cannot be done, nothing is looked up.
     """
-    number = _checked(nhs_number)
+    number = checked_number(nhs_number)
     _check_person(home, principal, purpose)
     with months.working(home, month or Month(now.year, now.month), now) as desk:
         key = home.secret("subject.key")
@@ -89,21 +91,22 @@ def explain(
         parts = list(_parts(home, desk, month))
         found = [one for part in parts for one in _about(part, child, parent, desk)]
         children = {child} | {one for part in parts for one in _rows(part, child, parent)["child"]}
-        shared = _shared(desk, children)
+        shared, erased = _shared(desk, children), _erased(desk.ledger, child, parent)
         return {
-            "known": bool(found or shared),
+            "known": bool(found or shared or erased),
             "looked_up_by": principal,
             "month": str(month) if month else "",
             "decisions": found,
             "shared": shared,
             "said_later": _said_later(desk.ledger, parts, child, parent) if found or shared else [],
+            "erased": erased,
         }
 
 
 # --- who asks, and about whom ---------------------------------------------------------------------
 
 
-def _checked(text: str) -> str:
+def checked_number(text: str) -> str:
     """The NHS number as ten digits; raises SettingsError, which does not repeat it."""
     number = "".join(character for character in text if not character.isspace() and character != "-")
     digits = [int(one) for one in number if one in "0123456789"]
@@ -137,7 +140,7 @@ def _parts(home: Home, desk: Desk, month: Month | None) -> Iterator[_Part]:
     recorded = kept.standing(desk.ledger)
     decided = {Month.parse(entry.month) for entry in desk.ledger.entries(kinds={Decided.kind})}
     for one in sorted(decided if month is None else decided & {month}, reverse=True):
-        staging = Staging(home.state / "working", str(one), home.secret("staging.key"))
+        staging = Staging(home.state / "working", str(one), WrappingKey(home))
         yield from _open_parts(desk, staging, one)
         if not staging.has(BIRTHS):
             yield from (_closed(kept.read(home, at, what)) for (at, _), what in recorded.items() if at == one)
@@ -319,6 +322,17 @@ def _became(ledger: Ledger, month: str) -> dict[int, dict[str, Any]]:
         elif isinstance(body, PermitAnnulled) and lists[body.permit]["state"] == "not delivered yet":
             lists[body.permit] |= {"state": "taken back before it was delivered", "at": at}
     return lists
+
+
+def _erased(ledger: Ledger, child: str, parent: str) -> list[str]:
+    """The days on which something that was kept about the family was erased."""
+    said = ledger.entries(kinds={FamilyErased.kind})
+    days = {
+        _written(entry.at.astimezone(LONDON).date())
+        for entry in said
+        if isinstance(entry.body, FamilyErased) and entry.body.subject in (child, parent) and entry.body.parts
+    }
+    return sorted(days)
 
 
 def _said_later(ledger: Ledger, parts: Iterable[_Part], child: str, parent: str) -> list[dict[str, Any]]:

@@ -5,19 +5,22 @@ also from the pack that is kept with its working files.
 
 Keys: month, authority, state, waiting_for, to_do, received, quarantined, duplicates, agreements (by id:
 shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and warnings: the
-agreements that come to their end, or need something, in words.
+agreements that come to their end, or need something, and what recipients should have done, in words.
+A recipient's `state` is about the delivery; what it did since stands under `receipt` (see `pipeline.sent`),
+and `receipts_to` is the number of the newest entry about that, 0 where nothing was heard.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline import register, sent
 from pipeline.approval import how_to_decide, missing, told
 from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, IntegrityError
@@ -29,6 +32,7 @@ from pipeline.ledger.entries import (
     DeliveryFailed,
     PermitBody,
     ReleaseRequested,
+    StagingDestroyed,
     Validated,
 )
 from pipeline.ledger.ledger import Ledger
@@ -41,7 +45,9 @@ def of_month(desk: Desk) -> dict[str, Any]:
     """The state of the desk's month; see the module for its keys."""
     received = _last_by(desk.recorded(Validated), "supplier")
     agreements = _agreements(desk, received)
-    recipients = _recipients(desk)
+    sendings = sent.states(desk.ledger)
+    mine = {one.entry: one for one in sendings if one.month == str(desk.month)}
+    recipients = _recipients(desk, mine)
     ledger = verified(desk.home, desk.ledger)
     checkpoint = desk.ledger.latest_checkpoint()
     return {
@@ -64,9 +70,25 @@ def of_month(desk: Desk) -> dict[str, Any]:
             "verified": ledger.problem is None,
         },
         "checkpoint": checkpoint.note if checkpoint and desk.closed else "",
-        "warnings": desk.warnings,
+        "receipts_to": max((one.newest for one in mine.values()), default=0),
+        "warnings": [
+            *desk.warnings,
+            *register.warnings(desk.home, desk.now.date()),
+            *overdue(desk, sendings),
+        ],
         "seconds": {name: round(seconds, 3) for name, seconds in desk.seconds.items()},
     }
+
+
+def overdue(desk: Desk, sendings: Collection[sent.Sent]) -> list[str]:
+    """What recipients should have done by now and did not, in a sentence for each, with whom to call."""
+    return sent.alarms(
+        sendings,
+        sent.open_recalls(desk.ledger, sendings),
+        desk.home.settings.receipts,
+        desk.now.date(),
+        {code: recipient.contact for code, recipient in desk.recipients.items()},
+    )
 
 
 @contextmanager
@@ -181,8 +203,9 @@ def _removed_at_gate(desk: Desk) -> dict[str, Counter[str]]:
     return removed
 
 
-def _recipients(desk: Desk) -> list[dict[str, Any]]:
+def _recipients(desk: Desk, sendings: Mapping[int, sent.Sent]) -> list[dict[str, Any]]:
     """Every list of the month: those planned in the release, and what became of each."""
+    limits, today = desk.home.settings.receipts, desk.now.date()
     rows: dict[tuple[str, str], dict[str, Any]] = {
         (agreement, code): {
             "code": code, "agreement": agreement, "households": households,
@@ -206,6 +229,7 @@ def _recipients(desk: Desk) -> list[dict[str, Any]]:
         }  # fmt: skip
         if permit.entry in delivered:
             row["state"] = "delivered"
+            row["receipt"] = sendings[permit.entry].receipt(limits, today)
             row.pop("problem", None)
     for agreement, code in forgone(desk):
         rows[agreement, code] = {
@@ -247,7 +271,7 @@ def _waiting_for(desk: Desk, recipients: list[dict[str, Any]]) -> str:
     if desk.closed:
         return ""
     if not desk.staging.has(PACK):
-        return "the supplier's extract, and `birthshare run`"
+        return _what_to_begin_with(desk)
     try:
         wanted = missing(desk)
     except BirthshareError as stop:
@@ -257,6 +281,19 @@ def _waiting_for(desk: Desk, recipients: list[dict[str, Any]]) -> str:
         return f"approval of release {pack[:SHOWN]}: {'; '.join(one.words for one in wanted)}"
     undelivered = sorted(row["code"] for row in recipients if row["state"] not in ("delivered", "forgone"))
     return f"delivery to {', '.join(undelivered)}" if undelivered else "`birthshare run`, to close the month"
+
+
+def _what_to_begin_with(desk: Desk) -> str:
+    """What a month without working files waits for: it was not begun, or they are gone."""
+    if desk.ledger.standing_permits(str(desk.month)):
+        return f"somebody to end it, since its working files are lost: birthshare retention end {desk.month}"
+    gone = [entry.at for entry in desk.entries(StagingDestroyed)]
+    if gone:
+        return (
+            "a fresh extract of the supplier's, and `birthshare run`: it was not finished in time, so its "
+            f"working files were destroyed on {sent.day_of(gone[-1])}"
+        )
+    return "the supplier's extract, and `birthshare run`"
 
 
 def _to_do(desk: Desk) -> str:

@@ -26,6 +26,13 @@ code = "E06999999"  # REPLACE: the authority's GSS code
 # ward_names = "reference/ward_names.csv"    # ward names and codes, from Documents in the directory's zip
 # deprivation = "reference/deprivation.csv"  # English indices of deprivation 2025, File 7, from gov.uk
 
+# For how many days things are kept, where these do not suit (see `birthshare retention --limits`):
+# [retention]
+# sealed_files_days = 30   # what suppliers sent, after its month is closed or the feed applied
+# working_files_days = 90  # of a month that is not finished
+# reports_days = 730       # pages of months and suppliers' reports
+# letters_days = 1         # letters with a recipient's password
+
 # One section for each Child Health Information Service (CHIS) that sends extracts.
 [suppliers.chis]
 name = "REPLACE: Example Community NHS Trust"
@@ -37,8 +44,9 @@ signing_fingerprint = "0000000000000000000000000000000000000000"  # REPLACE: of 
 # dataset = "expected_births"  # where it sends expected births in place of births
 
 # REPLACE: who may sign agreements and approve releases, and as what. Their SSH public keys go into
-# keys/approvers/allowed_signers, a line each:
-#   caldicott.guardian@example.org namespaces="agreement@birthshare,release@birthshare" ssh-ed25519 AAAA...
+# keys/approvers/allowed_signers, a line each (here over two):
+#   caldicott.guardian@example.org
+#     namespaces="agreement@birthshare,release@birthshare,register@birthshare" ssh-ed25519 AAAA...
 # One person may hold several roles.
 [[approvers]]
 principal = "caldicott.guardian@example.org"
@@ -54,17 +62,32 @@ roles = ["data_lead"]
 """
 
 RECIPIENTS = """# The register of recipients: where each list goes, and the key that only its recipient has.
+# It counts as two approvers signed it, with the key files and the reach areas. After any change:
+#   birthshare recipients diff     what was changed
+#   birthshare recipients sign     by each, with their own key; until then a changed recipient gets nothing
+#   birthshare recipients check    whether a list could go there now
+# An entry may also say:
+#   starts, ends: the first and the last day on which a list may go there, such as 2026-09-01
+#   key_until: the last day of its password; it is told of 90, 30 and 7 days before
+#   format: zip, for a workbook in an AES-256 zip, and labels: a4-21 for address labels in it (or a4-8, a4-14,
+#     a4-24); or csv, for a system: in OpenPGP, where key is its public key, such as keys/recipients/hub.asc
+#   at_once: 2, for two connections at a time; bytes_a_second: 500000, where the line there is narrow
+#   jump: {host: gate.example.org, user: birthshare, host_key: ssh-ed25519 AAAA...}, for a way through a host
+#   proxy_command: [nc, -X, connect, -x, "proxy.example.org:3128", "%h", "%p"], for one through a program
+#   via: folder, with folder: /srv/mesh/out/centre-01 and no host, port, user or host_key: a folder of this
+#     machine that MESH or another carrier empties
 recipients: []
 # - code: centre-01
 #   name: Example Children's Centre
 #   kind: childrens_centre              # as the agreement names the kind
+#   contact: the centre's office, 01234 ...  # whom to call: a post or a shared mailbox, no person's name
 #   host: sftp.example.org
 #   port: 22
 #   user: centre-01
 #   folder: incoming
 #   host_key: ssh-ed25519 AAAA...        # from the server's owner, never from the connection itself
-#   format: workbook                     # or csv
-#   key: keys/recipients/centre-01.password  # or .asc, an OpenPGP public key
+#   format: workbook                     # an Excel file with a password
+#   key: keys/recipients/centre-01.password  # made by: birthshare recipients password centre-01
 """
 
 

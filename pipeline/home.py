@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from pipeline.errors import SettingsError
 
@@ -25,6 +33,15 @@ SETTINGS_FILE = "birthshare.toml"
 SECRET_BYTES = 32
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        raise ValueError("must be one line, without blanks at its ends")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_one_line)]  # what is signed is read line by line
 
 
 class Strict(BaseModel):
@@ -53,6 +70,7 @@ class Supplier(Strict):
     dataset: Literal["births", "expected_births"] = "births"
     consents: str | None = None  # name of the companion file of answers, if this supplier sends one
     changes: str | None = None  # name of the feed of later words, if this supplier sends one
+    changes_format: Literal["csv", "fhir"] = "csv"  # what the feed holds: the contract's rows, or messages
 
     @model_validator(mode="after")
     def _files_can_be_told_apart(self) -> Supplier:
@@ -140,34 +158,37 @@ Port = Annotated[int, Field(gt=0, lt=65536)]
 class Jump(Strict):
     """A host that the way to a recipient's server leads through; our delivery key logs in there too."""
 
-    host: str
+    host: Line
     port: Port = 22
-    user: str
-    host_key: str
+    user: Line
+    host_key: Line
+
+
+SheetOfLabels = Literal["a4-8", "a4-14", "a4-21", "a4-24"]  # A4, by labels on a sheet
 
 
 class Recipient(Strict):
     """A children's centre, family hub or other place that receives lists."""
 
     code: Code
-    name: str
+    name: Line
     kind: Code  # childrens_centre, family_hub, library, ...: as agreements name the kinds
-    contact: str = ""  # a post and its telephone or shared mailbox, never a person's name
+    contact: Line = ""  # a post and its telephone or shared mailbox, never a person's name
     starts: date | None = None  # the first day on which anything may be sent there
     ends: date | None = None  # the last
     via: Literal["sftp", "folder"] = "sftp"  # a folder of this machine, which MESH or another carrier empties
-    host: str = ""
+    host: Line = ""
     port: Port = 22
-    user: str = ""
-    folder: str = "."
-    host_key: str = ""  # "ssh-ed25519 AAAA..."
+    user: Line = ""
+    folder: Line = "."
+    host_key: Line = ""  # "ssh-ed25519 AAAA..."
     jump: Jump | None = None
     proxy_command: tuple[str, ...] = ()  # a program whose input and output are the connection
     at_once: Annotated[int, Field(ge=1, le=8)] = 1  # connections to this recipient
     bytes_a_second: Annotated[int, Field(ge=1024)] | None = None
     format: Literal["workbook", "csv", "zip"]  # Office-encrypted xlsx, CSV in OpenPGP, or AES-256 zip
-    labels: Code | None = None  # sheet of address labels to add, by its name (pipeline.lists.labels)
-    key: str  # password file or OpenPGP public key file, relative to the home
+    labels: SheetOfLabels | None = None  # for address labels, which a zip may hold
+    key: Line  # password file or OpenPGP public key file, relative to the home
     key_until: date | None = None  # the last day of the key or password, where it does not say so itself
 
     @model_validator(mode="after")
@@ -183,6 +204,12 @@ class Recipient(Strict):
         if self.starts and self.ends and self.ends < self.starts:
             raise ValueError("ends is before starts")
         return self
+
+    @property
+    def account(self) -> tuple[str, int, str, str]:
+        """Where its files lie: the same for two spellings of one place."""
+        folder = os.path.realpath(self.folder) if self.via == "folder" else os.path.normpath(self.folder)
+        return self.host.lower(), self.port, self.user, folder
 
 
 class Recipients(Strict):
@@ -302,7 +329,7 @@ class Home:
         """Raises SettingsError where two recipients share a place or a key."""
         told_apart: dict[str, list[object]] = {
             "code": [one.code for one in register],
-            "account": [(one.host, one.port, one.user, one.folder) for one in register],
+            "account": [one.account for one in register],
             "key file": [one.key for one in register],
             "key": [self._content(one.key) or one.code for one in register],
         }

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import needs, release
+from pipeline import needs, register, release
 from pipeline.agreements.model import Agreement
 from pipeline.desk import Desk
 from pipeline.errors import SettingsError, WaitingForPerson
@@ -76,6 +76,7 @@ def gather_inputs(desk: Desk) -> Inputs:
 
     A file that was received already and has gone from the inbox since is no change.
     """
+    register.check_reach_areas(desk.home, desk.ledger, at=desk.clock)
     for one in desk.agreements:
         check_datasets(desk.home, one.agreement)
     arrivals = {supplier: _arrival(desk, supplier) for supplier in _suppliers(desk)}

@@ -13,8 +13,7 @@ asked of people, `pipeline.deciding` how they answer, `pipeline.approval` what t
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import partial
@@ -33,6 +32,7 @@ from pipeline import (
     inputs,
     kept,
     preparation,
+    recalls,
     releasing,
 )
 from pipeline.desk import Desk, Watch, no_watch
@@ -243,6 +243,13 @@ def opened(
         desk.close()
 
 
+@contextmanager
+def alone(home: Home, month: Month, now: datetime) -> Iterator[Desk]:
+    """A desk to work at while nobody else works on this month."""
+    with working(home, month, now) as desk, _alone(desk):
+        yield desk
+
+
 # --- the order ------------------------------------------------------------------------------------
 
 
@@ -254,7 +261,7 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
             return under_way
         kept.destroy_overdue(desk.home, desk.ledger, desk.clock)
         desk.record_signatures()
-        changes.hear(desk)
+        _hear(desk)
         given = inputs.gather_inputs(desk)
         standing = releasing.standing(desk, given)
         if standing is not None:
@@ -275,6 +282,7 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
             return None
         with desk.stage("consent"):
             decisions = preparation.decide(desk, births, placements, answers)
+        recalls.follow_up(desk)  # what the extract says of families that were shared before
         if last < STAGES.index("release"):
             return None
         with desk.stage("release"):
@@ -292,28 +300,43 @@ def _deliver(desk: Desk, only: Collection[Pair] | None = None) -> None:
         wanted = [pair for pair in outstanding(desk, planned) if only is None or pair in only]
         if not wanted:
             return
-        changes.hear(desk)
+        _hear(desk)
         material = approval.approved(desk)
-        gate = dispatch.Gate(desk, material)
-        _at_once(
-            desk,
-            [
-                partial(dispatch.send, desk, material.agreements[name], code, material, gate)
-                for name, code in wanted
-            ],
-        )
+        _send_all(desk, material, wanted)
 
 
-def _at_once(desk: Desk, tasks: Collection[Callable[[], None]]) -> None:
+def _hear(desk: Desk) -> None:
+    """Apply later words that wait, and call back what they are about; a notice's trouble holds no month back.
+
+    Where a feed cannot be used, what the others said is followed up all the same.
+    """
+    try:
+        changes.hear(desk)
+    finally:
+        recalls.follow_up(desk)
+
+
+def _send_all(desk: Desk, material: approval.Approved, wanted: Collection[Pair]) -> None:
     """Send lists side by side. One recipient's trouble is told when all the others are done."""
-    failures: list[Exception] = []
-    with ThreadPoolExecutor(max_workers=desk.home.settings.delivery.at_once) as pool:
-        running = [pool.submit(task) for task in tasks]
-        for done, finished in enumerate(as_completed(running), start=1):
-            error = finished.exception()
-            if isinstance(error, Exception):
-                failures.append(error)
-            desk.watch("delivery", done, len(tasks))
+    from pipeline.delivery.side_by_side import Task, side_by_side
+    from pipeline.delivery.way import Lines
+
+    gate, settings = dispatch.Gate(desk, material), desk.home.settings.delivery
+    with Lines() as lines:
+        tasks = [
+            Task(
+                code,
+                desk.recipients[code].at_once if code in desk.recipients else 1,
+                partial(dispatch.send, desk, material.agreements[name], code, material, gate, lines),
+            )
+            for name, code in wanted
+        ]
+        failures = side_by_side(
+            tasks,
+            settings,
+            wait_for=desk.wait,
+            done=lambda count: desk.watch("delivery", count, len(tasks)),
+        )
     for failure in sorted(failures, key=lambda error: isinstance(error, BirthshareError)):
         if not isinstance(failure, NotAllDelivered):
             raise failure
@@ -332,8 +355,11 @@ def _close(desk: Desk) -> None:
 
 
 def _finished(desk: Desk) -> bool:
-    """Whether the books are closed; a close that was killed after that is taken to its end."""
-    if not desk.recorded(Balanced):
+    """Whether the books are closed; a close that was killed after that is taken to its end.
+
+    A month whose working files were lost is ended without books.
+    """
+    if not desk.recorded(Balanced) and not desk.closed:
         return False
     with _alone(desk):
         closing.finish(desk)

@@ -6,18 +6,18 @@ recipient's address and key. `pipeline.releasing` makes it, `pipeline.approval` 
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import release
+from pipeline import register, release
 from pipeline.agreements.loading import Loaded
 from pipeline.desk import Desk
 from pipeline.errors import Refused, WaitingForPerson
 from pipeline.home import Recipient
 from pipeline.ledger.entries import ListForgone, ReleaseRefused, ReleaseRequested
+from pipeline.statement import part_digest
 
 PACK = "release-pack"
 
@@ -72,19 +72,22 @@ def files_unchanged(desk: Desk, pack: Mapping[str, Any]) -> bool:
 
 
 def recipient_digests(desk: Desk, terms: Mapping[str, Any]) -> dict[str, str]:
-    """For each planned recipient a digest of its address and key; "" where the register lacks it."""
+    """For each planned recipient a digest of its entry and key; "" where the register lacks it."""
     codes = {code for one in terms.values() for code in one["households"]}
     return {code: recipient_digest(desk, desk.recipients.get(code)) for code in sorted(codes)}
 
 
 def recipient_digest(desk: Desk, recipient: Recipient | None) -> str:
-    """Keyed, since it covers a password: any change of address or key changes it."""
-    if recipient is None:
-        return ""
-    file = desk.home.at(recipient.key)
-    key = file.read_bytes() if file.is_file() else b""
-    said = recipient.model_dump_json(exclude={"name"}).encode() + b"\x1f" + key
-    return hmac.digest(desk.home.secret("subject.key"), b"recipient\x1f" + said, "sha256").hex()
+    """The digest of what is signed of a recipient: any change of its entry or key changes it."""
+    return "" if recipient is None else part_digest(desk.home, recipient)
+
+
+def stopped(desk: Desk, terms: Mapping[str, Any]) -> list[str]:
+    """Which planned recipients would get nothing as the register of recipients stands, and why."""
+    codes = {code for one in terms.values() for code in one["households"]}
+    planned = [desk.recipients[code] for code in sorted(codes & desk.recipients.keys())]
+    found = register.stopped(desk.home, desk.ledger, planned, at=desk.clock)
+    return [f"{code} gets nothing as things are. {why}." for code, why in found.items()]
 
 
 def outstanding(desk: Desk, prepared: Prepared) -> list[tuple[str, str]]:

@@ -270,6 +270,7 @@ def decide(
     disclosures = desk.ledger.disclosures(before_month=str(desk.month))
     desk.staging.put_frame(DISCLOSED, disclosures)
     _remember_deliveries(desk, births)
+    _remember_news(desk, births, placements, answers)
     decisions = {}
     for one in desk.agreements:
         agreement = one.agreement
@@ -287,7 +288,7 @@ def decide(
             demonstration=desk.home.settings.authority.demonstration,
         )
         if agreement.cohort.of == "expected_births":
-            _remember_losses(desk, mine, decided)
+            _remember_losses(desk, mine, decided, words)
         desk.staging.put(terms_of(agreement.id), one.agreement.model_dump_json().encode())
         desk.staging.put_frame(words_of(agreement.id), words)
         desk.staging.put_frame(decisions_of(agreement.id), decided)
@@ -318,12 +319,45 @@ def _remember_deliveries(desk: Desk, births: pd.DataFrame) -> None:
         desk.ledger.suppress(deliveries(births[births["supplier"].isin(of_births)]), desk.clock)
 
 
-def _remember_losses(desk: Desk, expected: pd.DataFrame, decided: pd.DataFrame) -> None:
-    """A pregnancy that has ended stays ended, whatever next month's extracts say or leave out."""
+def _remember_news(desk: Desk, births: pd.DataFrame, placements: pd.DataFrame, answers: pd.DataFrame) -> None:
+    """What these extracts say against children on lists that went out; recalls rest on later words alone."""
+    from pipeline.consent.later import said_of_shared
+
+    on_lists, known = desk.ledger.on_lists(), desk.ledger.suppressions()
+    agreements = [one.agreement for one in desk.agreements]
+    said = [
+        said_of_shared(
+            births[births["supplier"].isin(agreement.suppliers)],
+            placements,
+            words_about(desk, agreement, births),
+            known,
+            on_lists,
+            agreement,
+            decided=[one.id for one in agreements],
+            month=desk.month,
+            moment=desk.as_of,
+            answers=answers_about(agreement, answers),
+            demonstration=desk.home.settings.authority.demonstration,
+        )
+        for agreement in agreements
+    ]
+    if said:
+        desk.ledger.suppress(pd.concat(said, ignore_index=True), desk.clock)
+
+
+def _remember_losses(desk: Desk, expected: pd.DataFrame, decided: pd.DataFrame, heard: pd.DataFrame) -> None:
+    """A pregnancy that has ended stays ended, whatever next month's extracts say or leave out.
+
+    A living child is remembered as a delivery, and is no reason to call a list back.
+    """
+    from pipeline.consent.words import BORN, of_children, told
+
     lost = np.zeros(len(decided), dtype=bool)
-    for reason in (Reason.NOT_A_LIVE_BIRTH, Reason.CHILD_DIED, Reason.SUPPRESSED):
+    for reason in (Reason.NOT_A_LIVE_BIRTH, Reason.CHILD_DIED):
         lost |= having(decided["reasons"].to_numpy(), reason)
-    over = expected[expected["reference"].isin(decided.loc[lost, "reference"])]
+    against = told(expected, of_children(expected, heard[heard["word"] != BORN]))
+    ended = expected["reference"].isin(decided.loc[lost, "reference"]) | having(against, Reason.SUPPRESSED)
+    over = expected[ended]
     said = {"subject": over["child"], "word": str(Reason.SUPPRESSED), "since": over["last_updated"]}
     desk.ledger.suppress(declared(pd.DataFrame(said), SUPPRESSIONS), desk.clock)
 

@@ -166,7 +166,7 @@ def replay(home: Home, proposal: Agreement, pasts: Mapping[Month, Sequence[Kept]
     for month, parts in pasts.items():
         chosen = _chosen(proposal, parts)
         for part in chosen:
-            _check_reproduced(part)
+            check_reproduced(part)
         past = _together(home, proposal, chosen)
         ours = past.disclosures["agreement"] == proposal.id
         before = past.disclosures[~(ours & past.disclosures["month"].isin(months))]
@@ -194,7 +194,7 @@ def _decided(past: Kept) -> pd.DataFrame:
     return kept.decisions_in_codes(decided)
 
 
-def _check_reproduced(part: Kept) -> None:
+def check_reproduced(part: Kept) -> None:
     """Raises IntegrityError unless the agreement in force then gives exactly what was decided then."""
     again = _decided(part).reset_index(drop=True)
     if not again.equals(part.decisions[list(again.columns)].reset_index(drop=True)):

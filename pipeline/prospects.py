@@ -53,7 +53,7 @@ _WHEN_SAID = {
     Reason.SAFEGUARDING: "when the health service's record no longer says so",
     Reason.PARENT_DIED: "when the health service's record names another parent",
     Reason.IN_HOSPITAL: "when the discharge is recorded, and the address is a home",
-    Reason.RECENT_MOVE: "when the health service's records agree on the address",
+    Reason.RECENT_MOVE: "when the health service's record gives one address, and since when it holds",
     Reason.CONSENT_REFUSED: "when whoever said no says yes, and the health service has recorded it",
     Reason.CONSENT_WITHDRAWN: "when whoever withdrew agrees again, and the health service has recorded it",
     Reason.CONSENT_CONFLICT: "when everybody who was asked has given the same answer",

@@ -88,6 +88,9 @@ SUPPRESSIONS = {
 # What earlier months shared and nobody called back: one row for each child, purpose and recipient.
 DISCLOSURES = {"child": "str", "agreement": "str", "recipient": "str", "month": "str"}
 
+# Who is on lists, and where their home was then; nobody called them back.
+ON_LISTS = {"child": "str", "agreement": "str", "month": "str", "dwelling": "str"}
+
 DECISIONS = {
     "reference": "int64",
     "supplier": "str",
@@ -190,6 +193,7 @@ class Receipt:
     sha256: str
     size: int  # bytes
     found_there: bool  # it was already delivered by an earlier try
+    taken: bool = False  # and its recipient has taken it away since
 
 
 def keyed_references(key: bytes, kind: str, *columns: Sequence[str]) -> list[str]:

@@ -36,6 +36,7 @@ from pipeline.pack import (
     read_release,
     recipient_digests,
     refusal_of,
+    stopped,
 )
 from pipeline.wording import SHOWN
 
@@ -66,6 +67,7 @@ def ask(
         "books": books,
         "agreements": terms,
         "notable": _notable(desk, decisions),
+        "stopped": stopped(desk, terms),
     }
     _check_not_refused(desk, pack)
     return _request(desk, pack)
@@ -157,7 +159,8 @@ def under_way(desk: Desk) -> Prepared | None:
         raise Refused(
             "The working files of a month that is being sent were lost or altered",
             where=str(desk.month),
-            do="Nothing more of this month can be sent. Keep the home as it is and report this.",
+            do="Nothing more of this month can be sent. If they are lost for good, end it: "
+            f"birthshare retention end {desk.month}",
         )
     return _asked_for_today(desk, json.loads(content))
 
@@ -191,4 +194,5 @@ def _asked_for_today(desk: Desk, pack: dict[str, Any]) -> Prepared:
     if pack["recipients"] == current:
         return read_release(release.canonical(pack))
     asked_at = desk.now.isoformat(timespec="seconds")
-    return _request(desk, {**pack, "recipients": current, "asked_at": asked_at})
+    halted = stopped(desk, pack["agreements"])
+    return _request(desk, {**pack, "recipients": current, "stopped": halted, "asked_at": asked_at})

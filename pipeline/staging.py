@@ -2,7 +2,8 @@
 
 They are what lets a run be taken up again after a failure. The month's key stands beside them,
 wrapped under the authority's wrapping key; keep this folder out of every backup. Without the key
-the files mean nothing, so destroying begins with the key.
+the files mean nothing, so destroying begins with the key. After that the wrapping key itself is
+replaced, so that a copy of the month's key that somebody kept opens nothing either.
 """
 
 from __future__ import annotations
@@ -22,11 +23,130 @@ import pandas as pd
 
 from pipeline.encryption import at_rest
 from pipeline.errors import IntegrityError, SettingsError
+from pipeline.home import Home
 from pipeline.records import Month
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}\Z")
 _SUFFIX = ".sealed"
 _DTYPES = b"birthshare.dtypes"
+
+KEY_FILE = "month.key"
+WRAPPING, COMING = "staging.key", "staging.key.next"  # under keys/; the second only while it is replaced
+
+
+class WrappingKey:
+    """The key under which all months' keys are wrapped, replaced whenever something was destroyed.
+
+    While it is replaced some months' keys are wrapped under the old one already and some under the new
+    one, and the new one lies beside the old. So nothing is lost if that is cut short anywhere, and the
+    next replacement begins where it stopped. Readers and the one that replaces take turns.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._file, self._coming = (home.path / "keys" / name for name in (WRAPPING, COMING))
+        home.secret(WRAPPING)
+
+    def opened(self, key_file: Path) -> bytes | None:
+        """The key in a file; None where there is no file. Raises IntegrityError where it does not open."""
+        with self._turn(fcntl.LOCK_SH):
+            try:
+                wrapped = key_file.read_bytes()
+            except FileNotFoundError:
+                return None
+            try:
+                return self._unwrapped(wrapped)
+            except IntegrityError as error:
+                raise IntegrityError(
+                    error.what,
+                    where=str(key_file.relative_to(self._home.path)),
+                    do="It was wrapped under a key that is gone. If a backup was put back here, take this "
+                    "folder away: infra/runbooks/backups.md says what to do then.",
+                ) from None
+
+    def keep(self, key: bytes, key_file: Path) -> None:
+        """Write a key into a file, wrapped."""
+        with self._turn(fcntl.LOCK_SH):
+            self._write(key, key_file, self._home.secret(WRAPPING))
+
+    @contextmanager
+    def replaced(self) -> Iterator[None]:
+        """Destroy something inside this block; at its end the old wrapping key is gone as well.
+
+        Where that is cut short, the next use or `finish` comes to the end of it.
+        """
+        with self._turn(fcntl.LOCK_EX):
+            self._begin()
+        yield
+        with self._turn(fcntl.LOCK_EX):
+            self._begin()  # another may have come to the end of that one, before this was destroyed
+            self._end()
+
+    def finish(self) -> bool:
+        """Come to the end of a replacement that was cut short; whether one was."""
+        with self._turn(fcntl.LOCK_EX):
+            begun = self._coming.exists()
+            if begun:
+                self._end()
+            return begun
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """The key is not replaced inside this block, so that no file is written again that goes."""
+        with self._turn(fcntl.LOCK_SH):
+            yield
+
+    def strange(self) -> list[Path]:
+        """Key files that no key of ours opens, such as those of a backup that was put back."""
+        found = []
+        for key_file in self._key_files():
+            try:
+                self.opened(key_file)
+            except IntegrityError:
+                found.append(key_file)
+        return found
+
+    def _begin(self) -> None:
+        if not self._coming.exists():
+            write_whole(self._coming, at_rest.new_key(), mode=0o600)
+
+    def _end(self) -> None:
+        coming = self._home.secret(COMING)
+        for key_file in self._key_files():
+            self._wrap_anew(key_file, coming)
+        self._coming.replace(self._file)
+        _sync_folder(self._file.parent)
+
+    def _key_files(self) -> list[Path]:
+        return sorted(self._home.state.rglob(KEY_FILE))
+
+    def _wrap_anew(self, key_file: Path, coming: bytes) -> None:
+        """What opens under neither key is left as it is: it means nothing to anybody here."""
+        try:
+            key = self._unwrapped(key_file.read_bytes())
+        except (FileNotFoundError, IntegrityError):
+            return
+        self._write(key, key_file, coming)
+
+    def _unwrapped(self, wrapped: bytes) -> bytes:
+        if self._coming.exists():
+            try:
+                return at_rest.unwrap(wrapped, self._home.secret(COMING))
+            except IntegrityError:
+                pass  # not wrapped anew yet
+        return at_rest.unwrap(wrapped, self._home.secret(WRAPPING))
+
+    @staticmethod
+    def _write(key: bytes, key_file: Path, wrapping_key: bytes) -> None:
+        write_whole(key_file, at_rest.wrap(key, wrapping_key), mode=0o400)
+
+    @contextmanager
+    def _turn(self, how: int) -> Iterator[None]:
+        folder = self._home.state / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "wrapping.lock").open("w") as lock:
+            fcntl.flock(lock, how)
+            yield
 
 
 class Staging:
@@ -36,11 +156,11 @@ class Staging:
     IntegrityError; a wrapping key that is not the right one does too.
     """
 
-    def __init__(self, folder: Path, month: str, wrapping_key: bytes) -> None:
+    def __init__(self, folder: Path, month: str, wrapping_key: WrappingKey) -> None:
         self.month = str(Month.parse(month))
         self.folder = folder / self.month
         self._wrapping_key = wrapping_key
-        self._key_file = self.folder / "month.key"
+        self._key_file = self.folder / KEY_FILE
 
     def __repr__(self) -> str:
         return f"Staging({self.month})"
@@ -49,7 +169,7 @@ class Staging:
         """Keep `content` under `name`, in place of what was there."""
         file = self._file(name)
         key = self._made_key()
-        _write(file, at_rest.seal(content, key, name=self._bound(name)), mode=0o600)
+        write_whole(file, at_rest.seal(content, key, name=self._bound(name)), mode=0o600)
 
     def get(self, name: str) -> bytes:
         """What was kept under `name`."""
@@ -83,14 +203,31 @@ class Staging:
         return _read_frame(self.get(name))
 
     def destroy(self) -> None:
-        """Remove the key first, then the files. May be called again, and after a call was cut short."""
+        """Remove the key first, then the files, and replace the key under which the key was wrapped.
+
+        May be called again, and after a call was cut short.
+        """
         if not self.folder.is_dir():
+            self._wrapping_key.finish()
             return
-        self._key_file.unlink(missing_ok=True)
-        _sync_folder(self.folder)
-        for file in list(self.folder.iterdir()):
-            file.unlink(missing_ok=True)
-        self.folder.rmdir()
+        with self._wrapping_key.replaced():
+            self._remove()
+
+    def move(self, other: Staging) -> None:
+        """Take the place of the same month's files elsewhere, which must be gone."""
+        other.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._wrapping_key.still():
+            self.folder.replace(other.folder)
+        _sync_folder(other.folder.parent)
+        _sync_folder(self.folder.parent)
+
+    def _remove(self) -> None:
+        with self._wrapping_key.still():
+            self._key_file.unlink(missing_ok=True)
+            _sync_folder(self.folder)
+            for file in list(self.folder.iterdir()):
+                file.unlink(missing_ok=True)
+            self.folder.rmdir()
         _sync_folder(self.folder.parent)
 
     def _file(self, name: str) -> Path:
@@ -105,11 +242,7 @@ class Staging:
         return f"{self.month}/{name}"
 
     def _key(self) -> bytes | None:
-        try:
-            wrapped = self._key_file.read_bytes()
-        except FileNotFoundError:
-            return None
-        return at_rest.unwrap(wrapped, self._wrapping_key)
+        return self._wrapping_key.opened(self._key_file)
 
     def _made_key(self) -> bytes:
         """The month's key, made now if there is none; two runs at once get the same one."""
@@ -120,7 +253,7 @@ class Staging:
             if key is None:
                 self._forget_unreadable()
                 key = at_rest.new_key()
-                _write(self._key_file, at_rest.wrap(key, self._wrapping_key), mode=0o400)
+                self._wrapping_key.keep(key, self._key_file)
         return key
 
     def _forget_unreadable(self) -> None:
@@ -150,7 +283,7 @@ def _read_frame(content: bytes) -> pd.DataFrame:
     return frame.astype(json.loads(table.schema.metadata[_DTYPES]))
 
 
-def _write(file: Path, content: bytes, *, mode: int) -> None:
+def write_whole(file: Path, content: bytes, *, mode: int) -> None:
     """Write whole or not at all, and durably: temporary name, fsync, rename, fsync of the folder."""
     part = file.with_name(f".{secrets.token_hex(8)}.part")
     try:

@@ -16,13 +16,14 @@ from typing import Any
 import msoffcrypto
 import pandas as pd
 import pytest
+import pyzipper
 import yaml
 from python_calamine import CalamineWorkbook
 
 from pipeline import month as months
 from pipeline.agreements.loading import NAMESPACE, read_agreement
 from pipeline.cli import run as run_command
-from pipeline.demo.authority import APPROVERS, Demonstration
+from pipeline.demo.authority import APPROVERS, Demonstration, sign_register
 from pipeline.demo.births import as_csv
 from pipeline.demo.keys import seal_as_supplier
 from pipeline.demo.run import approve, laid_out
@@ -124,15 +125,23 @@ class Authority:
         with opened_ledger(self.home) as ledger:
             ledger.suppress(declared(rows, SUPPRESSIONS), at)
 
-    def change_recipient(self, code: str, **changes: Any) -> dict[str, Any]:
-        """Change a recipient in the register; gives what stood there before."""
+    def change_recipient(self, code: str, *, signed: bool = True, **changes: Any) -> dict[str, Any]:
+        """Change a recipient in the register, and have it signed; gives what was there. None: left out."""
         file = self.home.path / "reference" / "recipients.yaml"
-        register = yaml.safe_load(file.read_text())
-        [entry] = [entry for entry in register["recipients"] if entry["code"] == code]
-        before = {name: entry[name] for name in changes}
-        entry.update(changes)
-        file.write_text(yaml.safe_dump(register))
+        listed = yaml.safe_load(file.read_text())
+        [entry] = [entry for entry in listed["recipients"] if entry["code"] == code]
+        before = {name: entry.get(name) for name in changes}
+        kept = {name: value for name, value in (entry | changes).items() if value is not None}
+        entry.clear()
+        entry.update(kept)
+        file.write_text(yaml.safe_dump(listed))
+        if signed:
+            self.sign_register()
         return before
+
+    def sign_register(self) -> None:
+        """Two approvers' signatures over the register and the reach areas as they stand."""
+        sign_register(self.home, self.demo.approver_keys)
 
     def agreement_file(self, version: int = 1) -> Path:
         """The agreement's YAML."""
@@ -169,16 +178,18 @@ class Authority:
         return {
             f"{file.parent.name}/{file.name}": file.read_bytes()
             for file in self.received.rglob("*")
-            if file.is_file() and file.suffix in {".xlsx", ".gpg", ".part"}
+            if file.is_file() and file.suffix in {".xlsx", ".zip", ".gpg", ".part"}
         }
 
     def families(self, code: str) -> list[list[str]]:
         """The rows of a recipient's list, opened as that recipient would."""
         folder = self.received / code
-        [file] = [file for file in folder.iterdir() if file.suffix in {".xlsx", ".gpg"}]
+        [file] = [file for file in folder.iterdir() if file.suffix in {".xlsx", ".zip", ".gpg"}]
         if file.suffix == ".gpg":
             return _opened_csv(file, folder / f"{code}.private.asc")
         password = (self.home.path / "keys" / "recipients" / f"{code}.password").read_text().strip()
+        if file.suffix == ".zip":
+            return families_in(unzipped(file, password)["contents.xlsx"])
         return _opened_workbook(file, password)
 
 
@@ -286,7 +297,7 @@ def copied(prototype: Demonstration, folder: Path) -> Iterator[Authority]:
 def clear(received: Path) -> None:
     """Take away what the recipients were sent."""
     for file in received.rglob("*"):
-        if file.is_file() and (file.suffix in {".xlsx", ".part"} or file.name.endswith(".csv.gpg")):
+        if file.is_file() and (file.suffix in {".xlsx", ".zip", ".part"} or file.name.endswith(".csv.gpg")):
             file.unlink()
 
 
@@ -296,9 +307,19 @@ def _opened_workbook(file: Path, password: str) -> list[list[str]]:
         office = msoffcrypto.OfficeFile(sealed)
         office.load_key(password=password, verify_password=True)
         office.decrypt(plain, verify_integrity=True)
-    return (
-        CalamineWorkbook.from_filelike(io.BytesIO(plain.getvalue())).get_sheet_by_name("Families").to_python()
-    )
+    return families_in(plain.getvalue())
+
+
+def families_in(workbook: bytes) -> list[list[str]]:
+    """The rows of the sheet of families."""
+    return CalamineWorkbook.from_filelike(io.BytesIO(workbook)).get_sheet_by_name("Families").to_python()
+
+
+def unzipped(file: Path, password: str) -> dict[str, bytes]:
+    """What a zip holds, by name."""
+    with pyzipper.AESZipFile(file) as archive:
+        archive.setpassword(password.encode())
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def _opened_csv(file: Path, key: Path) -> list[list[str]]:
@@ -310,4 +331,6 @@ def _opened_csv(file: Path, key: Path) -> list[list[str]]:
         subprocess.run([*gpg, "--import", str(key)], check=True, capture_output=True)
         plain = subprocess.run([*gpg, "--decrypt", str(file)], check=True, capture_output=True).stdout
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
-    return list(csv.reader(io.StringIO(plain.decode())))
+    header, *rows = csv.reader(io.StringIO(plain.decode()))
+    called = header.index("list_reference")
+    return [header, *(row for row in rows if row[called])]  # without the row that is about no family

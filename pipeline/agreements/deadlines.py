@@ -23,19 +23,21 @@ def warnings(agreement: Agreement, today: date) -> list[str]:
         return []
     if today > dates.review_by:
         told = f"its review was due on {on_day(dates.review_by)}; it stops after {on_day(stops)}"
-        return [f"{_how_soon(stops, today) or 'Soon'}: {name}: {told}, {_left(stops, today)}."]
+        return [f"{how_soon(stops, today) or 'Soon'}: {name}: {told}, {time_left(stops, today)}."]
     return [
-        f"{_how_soon(day, today)}: {name}: {what} {on_day(day)}, {_left(day, today)}."
+        f"{how_soon(day, today)}: {name}: {what} {on_day(day)}, {time_left(day, today)}."
         for day, what in ((dates.review_by, "must be reviewed by"), (dates.expires, "expires after"))
-        if _how_soon(day, today)
+        if how_soon(day, today)
     ]
 
 
-def _how_soon(day: date, today: date) -> str:
+def how_soon(day: date, today: date) -> str:
+    """How urgently an end on that day is told of; "" where it is more than 90 days away."""
     left = (day - today).days
     return next((word for most, word in NOTICE if left <= most), "")
 
 
-def _left(day: date, today: date) -> str:
+def time_left(day: date, today: date) -> str:
+    """In how many days it is, in words."""
     left = (day - today).days
     return f"in {counted(left, 'day')}" if left else "which is today"

@@ -37,7 +37,9 @@ Mask = npt.NDArray[np.bool_]
 
 _BLANK: dict[str, Any] = {"str": "", "int16": 0, "int64": 0, "datetime64[s]": pd.NaT}
 # What a brother or sister has in common with ours; everything else about them is ordinary.
-_IN_COMMON = ["supplier", "parent", "dwelling", "family_name", "date_of_birth", "number_of_births"]
+_IN_COMMON = [
+    "supplier", "parent", "dwelling", "address_since", "family_name", "date_of_birth", "number_of_births",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,11 @@ PROPERTIES: dict[str, Sequence[Conditions]] = {
     "in hospital": [{"in_hospital": only("Y", "unknown")}, _told(Reason.IN_HOSPITAL)],
     "a hospital's postcode": [{"hospital_postcode": only("Y")}],
     "parent under 16": [{"parent_date_of_birth": only("under_16")}],
-    "a recent move": [{"address_since": only("today", "settled_after")}, _told(Reason.RECENT_MOVE)],
+    "a recent move": [
+        {"address_since": only("today", "settled_after")},
+        {said(Reason.RECENT_MOVE): but("none"), "address_since": only("blank")},
+        {said(Reason.RECENT_MOVE): only("child_undated", "child_coming")},
+    ],
     # What the parents answered, were told, or objected to.
     "a refused parent": [
         {"consent_status": only("refused"), "answers": only("none")},

@@ -262,14 +262,14 @@ def _said(setting: Setting) -> list[Variable]:
     words[ANOTHER_WORD] = "a word that nobody knows"
     opt_out = str(Reason.NATIONAL_OPT_OUT)
     found = [
-        Variable(said(code), f"later word: {words[code]}", _tellings(code))
+        Variable(said(code), f"later word: {words[code]}", _tellings(code, setting))
         for code in words if code != opt_out or setting.agreement.confidentiality.national_opt_out
     ]  # fmt: skip
     return [*found, Variable("said_of_death", "later words on a death", _deaths())]
 
 
-def _tellings(word: str) -> tuple[Choice, ...]:
-    whom = (
+def _tellings(word: str, setting: Setting) -> tuple[Choice, ...]:
+    whom: tuple[Choice, ...] = (
         Choice("none", "nothing", ()),
         Choice("child", "of the child", (Word(word),)),
         Choice("parent", "of the named parent", (Word(word, "parent"),)),
@@ -277,6 +277,9 @@ def _tellings(word: str) -> tuple[Choice, ...]:
     )
     if word == Reason.NATIONAL_OPT_OUT:  # weighed against every answer: its day is looked at by nobody
         return whom
+    if word == Reason.RECENT_MOVE:  # weighed against the day of the address
+        settled = Word(word, on=Day("today", -setting.agreement.cohort.settling_days))
+        whom = (*whom, Choice("child_settled", "of the child, so long ago that it is settled", (settled,)))
     return (
         *whom,
         Choice("child_before", "of the child, before the row was written", (Word(word, on=BEFORE),)),

@@ -12,7 +12,20 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import agreements, authority, changes, explaining, ledgers, months, places, releases
+from pipeline.cli import (
+    agreements,
+    authority,
+    changes,
+    explaining,
+    ledgers,
+    months,
+    places,
+    recalls,
+    receipts,
+    recipients,
+    releases,
+    retention,
+)
 from pipeline.cli.voice import wrapped
 from pipeline.errors import BirthshareError
 
@@ -43,7 +56,20 @@ def root() -> None:
     """
 
 
-for _commands in (authority, months, releases, agreements, changes, explaining, places, ledgers):
+for _commands in (
+    authority,
+    months,
+    releases,
+    agreements,
+    recipients,
+    changes,
+    recalls,
+    receipts,
+    explaining,
+    retention,
+    places,
+    ledgers,
+):
     for _command in _commands.COMMANDS:
         root.add_command(_command)
 

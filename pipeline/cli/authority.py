@@ -89,6 +89,7 @@ def _where_to_look(folder: Path, state: Mapping[str, Any]) -> str:
             "What to try:",
             f"  {program} status {month} {at_home}",
             f"  {program} ledger verify {at_home}",
+            f"  {program} recipients list {at_home}",
             f"  {program} geography place --network childrens_centres {at_home}",
             f"  {program} agreement show welcome-card-first-visit {at_home}",
             f"  {program} explain {month} --as data.lead@example.org --why 'A parent asked' {at_home}",

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.options import for_home, moment
+from pipeline.cli.recalls import followed_as_json, tell_followed
 from pipeline.cli.voice import Voice
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from pipeline.changes import Applied
     from pipeline.home import Home
+    from pipeline.recalls import Followed
 
 
 @click.group()
@@ -36,25 +38,28 @@ def apply(file: Path | None, principal: str | None, word: str | None, home: Home
     """Apply the authority's own list FILE, or, without FILE, every feed that waits in an inbox.
 
     FILE is a CSV as schemas/CHANGES.md says: a suppression list, or any later words. It is applied whole
-    or not at all, and applying it again adds nothing. Only keyed references of it are kept.
+    or not at all, and applying it again adds nothing. Only keyed references of it are kept. Every
+    recipient of a list that one of these families is on is sent a recall at once.
     """
-    from pipeline import changes as later
+    from pipeline import recalls
 
     if file is None and (principal or word):
         raise SettingsError("--as and --word belong to a list of your own", do="Name its FILE.")
     with voice.progress() as watch:
         if file is None:
-            applied = later.apply_feeds(home, now=moment(), watch=watch)
+            applied, followed = recalls.apply_feeds(home, now=moment(), watch=watch)
         elif principal is None:
             raise SettingsError("Somebody must vouch for the list", do="Say who you are: --as YOU")
         else:
-            one = later.apply_list(home, file, principal=principal, word=word, now=moment(), watch=watch)
+            one, followed = recalls.apply_list(
+                home, file, principal=principal, word=word, now=moment(), watch=watch
+            )
             applied = [one]
-    _tell(voice, applied)
+    _tell(voice, applied, followed)
 
 
-def _tell(voice: Voice, applied: list[Applied]) -> None:
-    voice.answer({"files": [_as_json(one) for one in applied]})
+def _tell(voice: Voice, applied: list[Applied], followed: Followed) -> None:
+    voice.answer({"files": [_as_json(one) for one in applied], "recalls": followed_as_json(followed)})
     for one in applied:
         if one.problem is None:
             said = ", ".join(f"{word} {count}" for word, count in sorted(one.words.items())) or "no words"
@@ -64,6 +69,7 @@ def _tell(voice: Voice, applied: list[Applied]) -> None:
     refused = [one.problem for one in applied if one.problem is not None]
     for problem in refused[1:]:
         voice.say(f"Refused: {problem}")
+    tell_followed(voice, followed, fails=not refused)
     if refused:
         refused[0].answered = True
         raise refused[0]

@@ -35,12 +35,12 @@ def explain(month: Month | None, who: str, why: str, home: Home, voice: Voice) -
     from pipeline.explain import explain as explained
     from pipeline.reporting import family_text
 
-    found = explained(home, _asked(), month=month, principal=who, purpose=why, now=moment())
+    found = explained(home, asked(), month=month, principal=who, purpose=why, now=moment())
     voice.answer(found)
     voice.advise(family_text(found))
 
 
-def _asked() -> str:
+def asked() -> str:
     """The NHS number, typed unseen, or from a program."""
     if sys.stdin.isatty():
         typed: str = click.prompt("NHS number (not shown)", hide_input=True, err=True)

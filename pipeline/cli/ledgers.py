@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.home import Home
 
 
-@click.group()
+@click.group(short_help="Prove that the record was not altered, or sign it.")
 def ledger() -> None:
     """Prove that the ledger was not altered, or sign how far it goes."""
 

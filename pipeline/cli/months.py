@@ -177,7 +177,17 @@ def _tell_decisions(voice: Voice, state: Mapping[str, Any]) -> None:
 
 
 def _state(row: Mapping[str, Any]) -> str:
-    return f"{row['state']}: {row['problem']}" if row.get("problem") else str(row["state"])
+    """How far its delivery came, and once it is there, what its recipient did since."""
+    if row.get("problem"):
+        return f"{row['state']}: {row['problem']}"
+    receipt = row.get("receipt")
+    if receipt is None:
+        return str(row["state"])
+    return (
+        f"{receipt['state']}, {' and '.join(receipt['overdue'])} OVERDUE"
+        if receipt["overdue"]
+        else receipt["state"]
+    )
 
 
 COMMANDS = (run, status)

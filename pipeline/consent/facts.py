@@ -48,6 +48,7 @@ class Facts:
     answers: Answers
     words: npt.NDArray[np.int64] = field(repr=False)  # packed sets of what was said later
     died: Mask = field(repr=False)
+    moved: pd.Series = field(repr=False)  # the last day of a move that was said later; NaT where none was
     delivered: Mask = field(repr=False)  # of an expected birth: the woman has given birth since
     agreement: Agreement
     month: Month
@@ -116,14 +117,16 @@ def gather(
     companion = empty(ANSWERS) if companion is None else companion
     nobody = pd.Series(False, index=births.index)
     expected = agreement.cohort.of == "expected_births"
+    said = words.of_children(births, suppressions)
     return Facts(
         births=births,
         placement=_placement(births, placements, agreement),
         disclosures=disclosures,
         versions=versions,
         answers=Answers.of(births, versions, companion, today),
-        words=words.told(births, words.of_children(births, suppressions)),
+        words=words.told(births, said),
         died=words.died(births, suppressions, moment),
+        moved=words.moved(births, said),
         delivered=words.delivered(births, suppressions) if expected else nobody,
         agreement=agreement,
         month=month,

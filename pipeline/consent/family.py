@@ -60,8 +60,13 @@ def in_hospital(facts: Facts) -> Mask:
 
 
 def address_unsettled(facts: Facts) -> Mask:
-    """The address is not settled: changed later, or equally new versions of the row disagree on it."""
-    return facts.told(Reason.RECENT_MOVE) | addresses_differ(facts.births, facts.versions)
+    """The family moved after the row's address began, or equally new versions disagree on the address.
+
+    Only an address that holds since the day of the move, or later, is the new one; that a row was
+    written since tells nothing of its address.
+    """
+    left = facts.moved.notna() & ~(facts.births["address_since"] >= facts.moved)
+    return left | addresses_differ(facts.births, facts.versions)
 
 
 def moved_within_settling_days(facts: Facts) -> Mask:

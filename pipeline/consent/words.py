@@ -1,7 +1,12 @@
-"""Later words about a child, a parent or an address, and the one word that can be taken back: death."""
+"""Later words about a child, a parent or an address.
+
+They stand for good but for two: a word of a death can be taken back, and one of a move is answered by a
+row that gives an address since then.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import numpy as np
@@ -16,6 +21,7 @@ from pipeline.records import SUPPRESSIONS, declared
 
 DEATH_REMOVED = "death_removed"
 DELIVERED = "delivered"  # in the month that `since` begins, alive or not: a word about the woman
+BORN = "born"  # alive: it ends what was expected as any unknown word does, and is no loss to remember
 
 SUBJECTS = ("child", "parent", "dwelling")
 
@@ -26,11 +32,12 @@ SAYABLE = frozenset({
     Reason.CONSENT_REFUSED, Reason.CONSENT_WITHDRAWN, Reason.OBJECTED, Reason.NATIONAL_OPT_OUT,
 })  # fmt: skip
 
-# Each word as a packed set; deaths are not in it, `died` weighs them, nor are deliveries: see `delivered`.
+# Each word as a packed set. What is weighed by its day is not in it: see `died`, `delivered` and `moved`.
 _MEANING = {str(reason): reason.bit for reason in SAYABLE}
-_MEANING |= dict.fromkeys([str(Reason.CHILD_DIED), DEATH_REMOVED, DELIVERED], 0)
+_MEANING |= dict.fromkeys([str(Reason.CHILD_DIED), DEATH_REMOVED, DELIVERED, str(Reason.RECENT_MOVE)], 0)
 
 _ALWAYS = np.datetime64("9999-12-31", "s")  # when a word without a date ends
+_NEVER = np.datetime64("NaT", "s")
 
 _HEARD_IN_EVERY_ROW = [
     str(Reason.CHILD_DIED), DEATH_REMOVED, str(Reason.CONSENT_REFUSED), str(Reason.CONSENT_WITHDRAWN),
@@ -99,16 +106,19 @@ def ended(births: pd.DataFrame, born: pd.Series[bool]) -> pd.DataFrame:
     """What births of other suppliers say against births that are still expected, as SUPPRESSIONS.
 
     `born` are the rows that tell of a birth, alive or not; the others tell of a pregnancy, and one that
-    has ended there has ended here. Either is said of the parent; where a row does not give the
-    parent, of the dwelling: a card must not reach the home of a loss. Whatever else a pregnancy's row
-    says against sharing is said of the woman too: another trust has another number for the pregnancy.
+    has ended there has ended here. That is a loss unless a child lives. Either is said of the parent;
+    where a row does not give the parent, of the dwelling: a card must not reach the home of a loss.
+    Whatever else a pregnancy's row says against sharing is said of the woman too: another trust has
+    another number for the pregnancy.
     """
     over = births[born | ~births["live_or_still_birth"].isin(["1", ""])]
     subject = over["parent"].where(over["parent"] != "", over["dwelling"])
-    lost = pd.DataFrame({"subject": subject, "since": over["last_updated"], "word": str(Reason.SUPPRESSED)})
+    lives = (over["live_or_still_birth"] == "1") & ~tells_of_death(over)
+    word = lives.map({True: BORN, False: str(Reason.SUPPRESSED)})
+    ends = pd.DataFrame({"subject": subject, "since": over["last_updated"], "word": word})
     pregnancies = births[~born]
     of_women = heard(pregnancies.assign(child=pregnancies["parent"]))
-    said = pd.concat([declared(lost, SUPPRESSIONS), of_women], ignore_index=True)
+    said = pd.concat([declared(ends, SUPPRESSIONS), of_women], ignore_index=True)
     return said[said["subject"] != ""]
 
 
@@ -130,6 +140,20 @@ def delivered(expected: pd.DataFrame, suppressions: pd.DataFrame) -> pd.Series[b
     over = latest.reindex(expected["parent"]).to_numpy(), latest.reindex(expected["dwelling"]).to_numpy()
     due = expected["date_of_birth"] - pd.Timedelta(days=AFTER_A_BIRTH_DAYS)
     return (due < over[0]) | (due < over[1])
+
+
+def moved(births: pd.DataFrame, suppressions: pd.DataFrame) -> pd.Series:
+    """The last day on which the family of a row is said to have moved; NaT where nobody said so.
+
+    A move of which nobody knows the day never ends.
+    """
+    said = suppressions[(suppressions["word"] == Reason.RECENT_MOVE) & (suppressions["subject"] != "")]
+    latest = said["since"].fillna(_ALWAYS).dt.normalize().groupby(said["subject"]).max()
+    days = np.append(latest.to_numpy("datetime64[s]"), _NEVER)  # the last one: nobody said so
+    last = np.full(len(births), _NEVER)
+    for found in _found(births, latest.index.tolist()):
+        last = np.fmax(last, days[found])
+    return pd.Series(last, index=births.index)
 
 
 def of_children(births: pd.DataFrame, suppressions: pd.DataFrame) -> pd.DataFrame:
@@ -154,13 +178,19 @@ def told(births: pd.DataFrame, suppressions: pd.DataFrame) -> npt.NDArray[np.int
     said: dict[str, int] = {}
     for subject, word in zip(words["subject"], words["word"], strict=True):
         said[subject] = said.get(subject, 0) | _MEANING.get(word, Reason.SUPPRESSED.bit)
-    subjects = pa.array(list(said), type=pa.large_string())
     meanings = np.array([*said.values(), 0], dtype="int64")  # the last one: nothing was said
     packed = np.zeros(len(births), dtype="int64")
-    for subject in SUBJECTS:
-        found = pc.index_in(pa.array(births[subject], type=pa.large_string()), value_set=subjects)
-        packed |= meanings[found.fill_null(-1).to_numpy()]
+    for found in _found(births, list(said)):
+        packed |= meanings[found]
     return packed
+
+
+def _found(births: pd.DataFrame, subjects: list[str]) -> Iterator[npt.NDArray[np.int64]]:
+    """For child, parent and dwelling: where each birth's stands among the subjects; -1 where it does not."""
+    known = pa.array(subjects, type=pa.large_string())
+    for subject in SUBJECTS:
+        found = pc.index_in(pa.array(births[subject], type=pa.large_string()), value_set=known)
+        yield found.fill_null(-1).to_numpy()
 
 
 def died(births: pd.DataFrame, suppressions: pd.DataFrame, moment: datetime) -> pd.Series[bool]:

@@ -34,8 +34,8 @@ class Problem(Worded):
     PERMISSION = "permission", "We may not read or write in the folder for lists", "Ask for the right to."
     FULL = (
         "full",
-        "The recipient's server could not store the list; its disk or quota is probably full",
-        "Ask its administrator to make room.",
+        "The recipient's server could not store the list; its disk is probably full or read-only",
+        "Ask its administrator to look at the disk and the quota.",
     )
     TIMED_OUT = "timed_out", "The recipient's server stopped answering", "Try again later."
     LOST = (
@@ -58,11 +58,41 @@ class Problem(Worded):
         "The recipient's server did not give the list its final name",
         "Ask its administrator whether files may be renamed there.",
     )
+    VANISHED = (
+        "vanished",
+        "A file that was there a moment ago is gone from the recipient's folder",
+        "Ask that whatever collects files there leaves names that begin with a dot alone.",
+    )
+    TOO_LARGE = (
+        "too_large",
+        "A file in the recipient's folder is larger than anything that is expected there",
+        "It was not read. Ask the recipient what it is.",
+    )
+    CONNECTOR = (
+        "connector",
+        "The program that makes the connection to the recipient ended",
+        "Run the recipient's proxy_command by hand to see what it says.",
+    )
+    NOT_OURS = (
+        "not_ours",
+        "The folder for hand-over is not one that only we and its carrier can use",
+        "It must be a folder on a disk of this machine, with no rights for others: chmod o-rwx.",
+    )
     SUPERSEDED = (
         "superseded",
         "Another run has taken over this delivery, or leave for it was taken back",
         "Nothing to do: look at the status of the month.",
     )
+
+
+# Worth another try within the same run: what passes by itself, and nothing that a person must look at.
+_PASSING = {
+    Problem.UNREACHABLE,
+    Problem.REFUSED,
+    Problem.TIMED_OUT,
+    Problem.LOST,
+    Problem.CONNECTOR,
+}
 
 
 class DeliveryFailed(NotAllDelivered):
@@ -71,3 +101,4 @@ class DeliveryFailed(NotAllDelivered):
     def __init__(self, problem: Problem, *, where: str) -> None:
         self.problem = problem
         super().__init__(problem.wording, where=where, do=problem.advice)
+        self.passing = problem in _PASSING

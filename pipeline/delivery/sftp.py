@@ -1,49 +1,53 @@
-"""The far side: one SFTP session with a pinned host key, and every wait bounded.
-
-paramiko raises many things for few causes (a bare EOFError for a killed server, OSError without a
-number for a full disk, nothing at all for a hang). Here each becomes one DeliveryFailed.
-"""
+"""The far side over SFTP: one session in the recipient's folder, and every wait bounded."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import errno
 import hashlib
-import hmac
-import logging
 import re
-import socket
-from collections.abc import Iterator
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import paramiko
 from paramiko.message import Message
-from paramiko.pkey import UnknownKeyType
-from paramiko.sftp import CMD_EXTENDED, CMD_VERSION, SFTPError
-from paramiko.ssh_exception import AuthenticationException, IncompatiblePeer, SSHException
-
-from pipeline.delivery.problems import DeliveryFailed, Problem
-from pipeline.errors import SettingsError
-
-# paramiko reports its own thread's errors to its log; without a handler they would reach the screen.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-_CIPHERS = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
-_MACS = (
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
+from paramiko.sftp import (
+    CMD_ATTRS,
+    CMD_CLOSE,
+    CMD_DATA,
+    CMD_EXTENDED,
+    CMD_FSTAT,
+    CMD_HANDLE,
+    CMD_OPEN,
+    CMD_READ,
+    CMD_VERSION,
+    CMD_WRITE,
+    SFTP_FLAG_CREATE,
+    SFTP_FLAG_EXCL,
+    SFTP_FLAG_READ,
+    SFTP_FLAG_WRITE,
+    SFTPError,
+    int64,
 )
-_RSA = ("rsa-sha2-512", "rsa-sha2-256")  # how a key of type ssh-rsa signs today
+from paramiko.sftp_attr import SFTPAttributes
+
+from pipeline.delivery.line import Line, opened, read_pin, read_private_key
+from pipeline.delivery.pace import Pace
+from pipeline.delivery.problems import DeliveryFailed, Problem
+from pipeline.delivery.roads import road
+from pipeline.home import Jump
+
 _CHUNK = 32_768  # bytes; larger requests choke some servers
-_SLOWEST = 16_384  # bytes a second; anything slower counts as a hang
+_NEW = SFTP_FLAG_WRITE | SFTP_FLAG_CREATE | SFTP_FLAG_EXCL
+_NOTHING = re.compile(r"(?!)")
+_AHEAD = 2  # requests for pieces of a file at a time: a small file's content, and that it ends there
 _FSYNC, _POSIX_RENAME = "fsync@openssh.com", "posix-rename@openssh.com"
+_STATVFS = "statvfs@openssh.com"
+
+Request = tuple[Any, ...]  # its kind and what belongs to it, as paramiko packs them
+Answer = tuple[int, Message]  # its kind, and what it says
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,9 @@ class Endpoint:
     host_key: str  # the server's public key as in known_hosts, for example "ssh-ed25519 AAAA..."
     private_key: Path  # ours; the only way we log in
     timeout_seconds: float
+    jump: Jump | None = None  # a host that the way leads through
+    proxy_command: tuple[str, ...] = ()  # a program whose input and output are the connection
+    bytes_a_second: float | None = None  # of one connection
 
     @property
     def address(self) -> str:
@@ -67,8 +74,14 @@ class Endpoint:
 class FarSide:
     """The recipient's folder in an open session. Every method raises DeliveryFailed, and nothing else."""
 
-    def __init__(self, line: _Line, sftp: _Client, folder: str) -> None:
-        self._line, self._sftp, self._folder = line, sftp, folder
+    def __init__(self, line: Line, sftp: _Client, folder: str, pace: Pace) -> None:
+        self._line, self._sftp, self._folder, self._pace = line, sftp, folder, pace
+        self._known: list[str] | None = None  # names in the folder, in order, once they were read
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session is not known to be dead."""
+        return self._line.is_open
 
     def digest(self, name: str, *, otherwise: Problem = Problem.OCCUPIED) -> str | None:
         """SHA-256 of the file called `name`, or None where there is none.
@@ -76,27 +89,32 @@ class FarSide:
         `otherwise` is the problem where something is there that cannot be read.
         """
         digest = hashlib.sha256()
-        with self._line.worded(otherwise):
-            try:
-                file = self._sftp.open(self._path(name), "rb")
-            except FileNotFoundError:
-                return None
-            size = file.stat().st_size or 0
-        with self._line.worded(otherwise, size), file:
-            while chunk := file.read(_CHUNK):
+        try:
+            for chunk in self._chunks(name, otherwise):
                 digest.update(chunk)
+        except FileNotFoundError:
+            return None
         return digest.hexdigest()
 
-    def write(self, name: str, content: bytes) -> None:
-        """Make a new file and have the server put it on its disk, where it offers that (fsync)."""
-        with self._line.worded(Problem.FULL, len(content)):
-            file = self._sftp.open(self._path(name), "wbx")
-            try:
-                self._write_all(file, content)
-            finally:
-                # A pipelined file would wait for answers when it is closed, even on a dead line.
-                file.set_pipelined(False)
-                file.close()
+    def read(self, name: str, limit_bytes: int) -> bytes:
+        """The whole of a small file of the recipient's; a larger one is not read."""
+        content = b""
+        with suppress(FileNotFoundError):
+            for chunk in self._chunks(name, Problem.PERMISSION, limit_bytes):
+                content += chunk
+                if len(content) > limit_bytes:  # it has grown meanwhile
+                    raise DeliveryFailed(Problem.TOO_LARGE, where=self._line.where)
+            return content
+        raise DeliveryFailed(Problem.VANISHED, where=self._line.where)
+
+    def write(self, name: str, content: bytes, *, lasting: bool = True) -> None:
+        """Make a new file and, if `lasting`, have the server put it on its disk, where it offers that."""
+        with self._line.worded(Problem.FULL, len(content), paced=self._pace.seconds(len(content))):
+            handle = self._sftp.opened(self._path(name), _NEW)
+            self._note(name)
+            # Every answer is looked at, so that a disk that was full in between is not missed.
+            for _, answer in self._sftp.together(self._writing(handle, content, lasting)):
+                self._sftp.check(answer)
 
     def rename(self, name: str, final: str) -> None:
         """Give a file its final name in one step, in place of what has that name.
@@ -107,6 +125,8 @@ class FarSide:
             replaces = _POSIX_RENAME in self._sftp.extensions
             rename = self._sftp.posix_rename if replaces else self._sftp.rename
             rename(self._path(name), self._path(final))
+            self._forget(name)
+            self._note(final)
 
     def discard(self, name: str) -> None:
         """Remove a file if that can be done; a line that is dead is not waited for."""
@@ -114,36 +134,177 @@ class FarSide:
             self._line.check_open()
             with self._line.worded(Problem.PERMISSION):
                 self._sftp.remove(self._path(name))
+                self._forget(name)
 
     def names(self, pattern: re.Pattern[str]) -> list[str]:
         """The names in the folder that match as a whole."""
         with self._line.worded(Problem.PERMISSION):
-            return [name for name in self._sftp.listdir(self._folder) if pattern.fullmatch(name)]
+            self._known = sorted(self._sftp.listdir(self._folder))
+        return [name for name in self._known if pattern.fullmatch(name)]
 
-    def _write_all(self, file: paramiko.SFTPFile, content: bytes) -> None:
-        # Pipelined writes are not answered one by one; the last, plain one collects every answer,
-        # so that a disk that was full in between is not missed.
-        last = (len(content) - 1) // _CHUNK * _CHUNK if content else 0
-        file.set_pipelined(True)
-        for start in range(0, last, _CHUNK):
-            file.write(content[start : start + _CHUNK])
-        file.set_pipelined(False)
-        file.write(content[last:])
-        if _FSYNC in self._sftp.extensions:
-            self._sftp.extended(_FSYNC, file)
+    def free(self) -> int | None:
+        """How many bytes the disk of the folder still has for us; None where the server does not say."""
+        if _STATVFS not in self._sftp.extensions:
+            return None
+        with self._line.worded(Problem.PERMISSION):
+            return self._sftp.free(self._folder)
+
+    def known(self, *beginnings: str) -> list[str]:
+        """The names that begin so, as they were when last asked for, and with what we did since.
+
+        Of a folder with thousands of lists, reading all names for each would take longest of all.
+        """
+        if self._known is None:
+            self.names(_NOTHING)
+        known, found = self._known or [], []
+        for beginning in beginnings:
+            place = bisect_left(known, beginning)
+            while place < len(known) and known[place].startswith(beginning):
+                found.append(known[place])
+                place += 1
+        return found
+
+    def _chunks(self, name: str, otherwise: Problem, limit: int | None = None) -> Iterator[bytes]:
+        """A file's content, piece by piece; raises FileNotFoundError where there is none."""
+        handle = None
+        with self._line.worded(otherwise), suppress(FileNotFoundError):
+            handle = self._sftp.opened(self._path(name), SFTP_FLAG_READ)
+        if handle is None:
+            raise FileNotFoundError
+        try:
+            yield from self._pieces(handle, otherwise, limit)
+        finally:
+            with suppress(DeliveryFailed), self._line.worded(otherwise):
+                self._sftp.close_later(handle)
+
+    def _pieces(self, handle: bytes, otherwise: Problem, limit: int | None) -> Iterator[bytes]:
+        """Small files need one question; of others the size is asked, so that the bound suits the whole."""
+        place, size = 0, 0
+        with self._line.worded(otherwise, paced=self._pace.seconds(self._pace.chunk(_CHUNK))):
+            pieces, ended = self._sftp.read_together(handle, self._places(0))
+            if not ended:
+                size = self._sftp.size(handle)
+        if limit is not None and size > limit:
+            raise DeliveryFailed(Problem.TOO_LARGE, where=self._line.where)
+        if ended:
+            yield from self._paced(pieces)
+            return
+        with self._line.worded(otherwise, size, paced=self._pace.seconds(size)):
+            while True:
+                yield from self._paced(pieces)
+                place += sum(map(len, pieces))
+                if ended:
+                    return
+                pieces, ended = self._sftp.read_together(handle, self._places(place))
+
+    def _places(self, start: int) -> list[tuple[int, int]]:
+        """What is asked for next of a file: offsets and bytes."""
+        chunk = self._pace.chunk(_CHUNK)
+        ahead = 1 if self._pace.bytes_a_second else _AHEAD
+        return [(start + number * chunk, chunk) for number in range(ahead)]
+
+    def _paced(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self._pace.spend(len(piece))
+            yield piece
+
+    def _writing(self, handle: bytes, content: bytes, lasting: bool) -> Iterator[Request]:
+        """The requests that write a file, have it put on the disk, and close it."""
+        step = self._pace.chunk(_CHUNK)
+        for start in range(0, len(content), step):
+            piece = content[start : start + step]
+            self._pace.spend(len(piece))
+            yield CMD_WRITE, handle, int64(start), piece
+        if lasting and _FSYNC in self._sftp.extensions:
+            yield CMD_EXTENDED, _FSYNC, handle
+        yield CMD_CLOSE, handle
+
+    def _note(self, name: str) -> None:
+        if self._known is not None and name not in self.known(name):
+            insort(self._known, name)
+
+    def _forget(self, name: str) -> None:
+        if self._known is not None and name in self.known(name):
+            self._known.remove(name)
 
     def _path(self, name: str) -> str:
         return f"{self._folder.rstrip('/')}/{name}"
 
 
+class _Answers:
+    """Takes the answers to several requests, in whatever order they come."""
+
+    def __init__(self) -> None:
+        self.came: dict[int, Answer] = {}
+
+    def _async_response(self, kind: int, message: Message, number: int) -> None:
+        """Called by paramiko."""
+        self.came[number] = (kind, message)
+
+
 class _Client(paramiko.SFTPClient):
-    """paramiko's client, which also remembers what the server offers beyond the protocol."""
+    """paramiko's client, which also remembers what the server offers beyond the protocol.
+
+    And it asks several things at once where paramiko waits for each answer, or makes a thread to ask.
+    """
 
     extensions: frozenset[str] = frozenset()
 
-    def extended(self, request: str, file: paramiko.SFTPFile) -> None:
-        """An extended request about an open file; raises OSError where the server says no."""
-        self._request(CMD_EXTENDED, request, file.handle)  # type: ignore[attr-defined]  # no stub; no other way
+    def opened(self, path: str, how: int) -> bytes:
+        """The handle of a file that is opened; raises OSError."""
+        kind, answer = self._request(CMD_OPEN, path, how, SFTPAttributes())  # type: ignore[attr-defined]
+        if kind != CMD_HANDLE:
+            raise SFTPError("Expected handle")
+        handle: bytes = answer.get_binary()
+        return handle
+
+    def together(self, requests: Iterable[Request]) -> list[Answer]:
+        """Ask all this without waiting in between; the answers, in the order of the requests."""
+        answers = _Answers()
+        numbers = [self._async_request(answers, *request) for request in requests]  # type: ignore[attr-defined]
+        while len(answers.came) < len(numbers):
+            self._read_response()  # type: ignore[attr-defined]  # not in the stubs
+        return [answers.came[number] for number in numbers]
+
+    def check(self, answer: Message) -> None:
+        """Raises OSError where an answer that is only a status says that it failed."""
+        self._convert_status(answer)  # type: ignore[attr-defined]  # not in the stubs
+
+    def read_together(self, handle: bytes, wanted: Sequence[tuple[int, int]]) -> tuple[list[bytes], bool]:
+        """What a file has at these places (offset, bytes), one after the other, and whether it ends there.
+
+        A server may give less than it was asked for; what comes after that is left for the next time.
+        """
+        pieces: list[bytes] = []
+        requests = [(CMD_READ, handle, int64(offset), size) for offset, size in wanted]
+        for (kind, answer), (_, size) in zip(self.together(requests), wanted, strict=True):
+            if kind != CMD_DATA:
+                with suppress(EOFError):
+                    self.check(answer)
+                    raise SFTPError("Expected data")
+                return pieces, True
+            pieces.append(answer.get_string())
+            if not pieces[-1]:
+                raise SFTPError("Expected data")  # else it could keep us for ever
+            if len(pieces[-1]) < size:
+                break
+        return pieces, False
+
+    def free(self, path: str) -> int:
+        """The bytes that are free there for whoever is not root; raises OSError where the server says no."""
+        _, answer = self._request(CMD_EXTENDED, _STATVFS, path)  # type: ignore[attr-defined]  # no stub
+        _, fragment, _, _, available = (answer.get_int64() for _ in range(5))
+        return int(fragment * available)
+
+    def size(self, handle: bytes) -> int:
+        """Of an open file, in bytes; 0 where the server does not say."""
+        kind, answer = self._request(CMD_FSTAT, handle)  # type: ignore[attr-defined]  # not in the stubs
+        attributes: Any = SFTPAttributes
+        return (attributes._from_msg(answer).st_size or 0) if kind == CMD_ATTRS else 0
+
+    def close_later(self, handle: bytes) -> None:
+        """Close a file that was only read; nobody waits for the answer."""
+        self._async_request(type(None), CMD_CLOSE, handle)  # type: ignore[attr-defined]  # not in the stubs
 
     def _read_packet(self) -> Any:
         kind, data = super()._read_packet()  # type: ignore[misc]  # not in the stubs
@@ -162,60 +323,6 @@ def _extensions(version: Message) -> frozenset[str]:
     return frozenset(names)
 
 
-class _Line:
-    """A transport, its time limit, and the wording of whatever goes wrong on it."""
-
-    def __init__(self, transport: paramiko.Transport, seconds: float, where: str) -> None:
-        self.transport, self.seconds, self.where = transport, seconds, where
-        self._late = False
-
-    @contextmanager
-    def worded(self, otherwise: Problem, size: int = 0) -> Iterator[None]:
-        """Bound what is done inside, and raise DeliveryFailed for whatever fails there.
-
-        `size` in bytes lengthens the bound; `otherwise` is the problem where the server only says
-        that it failed.
-        """
-        problem = None
-        watchdog = Timer(self.seconds + size / _SLOWEST, self._give_up)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            yield
-        except (OSError, EOFError, SSHException, SFTPError) as error:
-            problem = self._problem(error, otherwise)
-        finally:
-            watchdog.cancel()
-        if problem is not None:
-            if problem is Problem.TIMED_OUT:
-                self.transport.close()
-            raise DeliveryFailed(problem, where=self.where)
-
-    def check_open(self) -> None:
-        """Raises DeliveryFailed where the line is known to be dead."""
-        if not self.transport.is_active():
-            raise DeliveryFailed(Problem.LOST, where=self.where)
-
-    def _give_up(self) -> None:
-        self._late = True
-        self.transport.close()
-
-    def _problem(self, error: Exception, otherwise: Problem) -> Problem:
-        if self._late or isinstance(error, TimeoutError):
-            return Problem.TIMED_OUT
-        if isinstance(error, IncompatiblePeer):
-            return Problem.INCOMPATIBLE
-        if not self.transport.is_active():
-            return Problem.LOST
-        if isinstance(error, AuthenticationException):
-            return Problem.LOGIN
-        if isinstance(error, (EOFError, SSHException)):
-            return Problem.LOST
-        by_number = {errno.EACCES: Problem.PERMISSION, errno.ENOENT: Problem.NO_FOLDER}
-        number = error.errno if isinstance(error, OSError) else None
-        return by_number.get(number or 0, otherwise)
-
-
 @contextmanager
 def connected(endpoint: Endpoint, *, label: str = "") -> Iterator[FarSide]:
     """A session in the recipient's folder: host key as pinned, logged in by public key alone.
@@ -223,94 +330,19 @@ def connected(endpoint: Endpoint, *, label: str = "") -> Iterator[FarSide]:
     `label` names the recipient in messages. Raises DeliveryFailed, and SettingsError where the
     pinned key or our private key cannot be used.
     """
-    pin = _pin(endpoint.host_key, endpoint.address)
-    key = _private_key(endpoint.private_key)
+    pin, key = read_pin(endpoint.host_key, endpoint.address), read_private_key(endpoint.private_key)
     where = f"{label} at {endpoint.address}" if label else endpoint.address
-    with _socket(endpoint, where) as connection:
-        transport = paramiko.Transport(connection)
-        line = _Line(transport, endpoint.timeout_seconds, where)
-        try:
-            sftp = _session(line, endpoint, pin, key)
-            yield FarSide(line, sftp, endpoint.folder)
-        finally:
-            transport.close()
+    seconds = endpoint.timeout_seconds
+    with (
+        road(endpoint, where) as connection,
+        opened(connection, user=endpoint.user, pin=pin, key=key, seconds=seconds, where=where) as line,
+    ):
+        yield FarSide(line, _session(line), endpoint.folder, Pace(endpoint.bytes_a_second))
 
 
-def _socket(endpoint: Endpoint, where: str) -> socket.socket:
-    problem = Problem.UNREACHABLE
-    try:
-        connection = socket.create_connection(
-            (endpoint.host, endpoint.port), timeout=endpoint.timeout_seconds
-        )
-        # paramiko leaves Nagle's algorithm on, which makes small files four times slower.
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
-    except ConnectionRefusedError:
-        problem = Problem.REFUSED
-    except TimeoutError:
-        problem = Problem.TIMED_OUT
-    except (OSError, UnicodeError):
-        problem = Problem.UNREACHABLE
-    raise DeliveryFailed(problem, where=where)
-
-
-def _session(line: _Line, endpoint: Endpoint, pin: tuple[str, bytes], key: paramiko.PKey) -> _Client:
-    """Host key first: nothing of ours, not even the user's name, is shown to the wrong server."""
-    transport = line.transport
-    _choose_methods(transport, pin[0])
-    # The line's own watchdog is the bound; paramiko's must not come before it.
-    transport.banner_timeout = transport.auth_timeout = 2 * line.seconds
-    transport.handshake_timeout = transport.channel_timeout = 2 * line.seconds
-    with line.worded(Problem.LOST):
-        transport.start_client()
-        _check_host_key(transport, pin, line.where)
-    with line.worded(Problem.LOGIN):
-        transport.auth_publickey(endpoint.user, key)
-        if not transport.is_authenticated():
-            raise DeliveryFailed(Problem.LOGIN, where=line.where)  # it wants a second factor
+def _session(line: Line) -> _Client:
     with line.worded(Problem.PERMISSION):
-        channel = transport.open_session()
+        channel = line.transport.open_session()
         channel.settimeout(line.seconds)
         channel.invoke_subsystem("sftp")
         return _Client(channel)
-
-
-def _check_host_key(transport: paramiko.Transport, pin: tuple[str, bytes], where: str) -> None:
-    shown = transport.get_remote_server_key().asbytes()
-    if not hmac.compare_digest(shown, pin[1]):
-        raise DeliveryFailed(Problem.HOST_KEY, where=where)
-
-
-def _choose_methods(transport: paramiko.Transport, pinned: str) -> None:
-    """Modern methods only, AES-GCM first; the pinned kind of host key before all others."""
-    options = transport.get_security_options()
-    options.ciphers = _CIPHERS
-    options.digests = _MACS
-    wanted = _RSA if pinned == "ssh-rsa" else (pinned,)
-    options.key_types = (*wanted, *(kind for kind in options.key_types if kind not in wanted))
-
-
-def _pin(host_key: str, address: str) -> tuple[str, bytes]:
-    """Kind and bytes of a pinned host key; raises SettingsError where it is not one."""
-    kind, encoded = [*host_key.split(), "", ""][:2]
-    known = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
-    with suppress(binascii.Error, ValueError):
-        blob = base64.b64decode(encoded, validate=True)
-        if kind in known and Message(blob).get_text() == kind:
-            return kind, blob
-    raise SettingsError(
-        "A recipient's host key cannot be read",
-        where=address,
-        do="Write it as kind and key, for example ssh-ed25519 AAAA..., as its administrator gave it.",
-    )
-
-
-def _private_key(file: Path) -> paramiko.PKey:
-    # Raised after the except block: a lower error may carry the key itself.
-    with suppress(OSError, ValueError, TypeError, SSHException, UnknownKeyType):
-        return paramiko.PKey.from_path(file)
-    raise SettingsError(
-        "The key that we log in with cannot be used",
-        where=str(file),
-        do="It must be an SSH private key without passphrase. Run `birthshare doctor`.",
-    )

@@ -35,10 +35,13 @@ from pipeline.encryption.at_rest import new_key
 from pipeline.encryption.sealing import new_password
 from pipeline.encryption.signing import new_note_key, sign_ssh
 from pipeline.errors import SettingsError
+from pipeline.facts import opened_ledger
 from pipeline.geography.areas import HEADER
 from pipeline.geography.directory import build_directory
-from pipeline.home import SETTINGS_FILE
+from pipeline.home import SETTINGS_FILE, Home
 from pipeline.records import TEMPLATES, Month
+from pipeline.register import NAMESPACE as REGISTER
+from pipeline.register import heard, in_force, present_text, signature_file, write_statement
 from pipeline.release import NAMESPACE as RELEASE
 
 SUPPLIER = "chis"
@@ -126,6 +129,7 @@ def make_authority(
     _make_agreement(home, now, approver_keys)
     places = _make_places(home, centres)
     _make_recipients(folder, home, codes, server={"host": host, "port": port, "host_key": host_key})
+    _agree_on_recipients(Home.open(home), approver_keys, now)
     frame = synthetic_extract(month, births, seed=seed, places=places, columns=_columns())
     extract = folder / "supplier" / f"births_{SUPPLIER}_{month}.csv"
     extract.write_bytes(as_csv(frame))
@@ -169,8 +173,9 @@ def _make_approvers(folder: Path, home: Path) -> dict[str, Path]:
     """A key for each approver, and the list of whom the authority believes, and for what."""
     private = folder / "approvers"
     private.mkdir(mode=0o700)
+    may = f'namespaces="{AGREEMENT},{RELEASE},{REGISTER}"'
     lines = [
-        f'{principal} namespaces="{AGREEMENT},{RELEASE}" {make_ssh_key(private / role, principal)}\n'
+        f"{principal} {may} {make_ssh_key(private / role, principal)}\n"
         for role, principal in APPROVERS.items()
     ]
     write_secret(home / "keys" / "approvers" / "allowed_signers", "".join(lines).encode())
@@ -262,6 +267,24 @@ def _make_recipients(
         entries.append({**entry, **server, **way(received, home, code)})
     text = yaml.safe_dump({"recipients": entries}, sort_keys=False, allow_unicode=True, width=200)
     (home / "reference" / "recipients.yaml").write_text(text, encoding="utf-8")
+
+
+def _agree_on_recipients(home: Home, approver_keys: Mapping[str, Path], now: datetime) -> None:
+    sign_register(home, approver_keys)
+    with opened_ledger(home) as ledger:
+        heard(home, ledger, at=now)
+
+
+def sign_register(home: Home, approver_keys: Mapping[str, Path]) -> None:
+    """The register as it stands, signed by as many approvers as must."""
+    with opened_ledger(home) as ledger:
+        statement = present_text(home, in_force(ledger))
+    write_statement(home, statement)
+    signers = [one for one in home.settings.approvers if one.roles[0] in approver_keys]
+    for one in signers[: home.settings.recipients.persons]:
+        key = approver_keys[one.roles[0]]
+        signature = sign_ssh(statement.encode(), private_key=key, namespace=REGISTER)
+        signature_file(home, one.principal).write_bytes(signature)
 
 
 def centre_name(number: int) -> str:

@@ -103,6 +103,7 @@ def _bound(header: bytes, name: str) -> bytes:
 def _checked(key: bytes) -> bytes:
     if len(key) != KEY_BYTES:
         raise SettingsError(
-            "A key for working files is 32 bytes long", do="Put keys/staging.key back from your safe copy."
+            "A key for working files is 32 bytes long",
+            do="See infra/runbooks/backups.md for how to make a new keys/staging.key.",
         )
     return key

@@ -10,10 +10,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISDIR
 from threading import Timer
 
 from pipeline.errors import IntegrityError, SettingsError
@@ -21,6 +22,7 @@ from pipeline.errors import IntegrityError, SettingsError
 # GnuPG's agent refuses a home whose path is longer than about 100 characters.
 _LONGEST_PLACE = 60
 _MEMORY = Path("/dev/shm")  # noqa: S108  a private folder is made inside
+_PREFIX = "bshare-gpg-"
 _SECONDS = 900.0  # a hang guard, far above what the largest extract takes
 _CHUNK = 1 << 20
 _OPTIONS = (
@@ -81,13 +83,41 @@ def temporary_home(*, agent: bool = True) -> Iterator[Path]:
 
     `agent` says whether gpg may start its agent there, as it does for private keys.
     """
-    home = Path(tempfile.mkdtemp(prefix="gpg-", dir=_short_place()))
+    home = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_short_place()))
     try:
         yield home
     finally:
         if agent:
             _stop_agent(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def left_over(places: Iterable[Path], before: float) -> list[Path]:
+    """Homes of killed runs of this account, older than a moment (seconds since 1970), that nobody uses.
+
+    An agent that outlived its run is nobody: it ends by itself when its home is gone.
+    """
+    found = {home for place in places for home in place.glob(f"{_PREFIX}*")}
+    ours = [one for one in sorted(found) if _is_ours(one) and one.lstat().st_mtime < before]
+    return [one for one in ours if not _is_used(one)]
+
+
+def _is_ours(home: Path) -> bool:
+    about = home.lstat()
+    return S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
+
+
+def _is_used(home: Path) -> bool:
+    """Whether a process other than an agent names it; where the system does not tell, its age decides."""
+    said = [_command(process) for process in Path("/proc").glob("[0-9]*")]
+    return any(str(home).encode() in line and b"gpg-agent" not in line.split(b"\0")[0] for line in said)
+
+
+def _command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:  # it has ended, or is somebody else's
+        return b""
 
 
 def run(home: Path, *arguments: str, given: bytes = b"", limit: int | None = None) -> Finished:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sqlite3
@@ -28,6 +29,13 @@ def address(path: Path) -> str:
 def written_whole(target: Path, schema: str, version: int) -> Iterator[sqlite3.Connection]:
     """A new SQLite file that takes the place of `target` only when all went well."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(target.parent):
+        for left_behind in target.parent.glob(f".{target.name}.*.part"):
+            left_behind.unlink()
+        yield from _written_aside(target, schema, version)
+
+
+def _written_aside(target: Path, schema: str, version: int) -> Iterator[sqlite3.Connection]:
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     os.close(handle)
     part = Path(name)
@@ -46,6 +54,17 @@ def written_whole(target: Path, schema: str, version: int) -> Iterator[sqlite3.C
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else builds in this folder meanwhile; the lock goes with the process, however that ends."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _to_disk(file: Path) -> None:

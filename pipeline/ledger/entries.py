@@ -378,6 +378,7 @@ class PermitBody(Body):
     pack_sha256: Sha256
     removed: Counts
     heard: Count = 0  # the number of the newest entry when the gate listened; 0: not known
+    destroy_by: date | None = None  # the last day on which the recipient may hold it, as the list says
 
     @model_validator(mode="after")
     def _homes_have_children(self) -> PermitBody:
@@ -466,6 +467,7 @@ class NoticeBody(Body):
     """Exactly which sealed bytes may go to which recipient, what they ask, and about which entries.
 
     `recall` is about entries of recalls; `receipt` and `destruction` remind of lists, by their permits.
+    Where nothing could be brought a person told the recipient, and nothing was sealed.
     """
 
     kind = Kind.NOTICE
@@ -473,9 +475,16 @@ class NoticeBody(Body):
     agreement: Name
     recipient: Name
     file_name: FileName
-    sealed_sha256: Sha256
+    sealed_sha256: MaybeSha256
     entries: tuple[Ordinal, ...]
     due: date
+    told_by: Principal | Literal[""] = ""
+
+    @model_validator(mode="after")
+    def _sealed_or_told(self) -> NoticeBody:
+        if bool(self.sealed_sha256) == bool(self.told_by):
+            raise IntegrityError("A notice is sealed, or told by a person", where=self.kind)
+        return self
 
 
 class _FromRecipient(Body):
@@ -573,7 +582,7 @@ class FamilyErased(Body):
     subject: Subject
     principal: Principal
     purpose: Note
-    parts: Count  # of kept data that were made anew without the family
+    parts: Count  # made anew without the family; of an open month, when it is closed
 
 
 class RetentionChecked(Body):
@@ -593,9 +602,14 @@ class Balanced(Body):
 
 
 class StagingDestroyed(Body):
-    """The month's working files and their key are gone."""
+    """The month's working files and their key are gone.
+
+    Where they were lost, and the month ends without books: who ended it, and why.
+    """
 
     kind = Kind.STAGING_DESTROYED
+    principal: Principal | Literal[""] = ""
+    note: Note = ""
 
 
 class MonthClosed(Body):

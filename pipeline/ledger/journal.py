@@ -85,9 +85,14 @@ def read(
         yield read_entry(*row)
 
 
-def bodies(connection: Connection, body: type[SomeBody], month: str) -> dict[int, SomeBody]:
-    """One month's bodies of one kind, by the number of their entry."""
-    found = read(connection, month=month, kinds=[body.kind])
+def bodies(
+    connection: Connection, body: type[SomeBody], month: str, *, after: int = 0
+) -> dict[int, SomeBody]:
+    """One month's bodies of one kind, by the number of their entry.
+
+    What is said of an entry comes `after` it; whoever knows that need not read what came before.
+    """
+    found = read(connection, month=month, kinds=[body.kind], after=after)
     return {entry.seq: entry.body for entry in found if isinstance(entry.body, body)}
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, Select, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select, update
 
 from pipeline.errors import IntegrityError
-from pipeline.ledger import checkpoints, journal, permits
+from pipeline.ledger import checkpoints, journal, notices, permits
 from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.database import Database
 from pipeline.ledger.entries import (
@@ -22,16 +22,20 @@ from pipeline.ledger.entries import (
     Delivered,
     Entry,
     Kind,
+    NoticeBody,
     PermitBody,
+    Publishing,
     RecallRaised,
     Recorded,
     SuppressionRecorded,
 )
-from pipeline.ledger.replay import replay
+from pipeline.ledger.journal import Head
+from pipeline.ledger.merkle import CHAIN_START, CompactRange
+from pipeline.ledger.replay import Verification, read_on, read_to_end
 from pipeline.ledger.tables import DISCLOSURES, ENTRIES, LEASES, RECALLS, SUPPRESSIONS
 from pipeline.records import DISCLOSURES as DISCLOSURE_COLUMNS
+from pipeline.records import ON_LISTS, OnList, Permit, declared
 from pipeline.records import SUPPRESSIONS as SUPPRESSION_COLUMNS
-from pipeline.records import OnList, Permit, declared
 
 _PAGE = 1000
 
@@ -137,11 +141,57 @@ class Ledger:
             ours = _token(connection, key) == token
             return ours and permits.publish(connection, permit, at=at, part=part)
 
+    def give_notice(self, body: NoticeBody, *, at: datetime, lease: tuple[str, int]) -> Permit:
+        """Give leave for one sealed notice; it belongs to no month.
+
+        Raises TakenOver where somebody took the lease (key and token) since, Refused where a notice of this
+        name or about one of these recalls stands.
+        """
+        with self.database.writing() as connection:
+            if _token(connection, lease[0]) != lease[1]:
+                raise permits.TakenOver(body.recipient)
+            return notices.issue(connection, body, at=at)
+
+    def annul_notice(self, notice: Permit, *, at: datetime, lease: tuple[str, int]) -> None:
+        """Take back a notice that was not delivered; nothing happens where it was, or was annulled.
+
+        Raises TakenOver as `give_notice` does.
+        """
+        with self.database.writing() as connection:
+            if _token(connection, lease[0]) != lease[1]:
+                raise permits.TakenOver(notice.recipient)
+            notices.annul(connection, notice, at=at)
+
+    def publish_notice(self, notice: Permit, key: str, token: int, *, at: datetime, part: str = "") -> bool:
+        """Whether the holder of this token may put the notice in place now; if so, that is recorded."""
+        with self.database.writing() as connection:
+            ours = _token(connection, key) == token
+            return ours and notices.publish(connection, notice, at=at, part=part)
+
+    def arrive(self, body: Delivered, *, month: str, at: datetime, taken: bool = False) -> bool:
+        """Record that a list (or a notice, of no month) arrived, and that its recipient took it since.
+
+        Whether that was new: of several runs that find it there, one records it.
+        """
+        with self.database.writing() as connection:
+            return permits.arrive(connection, body, month=month, at=at, taken=taken)
+
+    def asked(self, permit: Permit) -> list[str]:
+        """The parts for which leave was given in the name of a list or notice, oldest first."""
+        published = self.entries(month=permit.month, kinds={Kind.PUBLISHING})
+        bodies = [entry.body for entry in published if isinstance(entry.body, Publishing)]
+        return [body.part for body in bodies if body.permit == permit.entry and body.part]
+
     @property
     def size(self) -> int:
         """How many entries there are; what is recorded from now on has a higher number."""
         with self.database.reading() as connection:
             return int(connection.execute(select(func.coalesce(func.max(ENTRIES.c.seq), 0))).scalar_one())
+
+    def said_since(self, permit: Permit) -> bool:
+        """Whether a later word came about a family on the list after its gate had listened."""
+        with self.database.reading() as connection:
+            return permits.said_since(connection, permit)
 
     def children(self, permit: Permit) -> set[str]:
         """The keyed references of the children on a permit's list."""
@@ -177,8 +227,10 @@ class Ledger:
     def words_since(self) -> pd.DataFrame:
         """Later words about families on lists, which the lists' gates had not heard.
 
-        Columns: permit, reference, child, agreement, recipient, month, word, entry (the word's). A list of
-        which nobody can tell that it arrived is among them; what was called back already is not.
+        Columns: permit, reference, child, agreement, recipient, month, word, entry (the word's), said (of
+        this very child's row; False where it was said of another child of the row or of the same parent on
+        the list). A list of which nobody can tell that it arrived is among them; what was called back
+        already is not.
         """
         with self.database.reading() as connection:
             return permits.words_since(connection)
@@ -186,7 +238,7 @@ class Ledger:
     def call_back(self, recalls: Sequence[RecallRaised], *, at: datetime) -> list[int]:
         """Record recalls, all or none; gives their numbers. One that was raised before is left out."""
         with self.database.writing() as connection:
-            known = set(connection.execute(select(RECALLS.c.permit, RECALLS.c.child)).tuples())
+            known = {(one.permit, one.child) for one in connection.execute(select(RECALLS))}
             new = [one for one in dict.fromkeys(recalls) if (one.permit, one.child) not in known]
             numbers = journal.write(connection, [Entry(one) for one in new], at)
             rows = [
@@ -210,29 +262,34 @@ class Ledger:
 
         A later month counts as well, for when an old one is finished late. Annulled permits do not.
         """
-        columns = [DISCLOSURES.c[name] for name in DISCLOSURE_COLUMNS]
+        return self._on_lists(DISCLOSURE_COLUMNS, DISCLOSURES.c.month != before_month)
+
+    def on_lists(self) -> pd.DataFrame:
+        """Who is on permitted lists of any month, not called back (columns of records.ON_LISTS)."""
+        return self._on_lists(ON_LISTS)
+
+    def _on_lists(self, columns: dict[str, str], *where: ColumnElement[bool]) -> pd.DataFrame:
         called_back = exists().where(
             RECALLS.c.permit == DISCLOSURES.c.permit, RECALLS.c.child == DISCLOSURES.c.child
         )
-        query = select(*columns).where(DISCLOSURES.c.month != before_month, ~called_back)
+        query = select(*(DISCLOSURES.c[name] for name in columns)).where(~called_back, *where)
         query = query.order_by(DISCLOSURES.c.entry)
         with self.database.reading() as connection:
             rows = connection.execute(query).all()
-        return declared(pd.DataFrame(rows, columns=list(DISCLOSURE_COLUMNS)), DISCLOSURE_COLUMNS)
+        return declared(pd.DataFrame(rows, columns=list(columns)), columns)
 
     def checkpoint(self, sign: Callable[[str], str], *, origin: str, at: datetime) -> Checkpoint:
         """Sign how long the ledger is and its Merkle root; the newest one again if nothing was added.
 
-        Reads the whole ledger first: raises IntegrityError rather than sign a damaged one.
+        Reads the whole ledger first: raises IntegrityError rather than sign a damaged one. Others may write
+        while it is read; what they recorded meanwhile is read when nobody can.
         """
+        head = Head(CompactRange(), CHAIN_START)
+        with self.database.reading() as connection:
+            _check_sound(read_to_end(connection, head))
         with self.database.writing() as connection:
-            found = replay(connection)
-            if found.problem is not None:
-                raise IntegrityError(
-                    "The ledger is damaged and was not signed",
-                    where=str(found.problem),
-                    do="Restore the database from a backup.",
-                )
+            found = read_on(connection, head)
+            _check_sound(found)
             newest = checkpoints.latest(connection)
             if newest is not None and newest.size == found.entries:
                 return newest
@@ -245,6 +302,15 @@ class Ledger:
         """The newest checkpoint, if there is one."""
         with self.database.reading() as connection:
             return checkpoints.latest(connection)
+
+
+def _check_sound(found: Verification) -> None:
+    if found.problem is not None:
+        raise IntegrityError(
+            "The ledger is damaged and was not signed",
+            where=str(found.problem),
+            do="Restore the database from a backup.",
+        )
 
 
 def _token(connection: Connection, key: str) -> int:

@@ -11,10 +11,23 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Column, Connection, Select, delete, exists, insert, or_, select, union
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    delete,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    union,
+)
 
 from pipeline.errors import IntegrityError, NotAllDelivered, Refused
 from pipeline.ledger.entries import (
+    Collected,
     Delivered,
     Disclosure,
     Entry,
@@ -41,6 +54,7 @@ WORDS_SINCE = {
     "month": "str",
     "word": "str",
     "entry": "int64",
+    "said": "bool",
 }
 
 
@@ -83,9 +97,9 @@ def annul(connection: Connection, permit: Permit, *, at: datetime) -> None:
     Raises Refused for a list that was delivered: what a recipient has is called back by a recall.
     """
     _find(connection, permit)
-    if permit.entry in delivered(connection, permit.month):
+    if permit.entry in delivered(connection, permit.month, after=permit.entry):
         raise Refused("A permit whose list was delivered cannot be annulled", where=f"entry {permit.entry}")
-    if permit.entry in _annulled(connection, permit.month):
+    if permit.entry in _annulled(connection, permit.month, after=permit.entry):
         return
     write(connection, [Entry(PermitAnnulled(permit=permit.entry), permit.month)], at)
     if not _was_publishing(connection, permit):
@@ -101,7 +115,7 @@ def publish(connection: Connection, permit: Permit, *, at: datetime, part: str =
     if not may_leave(connection, permit) or said_since(connection, permit):
         return False
     publishing = Publishing(permit=permit.entry, part=part)
-    if publishing not in bodies(connection, Publishing, permit.month).values():
+    if publishing not in bodies(connection, Publishing, permit.month, after=permit.entry).values():
         write(connection, [Entry(publishing, permit.month)], at)
     return True
 
@@ -124,27 +138,59 @@ def words_since(connection: Connection) -> pd.DataFrame:
         for entry in read(connection, month=None, kinds=[Kind.PUBLISHING, Kind.DELIVERED])
         if isinstance(entry.body, (Publishing, Delivered))
     }
-    parts = [_said_of(DISCLOSURES.c[subject]) for subject in ("child", "parent", "dwelling")]
-    rows = connection.execute(union(*parts)).mappings().all()
+    rows = connection.execute(_families_of(_hit().cte("hit"))).mappings().all()
     found = pd.DataFrame([dict(row) for row in rows if row["permit"] in sent], columns=list(WORDS_SINCE))
     return found.astype(WORDS_SINCE).sort_values(["permit", "reference", "child", "entry"], ignore_index=True)
 
 
-def _said_of(subject: Column[str]) -> Select[Any]:
-    called_back = exists().where(
-        RECALLS.c.permit == DISCLOSURES.c.permit, RECALLS.c.child == DISCLOSURES.c.child
+def _hit() -> CompoundSelect[Any]:
+    """Whom on a list a word was said of that its gate had not heard: the child, its parent or its home."""
+    columns = [DISCLOSURES.c[name] for name in ("permit", "child", "parent", "dwelling", "reference")]
+    return union(
+        *(
+            select(*columns, SUPPRESSIONS.c.word, SUPPRESSIONS.c.entry)
+            .join(
+                DISCLOSURES,
+                (subject == SUPPRESSIONS.c.subject) & (SUPPRESSIONS.c.entry > DISCLOSURES.c.heard),
+            )
+            .where(SUPPRESSIONS.c.subject != "", SUPPRESSIONS.c.word.not_in(_NOT_AGAINST), ~_called_back())
+            for subject in (DISCLOSURES.c.child, DISCLOSURES.c.parent, DISCLOSURES.c.dwelling)
+        )
     )
+
+
+def _families_of(hit: CTE) -> CompoundSelect[Any]:
+    """The rows of those children, of the others of their row, and of their parent's others on the list."""
     columns = [DISCLOSURES.c[name] for name in list(WORDS_SINCE)[:6]]
-    return (
-        select(*columns, SUPPRESSIONS.c.word, SUPPRESSIONS.c.entry)
-        .join(DISCLOSURES, (subject == SUPPRESSIONS.c.subject) & (SUPPRESSIONS.c.entry > DISCLOSURES.c.heard))
-        .where(SUPPRESSIONS.c.subject != "", SUPPRESSIONS.c.word.not_in(_NOT_AGAINST), ~called_back)
+    same_list = DISCLOSURES.c.permit == hit.c.permit
+    same_parent = (DISCLOSURES.c.parent == hit.c.parent) & (hit.c.parent != "")
+    # Children of one row have one home; the look-up is by home, since it has an index.
+    same_row = (DISCLOSURES.c.dwelling == hit.c.dwelling) & (DISCLOSURES.c.reference == hit.c.reference)
+    others = DISCLOSURES.c.child != hit.c.child
+    return union(
+        *(
+            select(*columns, hit.c.word, hit.c.entry, literal(said).label("said"))
+            .join(hit, same_list & related)
+            .where(~_called_back())
+            for related, said in (
+                (DISCLOSURES.c.child == hit.c.child, 1),
+                (same_parent & others, 0),
+                (same_row & (hit.c.dwelling != "") & (hit.c.reference != "") & others, 0),
+            )
+        )
     )
+
+
+def _called_back() -> ColumnElement[bool]:
+    return exists().where(RECALLS.c.permit == DISCLOSURES.c.permit, RECALLS.c.child == DISCLOSURES.c.child)
 
 
 def children(connection: Connection, permit: Permit) -> set[str]:
     """The keyed references of the children whom a permit's list names."""
-    disclosed = bodies(connection, Disclosure, permit.month).values()
+    # They were recorded together with the permit, right after it.
+    kinds, many = [Disclosure.kind], permit.children
+    entries = read(connection, month=permit.month, kinds=kinds, after=permit.entry, limit=many)
+    disclosed = [entry.body for entry in entries if isinstance(entry.body, Disclosure)]
     return {disclosure.child for disclosure in disclosed if disclosure.permit == permit.entry}
 
 
@@ -155,17 +201,26 @@ def standing(connection: Connection, month: str) -> list[Permit]:
     return [_permit(seq, month, body) for seq, body in issued.items() if seq not in annulled]
 
 
-def delivered(connection: Connection, month: str) -> dict[int, Delivered]:
+def delivered(connection: Connection, month: str, *, after: int = 0) -> dict[int, Delivered]:
     """What arrived in a month's name, by the number of the permit's entry."""
-    return {body.permit: body for body in bodies(connection, Delivered, month).values()}
+    return {body.permit: body for body in bodies(connection, Delivered, month, after=after).values()}
+
+
+def arrive(connection: Connection, body: Delivered, *, month: str, at: datetime, taken: bool) -> bool:
+    """Record that a list or notice arrived, once, and that it was taken since; whether that was new."""
+    if body.permit in delivered(connection, month, after=body.permit):
+        return False
+    said = [body, Collected(of=body.permit)] if taken else [body]
+    write(connection, [Entry(one, month) for one in said], at)
+    return True
 
 
 def may_leave(connection: Connection, permit: Permit) -> bool:
     """Whether the list may be put in place now: not annulled, not delivered, its release not refused."""
     body = _find(connection, permit)
     return (
-        permit.entry not in _annulled(connection, permit.month)
-        and permit.entry not in delivered(connection, permit.month)
+        permit.entry not in _annulled(connection, permit.month, after=permit.entry)
+        and permit.entry not in delivered(connection, permit.month, after=permit.entry)
         and not _is_refused(connection, body.pack_sha256, permit.month)
     )
 
@@ -185,18 +240,20 @@ def _permit(seq: int, month: str, body: PermitBody) -> Permit:
 
 def _find(connection: Connection, permit: Permit) -> PermitBody:
     """What the ledger says of this permit; raises IntegrityError where it says something else."""
-    body = bodies(connection, PermitBody, permit.month).get(permit.entry)
-    if body is None or _permit(permit.entry, permit.month, body) != permit:
+    entries = read(connection, month=permit.month, kinds=[Kind.PERMIT], after=permit.entry - 1, limit=1)
+    body = next((entry.body for entry in entries if entry.seq == permit.entry), None)
+    if not isinstance(body, PermitBody) or _permit(permit.entry, permit.month, body) != permit:
         raise IntegrityError("The ledger did not issue this permit", where=f"entry {permit.entry}")
     return body
 
 
-def _annulled(connection: Connection, month: str) -> set[int]:
-    return {body.permit for body in bodies(connection, PermitAnnulled, month).values()}
+def _annulled(connection: Connection, month: str, *, after: int = 0) -> set[int]:
+    return {body.permit for body in bodies(connection, PermitAnnulled, month, after=after).values()}
 
 
 def _was_publishing(connection: Connection, permit: Permit) -> bool:
-    return any(one.permit == permit.entry for one in bodies(connection, Publishing, permit.month).values())
+    published = bodies(connection, Publishing, permit.month, after=permit.entry).values()
+    return any(one.permit == permit.entry for one in published)
 
 
 def _is_refused(connection: Connection, pack_sha256: str, month: str) -> bool:

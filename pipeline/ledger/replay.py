@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
@@ -19,7 +20,7 @@ from pipeline.errors import BirthshareError
 from pipeline.ledger.checkpoints import read_statement, unsigned
 from pipeline.ledger.entries import Kind, canonical, leaf
 from pipeline.ledger.journal import Head
-from pipeline.ledger.merkle import CHAIN_START, CompactRange, chain_hash, leaf_hash
+from pipeline.ledger.merkle import CHAIN_START, CompactRange, leaf_hash
 from pipeline.ledger.tables import CHECKPOINTS, DISCLOSURES, ENTRIES, HEAD, RECALLS, SUPPRESSIONS
 from pipeline.wording import Worded
 
@@ -95,16 +96,45 @@ def replay(
     genuine; without it signatures are not looked at. `kept_elsewhere`: notes from outside the
     database, which must agree too.
     """
+    head = Head(CompactRange(), CHAIN_START)
+    return read_to_end(connection, head, check_note=check_note, kept_elsewhere=kept_elsewhere)
+
+
+def read_to_end(
+    connection: Connection,
+    head: Head,
+    *,
+    check_note: Callable[[str], str] | None = None,
+    kept_elsewhere: Iterable[str] = (),
+) -> Verification:
+    """As `replay`, and `head` is moved from the ledger's beginning to its end."""
     promises = [_stored_promise(row, check_note) for row in connection.execute(select(CHECKPOINTS))]
     stored = len(promises)
     promises += [_promise(note, check_note) for note in kept_elsewhere]
-    head = Head(CompactRange(), CHAIN_START)
+    return _judged(head, stored, partial(_check_entries, connection, head, promises))
+
+
+def read_on(connection: Connection, head: Head) -> Verification:
+    """What was recorded after `head`, which was found sound a moment ago; it is moved to the ledger's end.
+
+    Of the look-up tables nothing is said.
+    """
+
+    def check() -> None:
+        for row in _stream(connection, ENTRIES, after=head.tree.size):
+            _check_link(connection, row, head)
+        _check_end(connection, head, [])
+
+    return _judged(head, 0, check)
+
+
+def _judged(head: Head, checkpoints: int, check: Callable[[], None]) -> Verification:
     problem = None
     try:
-        _check_entries(connection, head, promises)
+        check()
     except _FoundError as found:
         problem = found.problem
-    return Verification(head.tree.size, head.tree.root().hex(), stored, problem)
+    return Verification(head.tree.size, head.tree.root().hex(), checkpoints, problem)
 
 
 def _check_entries(connection: Connection, head: Head, promises: list[_Promise]) -> None:
@@ -115,42 +145,51 @@ def _check_entries(connection: Connection, head: Head, promises: list[_Promise])
     lookups = _Lookups()
     _check_promised(head, promised)
     for row in _stream(connection, ENTRIES):
-        digest = _check_entry(connection, row, head)
-        if chain_hash(head.chain, digest).hex() != row.chain_hash:
-            raise _FoundError(Damage.CHAIN, row.seq)
-        lookups.expect(row)
-        head.add(digest)
+        lookups.expect(row, _check_link(connection, row, head))
         _check_promised(head, promised)
     _check_end(connection, head, promises)
     lookups.check(connection)
 
 
-def _stream(connection: Connection, table: Table) -> Iterator[Any]:
+def _stream(connection: Connection, table: Table, *, after: int = 0) -> Iterator[Any]:
     query = select(table).order_by(*table.primary_key.columns)
+    if after:
+        query = query.where(table.c.seq > after)
     yield from connection.execute(query, execution_options={"yield_per": _PAGE})
 
 
-def _check_entry(connection: Connection, row: Any, head: Head) -> bytes:
-    """The hash of the entry's leaf, recomputed and found to be the one recorded."""
+def _check_link(connection: Connection, row: Any, head: Head) -> Any:
+    """The body of the next entry, which is what was recorded and linked to the one before; moves `head`."""
+    body = _check_entry(connection, row, head)
+    head.add(bytes.fromhex(row.leaf_hash))
+    if head.chain.hex() != row.chain_hash:
+        raise _FoundError(Damage.CHAIN, row.seq)
+    return body
+
+
+def _check_entry(connection: Connection, row: Any, head: Head) -> Any:
+    """The entry's body, when the hash of its leaf, recomputed, is the one recorded."""
     expected = head.tree.size + 1
     if row.seq > expected:
         raise _FoundError(Damage.MISSING, expected)
-    digest = _leaf_digest(row, row.seq)
-    if digest is None or row.seq < expected:
+    read = _read_leaf(row)
+    if read is None or row.seq < expected:
         raise _FoundError(Damage.ALTERED, row.seq)
+    body, digest = read
     if digest.hex() == row.leaf_hash:
-        return digest
+        return body
     count = connection.execute(select(func.count()).select_from(ENTRIES)).scalar_one()
     moved = any(_was_recorded_as(row, seq) for seq in range(1, count + 2))
     raise _FoundError(Damage.REORDERED if moved else Damage.ALTERED, row.seq)
 
 
-def _leaf_digest(row: Any, seq: int) -> bytes | None:
-    """None where the body is not canonical JSON: then it was not written by the ledger."""
+def _read_leaf(row: Any) -> tuple[Any, bytes] | None:
+    """The body and the leaf's hash; None where it is not canonical JSON: the ledger never wrote that."""
     try:
-        if canonical(json.loads(row.body)) != row.body:
+        body = json.loads(row.body)
+        if canonical(body) != row.body:
             return None
-        return leaf_hash(leaf(seq, row.kind, row.month, row.at, row.body))
+        return body, leaf_hash(leaf(row.seq, row.kind, row.month, row.at, row.body))
     except (ValueError, TypeError, RecursionError):
         return None
 
@@ -209,10 +248,10 @@ class _Lookups:
         self._heard: dict[int, int] = {}  # by permit
         self._publishing: set[int] = set()  # permits whose list may have arrived
 
-    def expect(self, row: Any) -> None:
+    def expect(self, row: Any, body: Any) -> None:
         """Note what an entry must have left in a look-up table."""
         try:
-            self._expect(row, json.loads(row.body))
+            self._expect(row, body)
         except (KeyError, TypeError):  # no entry of ours says this, however well it is hashed
             raise _FoundError(Damage.ALTERED, row.seq) from None
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.agreements.model import Agreement, ListField
 from pipeline.errors import IntegrityError
+from pipeline.lists.columns import REFERENCE
 from pipeline.lists.fields import PSEUDONYM, SHOWN, Grouped, ordered
 from pipeline.lists.pseudonyms import pseudonyms
 from pipeline.lists.references import list_name, receipt_code, row_reference
@@ -25,9 +26,6 @@ _NEVER = sum(
     for reason in Reason
     if reason.reason_class is ReasonClass.NEVER and reason is not Reason.DUPLICATE_RECORD
 )
-
-# The column that says what a row is called.
-REFERENCE = "list_reference"
 
 # The pseudonyms' order, which reveals nothing; or the post's; else the words' own.
 _SORT_FIRST = (PSEUDONYM, "postcode", "address_line_1")
@@ -47,6 +45,11 @@ class FamilyList:
     households: int
     totals: AreaNumbers
     receipt_code: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What the list is called, without the ending of its file."""
+        return list_name(self.agreement.id, str(self.month), self.recipient)
 
     @property
     def children(self) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pipeline.agreements.model import Agreement, ListField, Shares
 from pipeline.agreements.words import on_day
-from pipeline.records import Month
+from pipeline.lists.compile import FamilyList
 
 Term = tuple[str, tuple[str, ...]]  # a heading and its sentences
 
@@ -24,24 +23,30 @@ def subjects(agreement: Agreement) -> str:
 
 
 def conditions(
-    agreement: Agreement,
-    month: Month,
-    *,
-    fields: Sequence[ListField],
-    recipient_name: str,
-    authority_name: str,
-    made_on: date,
+    family_list: FamilyList, *, recipient_name: str, authority_name: str, made_on: date, file_name: str
 ) -> list[Term]:
-    """Headings, each with its sentences, in plain words for whoever opens a list with those fields."""
+    """Headings, each with its sentences, in plain words for whoever opens the file of that name."""
+    agreement = family_list.agreement
     last_day = on_day(destroy_by(agreement, made_on))
     return [
         ("Agreement", (f"{agreement.title} (version {agreement.version})",)),
-        ("This list", (f"For {recipient_name}, {month.in_full}. Made on {on_day(made_on)}.",)),
+        ("This list", (f"For {recipient_name}, {family_list.month.in_full}. Made on {on_day(made_on)}.",)),
+        (
+            "When you have it",
+            (
+                f"Tell {authority_name} that this list arrived and opens: put a text file (Notepad will do)"
+                " where you found the list. Its name:",
+                f"{file_name}.received.txt",
+                "It holds this code and nothing else:",
+                family_list.receipt_code,
+            ),
+        ),
         ("Purpose", (agreement.purpose,)),
         ("You may", agreement.use.permitted),
         ("You must not", agreement.use.forbidden),
         *_special_care(agreement),
-        *_about_areas(fields),
+        *_about_areas(family_list),
+        *_about_references(family_list),
         (
             "Keep it safe",
             (
@@ -52,8 +57,10 @@ def conditions(
         (
             "Destroy it",
             (
-                f"Destroy this file and everything made from it by {last_day}, and tell {authority_name} when"
-                " you have.",
+                f"Destroy this file and everything made from it by {last_day}.",
+                f"Then tell {authority_name}: put a text file with the same code where you found the list."
+                " Its name:",
+                f"{file_name}.destroyed.txt",
             ),
         ),
         (
@@ -67,8 +74,8 @@ def conditions(
     ]
 
 
-def _about_areas(fields: Sequence[ListField]) -> list[Term]:
-    if ListField.DEPRIVATION_DECILE not in fields:
+def _about_areas(family_list: FamilyList) -> list[Term]:
+    if ListField.DEPRIVATION_DECILE not in family_list.fields:
         return []
     return [
         (
@@ -77,6 +84,22 @@ def _about_areas(fields: Sequence[ListField]) -> list[Term]:
                 "1 means that the home is in the most deprived tenth of England's small areas, 10 in the"
                 " least deprived (Index of Multiple Deprivation 2025). Blank means not known.",
                 "It describes the area. It says nothing about any family in it.",
+            ),
+        )
+    ]
+
+
+def _about_references(family_list: FamilyList) -> list[Term]:
+    if not family_list.fields:
+        return []
+    one = "child" if subjects(family_list.agreement) == "Children" else "family"
+    return [
+        (
+            "References",
+            (
+                f"Each {one} has a reference in the last column. If we ask you to remove a {one}, we name"
+                " this reference and the list, and nothing else.",
+                "It is of no use to anybody else. Do not print it on an envelope.",
             ),
         )
     ]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 # No vowels, so no words; nothing that looks like another character.
 _ALPHABET = "34679CDFGHJKMNPQRTWXY"
 _GROUP = 5
+CODE_FORM = f"[{_ALPHABET}]{{{_GROUP}}}-[{_ALPHABET}]{{{_GROUP}}}"
 
 
 def row_reference(key: bytes, of_list: str, children: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from pipeline.errors import IntegrityError
@@ -49,6 +50,32 @@ class AgreementFacts:
 
 
 @dataclass(frozen=True)
+class StepFacts:
+    """One thing that a recipient does with a list: when it did, or by when it should."""
+
+    done: date | None
+    due: date | None
+    late: bool
+
+
+@dataclass(frozen=True)
+class ReceiptFacts:
+    """What has become of a list since it was delivered."""
+
+    delivered: date | None
+    collected: StepFacts
+    acknowledged: StepFacts
+    destroyed: StepFacts
+    removed: date | None  # by us, from the recipient's folder
+    removed_unseen: bool  # and nobody ever said that they had it
+
+    @property
+    def late(self) -> bool:
+        """Whether its recipient should have done something by now."""
+        return any(step.late for step in (self.collected, self.acknowledged, self.destroyed))
+
+
+@dataclass(frozen=True)
 class RecipientFacts:
     """One list: how many households, the sealed file and what became of it."""
 
@@ -59,6 +86,7 @@ class RecipientFacts:
     sha256: str
     state: str
     problem: str  # code of what went wrong at the last try, or ""
+    receipt: ReceiptFacts | None  # once it is delivered
 
 
 @dataclass(frozen=True)
@@ -95,6 +123,7 @@ class MonthFacts:
     waiting_for: str  # in words, or "" where nothing is
     balance_recorded: bool  # the ledger says that the books balanced, which it does at the end
     demonstration: bool
+    receipts_to: int  # the number of the newest entry about what became of the lists
 
     @property
     def balanced(self) -> bool:
@@ -106,14 +135,25 @@ class MonthFacts:
         """The lists that have not been found at their recipients."""
         return tuple(one for one in self.recipients if one.state != DELIVERED)
 
+    @property
+    def sent(self) -> tuple[tuple[RecipientFacts, ReceiptFacts], ...]:
+        """The lists that were delivered, with what has become of them since."""
+        return tuple((one, one.receipt) for one in self.recipients if one.receipt is not None)
+
+    @property
+    def late(self) -> tuple[RecipientFacts, ...]:
+        """The lists of which something is overdue."""
+        return tuple(one for one, receipt in self.sent if receipt.late)
+
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> MonthFacts:
         """From a month's state, the JSON of `birthshare run` and `status`.
 
         Required are month, received, quarantined, duplicates, agreements, recipients, balanced and
         ledger. Read where they are there: authority, demonstration, approvals, checkpoint,
-        waiting_for, a recipient's problem, and an agreement's own received, quarantined and
-        duplicates. Raises IntegrityError where a required key is missing, or a reason is unknown.
+        waiting_for, receipts_to, a recipient's problem and receipt, and an agreement's own received,
+        quarantined and duplicates. Raises IntegrityError where a required key is missing, or a reason
+        is unknown.
         """
         try:
             return _facts(state)
@@ -134,6 +174,7 @@ def _facts(state: Mapping[str, Any]) -> MonthFacts:
         waiting_for=state.get("waiting_for") or "",
         balance_recorded=state["balanced"] is True,
         demonstration=bool(state.get("demonstration", False)),
+        receipts_to=state.get("receipts_to", 0),
     )
 
 
@@ -163,7 +204,30 @@ def reason_counts(counts: Mapping[str, int]) -> tuple[ReasonCount, ...]:
 
 def _recipient(one: Mapping[str, Any]) -> RecipientFacts:
     stated = {key: one[key] for key in ("code", "agreement", "households", "file", "sha256", "state")}
-    return RecipientFacts(**stated, problem=one.get("problem", ""))
+    receipt = one.get("receipt")
+    return RecipientFacts(
+        **stated, problem=one.get("problem", ""), receipt=_receipt(receipt) if receipt else None
+    )
+
+
+def _receipt(one: Mapping[str, Any]) -> ReceiptFacts:
+    """A receipt as `pipeline.sent` gives it; its moments are London's, so their days are too."""
+
+    def step(when: str, clock: str) -> StepFacts:
+        return StepFacts(_day(one[when]), _day(one["due"].get(clock, "")), clock in one["overdue"])
+
+    return ReceiptFacts(
+        delivered=_day(one["delivered_at"]),
+        collected=step("collected_at", "collection"),
+        acknowledged=step("acknowledged_at", "acknowledgement"),
+        destroyed=step("destroyed_at", "destruction"),
+        removed=_day(one["removed_at"]),
+        removed_unseen=one["state"] == "removed",
+    )
+
+
+def _day(written: str) -> date | None:
+    return date.fromisoformat(written[:10]) if written else None
 
 
 def _approval(one: Mapping[str, Any]) -> ApprovalFacts:

@@ -34,6 +34,9 @@ def family_text(found: Mapping[str, Any]) -> str:
         key = one["agreement"], one["child"]
         lines += ["", *_decision(one, newest=key not in newest)]
         newest.add(key)
+    if found["erased"]:
+        days = ", ".join(_day(day) for day in found["erased"])
+        lines += ["", f"What was kept of its months until then was erased, as somebody asked: {days}."]
     lines += ["", *_shared(found["shared"])]
     if found["said_later"]:
         lines += ["", "Private. On record as said later, whatever month it was:"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.agreements.words import on_day
 from pipeline.records import Month
 from pipeline.reporting.facts import MonthFacts, reason_counts
 
@@ -15,12 +17,22 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 # What a release page shows in its own words; all else that the approval binds is listed as it is.
-_WORDED = {"month", "authority", "decided_at", "books", "agreements", "notable"}
+_WORDED = {"month", "authority", "decided_at", "books", "agreements", "notable", "stopped"}
 
 
 def month_page(facts: MonthFacts) -> str:
     """The month at a glance: where it stands, the books, the reasons, the lists, the proof."""
-    return environment().get_template("month.html").render(facts=facts, month=month_in_full(facts.month))
+    return (
+        environment()
+        .get_template("month.html")
+        .render(facts=facts, month=month_in_full(facts.month), on_day=on_day)
+    )
+
+
+def heard_up_to(page: str) -> int:
+    """Up to which entry about its lists a month's page was told; 0 for none."""
+    found = re.search(r'<meta name="receipts-to" content="([0-9]+)">', page)
+    return int(found[1]) if found else 0
 
 
 def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:

@@ -30,7 +30,7 @@ from airflow_environment import Site
 from airflow_server import AirflowServer, Run, free_port
 from pipeline import month as months
 from pipeline.agreements.loading import NAMESPACE, read_agreement
-from pipeline.demo.authority import TEMPLATE, Demonstration, make_authority
+from pipeline.demo.authority import TEMPLATE, Demonstration, make_authority, sign_register
 from pipeline.demo.places import SAMPLE
 from pipeline.encryption.signing import sign_ssh
 from pipeline.home import Home
@@ -85,6 +85,7 @@ def centres(authority: Demonstration) -> Iterator[OpenSshServer]:
             one |= {"port": server.port, "host_key": server.host_key}
             one |= {"user": server.user(one["code"]), "folder": server.folder}
         register.write_text(yaml.safe_dump(entries), encoding="utf-8")
+        sign_register(Home.open(authority.home), authority.approver_keys)
         yield server
     finally:
         server.__exit__(None, None, None)
@@ -135,6 +136,7 @@ def outdated(
     reach = authority.home / "reference" / "reach_areas.csv"
     header, *lines = reach.read_text(encoding="utf-8").splitlines()
     reach.write_text("\n".join([header, *reversed(lines), ""]), encoding="utf-8")
+    sign_register(Home.open(authority.home), authority.approver_keys)
     run = Run(airflow.login("data_lead"), DAG, marked.run.run_id)
     run.clear("prepare")
     run.until_asked(QUESTION, seconds=60)
@@ -373,7 +375,8 @@ def from_gpg(file: Path, code: str, authority: Demonstration) -> list[tuple[str,
         text = subprocess.run([*gpg, "--decrypt", file], check=True, capture_output=True).stdout.decode()
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True)
     names = ("parent", "address_line_1", "postcode", "date_of_birth")
-    return [tuple(row[name] for name in names) for row in csv.DictReader(StringIO(text))]
+    rows = (row for row in csv.DictReader(StringIO(text)) if row["list_reference"])
+    return [tuple(row[name] for name in names) for row in rows]
 
 
 def from_office(file: Path, code: str, authority: Demonstration) -> list[tuple[str, ...]]:

@@ -1,14 +1,18 @@
 """The figures of the README: `make bench`, or `python tests/bench/bench.py --out figures.json`.
 
-Four questions, each answered in fresh processes: how long the demonstration's month takes and on
+Questions, each answered in fresh processes: how long the demonstration's month takes and on
 what; what Birthshare costs beside a plain script that does the same job without its guarantees
 (rival.py); how births of a hundred thousand families go through geography and consent; how fast a
 million births are decided under three agreements on one core, beside the reference interpreter and
-the policy language Cedar. Machines differ, so what to compare between them are the ratios, taken
+the policy language Cedar; how long it takes to bring lists to many recipients, and many lists to one
+(pushes.py), to seal them in each format (sealing.py), and to call families back whose lists went out
+years ago (called_back.py). Machines differ, so what to compare between them are the ratios, taken
 within one run.
 
 Cedar is measured where a Python is named that has it: `pip install cedarpy` into an environment of
-its own, then `--cedar ENVIRONMENT/bin/python`. Birthshare does not need it.
+its own, then `--cedar ENVIRONMENT/bin/python`. So is Airflow's SFTP provider: `pip install
+apache-airflow apache-airflow-providers-sftp`, then `--airflow ENVIRONMENT/bin/python`. Birthshare needs
+neither.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,8 +33,17 @@ from measure import run
 from pairs import BIRTHSHARE, compare
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("demo", "against_rival", "many", "decisions")
+PARTS = ("demo", "against_rival", "many", "decisions", "pushes", "sealing", "called_back")
 INTERPRETED = 100  # births for the reference interpreter, whose time grows with the square of them
+
+FULL = {
+    "births": 1_500, "centres": 60, "many": 100_000, "pairs": 3, "decided": 1_000_000,
+    "lists": 2_400, "disclosures": 1_000_000, "changes": 10_000, "times": 3,
+}  # fmt: skip
+QUICK = {
+    "births": 120, "centres": 4, "many": 1_000, "pairs": 1, "decided": 4_000,
+    "lists": 20, "disclosures": 2_000, "changes": 40, "times": 1,
+}  # fmt: skip
 
 Figures = dict[str, Any]
 
@@ -42,38 +55,40 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--pairs", type=int, help="pairs of runs against the rival")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be repeated")
     parser.add_argument("--cedar", default="", help="a Python that has cedarpy")
+    parser.add_argument("--airflow", default="", help="a Python that has Airflow's SFTP provider")
+    parser.add_argument("--times", type=int, help="how often pushes and recalls are measured")
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
     chosen = parser.parse_args(arguments)
-    sizes = {"births": 120, "centres": 4, "many": 1_000, "pairs": 1, "decided": 4_000} if chosen.quick else {
-        "births": 1_500, "centres": 60, "many": 100_000, "pairs": 3, "decided": 1_000_000,
-    }  # fmt: skip
+    sizes = dict(QUICK if chosen.quick else FULL)
     if chosen.pairs:
         sizes["pairs"] = chosen.pairs
+    if chosen.times:
+        sizes["times"] = chosen.times
     with tempfile.TemporaryDirectory(prefix="birthshare-bench-") as folder:
-        figures = measured(Path(folder), chosen.only or PARTS, cedar=chosen.cedar, **sizes)
+        others = {"cedar": chosen.cedar, "airflow": chosen.airflow}
+        figures = measured(Path(folder), chosen.only or PARTS, sizes, **others)
     print(as_text(figures))
     if chosen.out:
         chosen.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def measured(
-    folder: Path,
-    parts: Sequence[str],
-    *,
-    births: int,
-    centres: int,
-    many: int,
-    pairs: int,
-    decided: int,
-    cedar: str,
+    folder: Path, parts: Sequence[str], sizes: Mapping[str, int], *, cedar: str, airflow: str
 ) -> Figures:
     """The figures of these parts; every time is in seconds, every size in MiB."""
-    month = _last_month()
+    month, many, times = _last_month(), sizes["many"], sizes["times"]
     measure: dict[str, Callable[[], Figures]] = {
         "demo": lambda: _demo(folder / "demo"),
-        "against_rival": lambda: compare(folder, births=births, centres=centres, month=month, pairs=pairs),
+        "against_rival": lambda: compare(
+            folder, births=sizes["births"], centres=sizes["centres"], month=month, pairs=sizes["pairs"]
+        ),
         "many": lambda: _many(folder / "many", many, month),
-        "decisions": lambda: _decisions(folder / "decisions", many, decided, month, cedar),
+        "decisions": lambda: _decisions(folder / "decisions", many, sizes["decided"], month, cedar),
+        "pushes": lambda: _asked("pushes", folder, sizes["centres"], sizes["lists"], times, airflow),
+        "sealing": lambda: _asked("sealing", folder, sizes["lists"], 1),
+        "called_back": lambda: _asked(
+            "called_back", folder, sizes["disclosures"], sizes["changes"], sizes["centres"], times
+        ),
     }
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "on": str(date.today())}
     return {"machine": machine, **{part: measure[part]() for part in PARTS if part in parts}}
@@ -96,6 +111,15 @@ def _demo(folder: Path) -> Figures:
         "peak_mib": cost.peak_mib,
         "stages": state["seconds"],
     }
+
+
+def _asked(script: str, folder: Path, *given: int | str) -> Figures:
+    """What a script of that name answers, in a folder of its own."""
+    place = folder / script
+    place.mkdir()
+    command = [sys.executable, str(HERE / f"{script}.py"), str(place), *map(str, given)]
+    figures: Figures = json.loads(run(command).answer)
+    return figures
 
 
 def _many(folder: Path, births: int, month: str) -> Figures:

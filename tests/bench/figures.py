@@ -13,7 +13,15 @@ def as_text(figures: Figures) -> str:
     """All tables, one line after the other."""
     machine = figures["machine"]
     head = f"{machine['cores']} cores, Python {machine['python']}, {machine['on']}"
-    tables = {"demo": _demo, "against_rival": _rival, "many": _many, "decisions": _decisions}
+    tables = {
+        "demo": _demo,
+        "against_rival": _rival,
+        "many": _many,
+        "decisions": _decisions,
+        "pushes": _pushes,
+        "sealing": _sealing,
+        "called_back": _called_back,
+    }
     parts = [table(figures[part]) for part, table in tables.items() if part in figures]
     return "\n".join([head, *(line for part in parts for line in ("", *part))])
 
@@ -94,6 +102,53 @@ def _cedar(cedar: Figures | None, ours: float) -> Iterator[str]:
     ratio = cedar["seconds_a_decision"] / ours
     yield _line(f"Cedar, with {cedar['rules']} of the rules", f"{ratio:,.0f} times the engine's time")
     yield _line(f"  they agree on {cedar['births']:,} births", "yes" if cedar["agree"] else "NO")
+
+
+def _pushes(pushes: Figures) -> Iterator[str]:
+    each, one = pushes["to_each"], pushes["to_one"]
+    yield f"One list for each of {pushes['recipients']} recipients, OpenSSH, accounts of their own"
+    yield _line("ours, side by side", _each_time(each["ours"]))
+    beside = {
+        "sftp": "`sftp -b` for one after the other",
+        "airflow_hook": "the hook of Airflow's SFTP provider, bare",
+        "airflow_tasks": "tasks with its operator, in one process",
+    }
+    yield from _beside(each, {name: words for name, words in beside.items() if name in each})
+    if "airflow_tasks" not in each:
+        yield _line("Airflow", "not measured: name a Python that has its SFTP provider with --airflow")
+    yield f"{pushes['lists']:,} lists for one recipient, in one account"
+    yield _line("ours: on the disk, read back, renamed", _each_time(one["ours"]))
+    yield from _beside(
+        one, {"sftp": "one `sftp -b put`", "sftp_fsync": "one `sftp -b put -f`, on the disk too"}
+    )
+
+
+def _beside(ways: Mapping[str, list[float]], words: Mapping[str, str]) -> Iterator[str]:
+    """Others' times, and ours as a part of them: the median of the turns."""
+    for name, label in words.items():
+        ratios = [ours / theirs for ours, theirs in zip(ways["ours"], ways[name], strict=True)]
+        yield _line(label, f"{_each_time(ways[name])}; ours / theirs {median(ratios):.3f}")
+
+
+def _each_time(seconds: list[float]) -> str:
+    return " ".join(f"{one:.2f}" for one in seconds) + " s"
+
+
+def _sealing(sealing: Figures) -> Iterator[str]:
+    lists = sealing["lists"]
+    yield f"Making and sealing {lists:,} lists of {sealing['families']:.0f} families, one after the other"
+    for name, seconds in sealing["seconds"].items():
+        each = median(seconds) / lists
+        size = f"{sealing['bytes'][name]:,} bytes"
+        yield _line(name, f"{median(seconds):.1f} s, {each * 1000:.0f} ms each, of some {size}")
+
+
+def _called_back(past: Figures) -> Iterator[str]:
+    beside = f"{past['disclosures']:,} disclosures, {past['recipients']} recipients"
+    yield f"A feed of {past['changes']:,} changes beside {beside}"
+    yield _line("from arrival to pushed", _each_time([run["seconds"] for run in past["runs"]]))
+    yield _line("CPU", _each_time([run["cpu_seconds"] for run in past["runs"]]))
+    yield _line("peak memory", f"{max(run['peak_mib'] for run in past['runs']):.0f} MiB")
 
 
 def _stages(stages: Mapping[str, float]) -> Iterator[str]:

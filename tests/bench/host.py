@@ -28,10 +28,11 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pipeline.demo.authority import Demonstration
+from pipeline.demo.authority import Demonstration, sign_register
 from pipeline.demo.places import SAMPLE
 from pipeline.demo.run import laid_out
 from pipeline.encryption.gnupg import import_key, run, temporary_home
+from pipeline.home import Home
 from pipeline.records import Month
 from servers.sshd import CannotServe, OpenSshServer
 
@@ -149,6 +150,7 @@ def _enter_in_register(demo: Demonstration, server: OpenSshServer) -> None:
         one |= {"port": server.port, "host_key": server.host_key}
         one |= {"user": server.user(one["code"]), "folder": server.folder}
     register.write_text(yaml.safe_dump(entries), encoding="utf-8")
+    sign_register(Home.open(demo.home), demo.approver_keys)
 
 
 @contextmanager

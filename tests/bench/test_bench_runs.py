@@ -68,3 +68,21 @@ def test_what_cedar_is_asked_are_rules_of_ours() -> None:
 def test_engine_and_interpreter_agree_on_the_sample(figures: dict[str, Any]) -> None:
     assert figures["many"]["interpreter"]["agree"]
     assert figures["many"]["shared"] > 0
+
+
+def test_every_list_is_brought_by_each_way(figures: dict[str, Any]) -> None:
+    pushes = figures["pushes"]
+    assert set(pushes["to_each"]) == {"ours", "sftp"}
+    assert set(pushes["to_one"]) == {"ours", "sftp", "sftp_fsync"}
+    for ways in (pushes["to_each"], pushes["to_one"]):
+        assert all(min(seconds) > 0 for seconds in ways.values())
+
+
+def test_lists_are_sealed_in_every_format(figures: dict[str, Any]) -> None:
+    assert set(figures["sealing"]["seconds"]) == {"workbook", "csv", "zip", "zip with labels"}
+
+
+def test_every_family_that_a_feed_speaks_of_is_called_back(figures: dict[str, Any]) -> None:
+    past = figures["called_back"]
+    assert past["entries"] > past["disclosures"]
+    assert past["runs"][0]["seconds"] > 0

@@ -53,7 +53,9 @@ def test_help_is_given_for_each(say: Any, name: str) -> None:
     assert answer.out.startswith("Usage: birthshare ")
 
 
-@pytest.mark.parametrize("group", ["", "release", "agreement", "changes", "geography", "ledger"])
+@pytest.mark.parametrize(
+    "group", ["", "release", "agreement", "recipients", "changes", "geography", "ledger"]
+)
 def test_no_line_of_an_overview_is_cut_short(say: Any, group: str) -> None:
     assert "..." not in say(*group.split(), "--help").out.split("Commands:")[1]
 

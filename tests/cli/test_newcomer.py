@@ -113,6 +113,11 @@ class People:
             signing = ("agreement", "sign", self.agreement, "--role", role, "--key", self.key_of(role))
             assert self.say(*signing).code == 0
 
+    def sign_register(self) -> None:
+        for role in ("data_lead", "caldicott_guardian"):
+            signing = ("recipients", "sign", "--as", ROLES[role], "--key", self.key_of(role))
+            assert self.say(*signing, "--home", self.home).code == 0
+
     def send_extract(self) -> None:
         places = sample_postcodes(self.home / "reference" / "postcodes.sqlite")
         columns = [column.name for column in load_contract().columns]
@@ -155,13 +160,19 @@ def test_doctor_leads_from_an_empty_home_to_a_month_in_it(people: People) -> Non
     assert f"birthshare geography build {source}" in people.missing()["the postcode directory"]
     assert people.say("geography", "build", SAMPLE, "--home", people.home).code == 0
     people.register_recipients()
-    for advice in [advice for what, advice in people.missing().items() if "password of" in what]:
-        people.follow(advice)
+    for code in CENTRES:
+        advice = people.missing()[f"keys/recipients/{code}.password: the password of {code}"]
+        assert f"birthshare recipients password {code} --as WHO" in advice
+        making = ("recipients", "password", code, "--as", ROLES["data_lead"], "--home", people.home)
+        assert people.say(*making).code == 0
 
-    assert list(people.missing()) == ["an agreement that stands"]
+    unsigned = "the register of recipients is signed"
+    assert list(people.missing()) == ["an agreement that stands", unsigned]
     people.agree()
-    assert list(people.missing()) == ["  reach areas for its recipients"]
+    assert list(people.missing()) == ["  reach areas for its recipients", unsigned]
     people.draw_reach_areas()
+    assert "birthshare recipients sign --as" in people.missing()[unsigned]
+    people.sign_register()
     assert people.missing() == {}
     assert people.say("doctor", "--connect", "--home", people.home).code == 0
 
@@ -241,12 +252,14 @@ def test_doctor_names_what_an_agreement_cannot_do_without(say: Any, authority: A
     """A recipient that only the reach areas know, and a network that they do not know."""
     register = authority.home.path / "reference" / "recipients.yaml"
     register.write_text(register.read_text().replace("code: centre-01", "code: centre-91"))
+    authority.sign_register()
     findings = say("doctor", "--home", authority.home.path, "--json").json["findings"]
     [missing] = [one for one in findings if not one["well"]]
     assert "named as recipients: centre-01" in missing["advice"]
 
     areas = authority.home.path / "reference" / "reach_areas.csv"
     areas.write_text(areas.read_text().replace("childrens_centres,", "libraries,"))
+    authority.sign_register()
     findings = say("doctor", "--home", authority.home.path, "--json").json["findings"]
     [missing] = [one for one in findings if not one["well"]]
     assert "No reach area of the network childrens_centres" in missing["advice"]

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.delivery.folder import Folder
 from pipeline.delivery.sftp import Endpoint
+from pipeline.delivery.way import Way
 from pipeline.records import Permit
 from servers.sshd import CannotServe, OpenSshServer
 
@@ -53,6 +55,26 @@ def endpoint(server: OpenSshServer, private_key: Path) -> Endpoint:
     return Endpoint(
         "127.0.0.1", server.port, server.user("NE-01"), server.folder, server.host_key, private_key, 10.0
     )
+
+
+@pytest.fixture(params=["sftp", "folder"])
+def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
+    """The first centre's folder, over SFTP and as a folder of this machine."""
+    if request.param == "sftp":
+        there: Way = request.getfixturevalue("endpoint")
+        return there
+    hand_over = tmp_path / "hand-over"
+    hand_over.mkdir(mode=0o750)
+    return Folder(hand_over)
+
+
+@pytest.fixture
+def there(way: Way, request: pytest.FixtureRequest) -> Path:
+    """What the way leads to, as the centre's own staff would see it."""
+    if isinstance(way, Folder):
+        return way.path
+    folder: Path = request.getfixturevalue("folder")
+    return folder
 
 
 @pytest.fixture

@@ -222,10 +222,10 @@ def test_the_plaintext_of_a_refused_file_is_nowhere_on_disk(
     sealed_by: Seal, open_as_agreed: Open, stranger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    homes = set(Path("/dev/shm").glob("gpg-*"))
+    homes = set(Path("/dev/shm").glob("bshare-gpg-*"))
     problem_of(open_as_agreed, sealed_by(stranger))
     assert [file.name for file in tmp_path.rglob("*")] == ["births_trust_2026-10.csv.gpg"]
-    assert set(Path("/dev/shm").glob("gpg-*")) <= homes
+    assert set(Path("/dev/shm").glob("bshare-gpg-*")) <= homes
 
 
 def test_our_private_key_is_missing(sealed_by: Seal, open_as_agreed: Open, trust, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import msoffcrypto
 import openpyxl
 import pytest
 
+from pipeline.encryption import sealing
 from pipeline.encryption.opening import Opened
 from pipeline.encryption.sealing import (
     PASSWORD_BITS,
@@ -19,11 +22,14 @@ from pipeline.encryption.sealing import (
     new_password,
     seal_openpgp,
     seal_workbook,
+    seal_zip,
 )
 from pipeline.errors import IntegrityError, SettingsError
 
 LIST = b"household,address\n" + b"the parents of a new baby,1 Example Street\n" * 500
 PASSWORD = "c3d4-fghj-kmnp-qrtw-xy67"
+
+needs_7z = pytest.mark.skipif(shutil.which("7z") is None, reason="7-Zip is not installed (p7zip-full)")
 
 
 def workbook() -> bytes:
@@ -143,6 +149,80 @@ def test_what_is_no_workbook_is_refused(content: bytes) -> None:
 def test_a_blank_password_is_refused(password: str) -> None:
     with pytest.raises(SettingsError, match="blank"):
         seal_workbook(workbook(), password)
+
+
+# --- zip --------------------------------------------------------------------------------------------
+
+FILES = {"contents.xlsx": LIST, "labels.pdf": b"%PDF-1.4\n" + LIST}
+
+
+def listed_by_7z(sealed: bytes, folder: Path) -> list[dict[str, str]]:
+    """What 7-Zip says of each file in the zip, without the password."""
+    file = folder / "list.zip"
+    file.write_bytes(sealed)
+    said = subprocess.run(["7z", "l", "-slt", file], check=True, capture_output=True, text=True).stdout
+    blocks = said.split("----------\n", 1)[1].strip().split("\n\n")
+    return [dict(line.split(" = ", 1) for line in block.splitlines() if " = " in line) for block in blocks]
+
+
+@needs_7z
+def test_a_zip_opens_with_7_zip_and_its_password(tmp_path: Path) -> None:
+    file = tmp_path / "list.zip"
+    file.write_bytes(seal_zip(FILES, PASSWORD))
+    out = tmp_path / "out"
+
+    subprocess.run(["7z", "x", f"-p{PASSWORD}", f"-o{out}", file], check=True, capture_output=True)
+
+    assert {one.name: one.read_bytes() for one in out.iterdir()} == FILES
+
+
+@needs_7z
+def test_a_zip_opens_with_no_other_password(tmp_path: Path) -> None:
+    file = tmp_path / "list.zip"
+    file.write_bytes(seal_zip(FILES, PASSWORD))
+
+    for password in ("", PASSWORD + "x", PASSWORD.upper()):
+        tried = subprocess.run(["7z", "t", f"-p{password}", file], capture_output=True)
+        assert tried.returncode == 2
+
+
+@needs_7z
+def test_7_zip_sees_aes_256_and_nothing_that_tells_anything(tmp_path: Path) -> None:
+    seen = listed_by_7z(seal_zip(FILES, PASSWORD), tmp_path)
+
+    assert [one["Path"] for one in seen] == list(FILES)
+    assert all("AES-256" in one["Method"] for one in seen)
+    assert {one["CRC"] for one in seen} == {""}
+    assert {one["Modified"][:10] for one in seen} == {"1980-01-01"}
+
+
+def test_a_zip_holds_nothing_in_the_clear_but_names_and_sizes() -> None:
+    sealed = seal_zip({"contents.xlsx": LIST}, PASSWORD)
+    [member] = zipfile.ZipFile(io.BytesIO(sealed)).infolist()
+
+    assert b"a new baby" not in sealed
+    assert member.compress_type == 99  # AES
+    assert member.flag_bits & 1
+    assert member.CRC == 0
+    assert member.extra == b"\x01\x99\x07\x00" + b"\x02\x00AE\x03" + b"\x08\x00"  # AE-2, 256 bits, deflate
+
+
+def test_the_same_files_are_never_zipped_to_the_same_bytes() -> None:
+    assert seal_zip(FILES, PASSWORD) != seal_zip(FILES, PASSWORD)
+
+
+def test_a_zip_that_does_not_come_back_the_same_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = sealing._zipped
+    monkeypatch.setattr(sealing, "_zipped", lambda files, password: whole({"contents.xlsx": b""}, password))
+
+    with pytest.raises(IntegrityError, match="could not be sealed"):
+        seal_zip(FILES, PASSWORD)
+
+
+@pytest.mark.parametrize("password", ["", " ", "pässwörd"])
+def test_a_zip_needs_a_password_that_every_program_reads_alike(password: str) -> None:
+    with pytest.raises(SettingsError, match="password"):
+        seal_zip(FILES, password)
 
 
 def test_a_password_can_be_read_aloud_and_is_hard_to_guess() -> None:

@@ -136,6 +136,10 @@ EXAMPLES: list[Body] = [
         about="recall", agreement="welcome-card", recipient="centre-1", file_name="recall_centre-1_7.xlsx",
         sealed_sha256=SHA, entries=(7,), due=date(2026, 11, 20),
     ),
+    NoticeBody(
+        about="recall", agreement="welcome-card", recipient="centre-1", file_name="recall_centre-1_7.told",
+        sealed_sha256="", entries=(7,), due=date(2026, 11, 20), told_by="data.lead@example.org",
+    ),
     Collected(of=1),
     Acknowledged(of=1, way="file", receipt_sha256=SHA),
     DestructionAttested(
@@ -156,6 +160,7 @@ EXAMPLES: list[Body] = [
     ),
     RetentionChecked(kept={"reports": 4}, overdue={}, unknown=0),
     StagingDestroyed(),
+    StagingDestroyed(principal="data.lead@example.org", note="restored from a backup"),
     MonthClosed(),
 ]  # fmt: skip
 

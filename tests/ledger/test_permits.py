@@ -268,3 +268,44 @@ def test_takers_at_once_never_get_the_same_token(ledger: Ledger) -> None:
     with ThreadPoolExecutor(8) as pool:
         tokens = list(pool.map(lambda _: ledger.take("month"), range(24)))
     assert sorted(tokens) == list(range(1, 25))
+
+
+# --- what became of a list at its recipient -------------------------------------------------------
+
+
+def test_an_arrival_is_recorded_once_by_however_many_find_it(approved: Ledger, later: Later) -> None:
+    permit = issue(approved, later())
+    body = Delivered(permit=permit.entry, sha256=permit.sealed_sha256, size=10, found_there=True)
+
+    def found(number: int) -> bool:
+        return approved.arrive(body, month=MONTH, at=at, taken=number % 2 == 0)
+
+    at = later()
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(found, range(8))) == 1
+    assert approved.delivered(MONTH) == {permit.entry: body}
+    assert len(list(approved.entries(kinds={Kind.DELIVERED}))) == 1
+    assert len(list(approved.entries(kinds={Kind.COLLECTED}))) <= 1
+
+
+def test_a_list_that_was_taken_is_delivered_and_collected_at_once(approved: Ledger, later: Later) -> None:
+    permit = issue(approved, later())
+    body = Delivered(permit=permit.entry, sha256=permit.sealed_sha256, size=10, found_there=True)
+    assert approved.arrive(body, month=MONTH, at=later(), taken=True)
+    [collected] = approved.entries(month=MONTH, kinds={Kind.COLLECTED})
+    assert collected.body.of == permit.entry
+    assert verify(approved, check_note=None).problem is None
+
+
+def test_the_parts_for_which_leave_was_given_are_known_for_each_list_apart(
+    approved: Ledger, later: Later
+) -> None:
+    first, second = issue(approved, later()), issue(approved, later(), "centre-2")
+    assert approved.asked(first) == []
+    lease = approved.take("first")
+    for part in ("a" * 16, "a" * 16, "b" * 16):
+        assert approved.publish(first, "first", lease, at=later(), part=part)
+    assert approved.publish(second, "second", approved.take("second"), at=later(), part="c" * 16)
+    assert not approved.publish(first, "first", lease - 1, at=later(), part="d" * 16)
+    assert approved.asked(first) == ["a" * 16, "b" * 16]
+    assert approved.asked(second) == ["c" * 16]

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from pipeline.agreements.model import DIRECT_IDENTIFIERS, OF_EXPECTED_BIRTHS, ListField
 from pipeline.errors import IntegrityError
+from pipeline.lists.columns import REFERENCE
 from pipeline.lists.fields import SHOWN
 from pipeline.lists.pseudonyms import pseudonyms
 from pipeline.reasons import Outcome, Reason, ReasonClass
@@ -67,7 +68,7 @@ SUBSETS = [
 
 
 def words(rows: pd.DataFrame) -> str:
-    return " | ".join(rows.to_numpy().ravel())
+    return " | ".join(rows.drop(columns=REFERENCE).to_numpy().ravel())
 
 
 def test_every_field_that_an_agreement_can_name_can_be_shown() -> None:
@@ -86,9 +87,8 @@ def test_only_the_agreements_fields_are_shown_and_all_of_them(
 
     rows = make.list(births, agreement=make.with_fields(*fields), areas=areas).rows
 
-    assert list(rows.columns) == [
-        column for field in SHOWN if field in fields for column in SHOWN[field].columns
-    ]
+    agreed = [column for field in SHOWN if field in fields for column in SHOWN[field].columns]
+    assert list(rows.columns) == [*agreed, REFERENCE]
     named = {ListField.DATE_OF_BIRTH if field in DATES else field for field in fields}
     for field, canaries in (CANARIES | AREA_CANARIES).items():
         for value in canaries.values():
@@ -270,8 +270,8 @@ def test_each_kind_of_recipient_sees_its_own_fields_and_no_others(make: Any) -> 
     centre = make.list(births, agreement=agreement, kind="childrens_centre").rows
     clinic = make.list(births, agreement=agreement, kind="health_visiting").rows
 
-    assert list(centre.columns) == ["addressed_to", "children"]
-    assert list(clinic.columns) == ["language", "nhs_number"]
+    assert list(centre.columns) == ["addressed_to", "children", REFERENCE]
+    assert list(clinic.columns) == ["language", "nhs_number", REFERENCE]
 
 
 def test_no_kind_of_recipient_is_given_nothing(make: Any) -> None:

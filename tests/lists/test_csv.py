@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import jsonschema
 import pytest
 
+from pipeline.agreements.model import ListField
+from pipeline.errors import IntegrityError
 from pipeline.lists.csv import count_rows, render_csv
+from pipeline.lists.schema import render_schema
 from pipeline.lists.totals import AreaNumbers
 from pipeline.reasons import Outcome, Reason
 
 MADE_ON = date(2026, 11, 4)
+PUBLISHED = jsonschema.Draft202012Validator(json.loads(render_schema()))
 NOT_SHARED = Reason.NO_FAMILY_SHARED.bit
 HOSTILE = [
     "=1+1",
@@ -69,7 +75,8 @@ def test_numbers_alone_are_one_row_about_no_family(make: Any) -> None:
     nobody = make.decisions(births, *[{"outcome": int(Outcome.WITHHOLD), "reasons": NOT_SHARED}] * 2)
     agreement = make.with_terms(**make.totals)
 
-    content = render_csv(make.list(births, nobody, agreement=agreement), made_on=MADE_ON)
+    families = make.list(births, nobody, agreement=agreement)
+    content = render_csv(families, made_on=MADE_ON)
 
     assert read(content) == [
         {
@@ -77,6 +84,7 @@ def test_numbers_alone_are_one_row_about_no_family(make: Any) -> None:
             "agreement": "welcome-card.v2",
             "destroy_by": "2027-02-02",
             "births_in_area_rounded": "15",
+            "receipt_code": families.receipt_code,
         }
     ]
     assert count_rows(content) == 0
@@ -101,24 +109,82 @@ def test_a_pseudonymised_extract_has_no_column_but_what_was_agreed(make: Any) ->
         totals=None,
     )
 
-    [row] = read(render_csv(make.list(make.births({}), agreement=agreement), made_on=MADE_ON))
+    families = make.list(make.births({}), agreement=agreement)
+    [row] = read(render_csv(families, made_on=MADE_ON))
 
     assert len(row.pop("pseudonym")) == 64
     assert row == {
         "month_of_birth": "2026-10",
         "sex": "2",
         "lsoa21": "E01000021",
+        "list_reference": families.on_list[0].reference,
         "month": "2026-10",
         "agreement": "welcome-card.v2",
         "destroy_by": "2027-02-02",
         "births_in_area_rounded": "15",
+        "receipt_code": families.receipt_code,
     }
 
 
-def test_an_empty_list_is_its_header(make: Any) -> None:
+def test_a_list_of_nobody_has_one_row_about_no_family(make: Any) -> None:
     births = make.births({}).head(0)
+    families = make.list(births, make.decisions(births))
 
-    content = render_csv(make.list(births, make.decisions(births)), made_on=MADE_ON)
+    content = render_csv(families, made_on=MADE_ON)
+    [row] = read(content)
 
     assert content.startswith(b"addressed_to,children,parent,address_line_1,")
-    assert read(content) == []
+    assert row["destroy_by"] == "2027-02-02"
+    assert row["receipt_code"] == families.receipt_code
+    assert not any(row[column] for column in families.rows)
+    assert count_rows(content) == 0
+
+
+def test_each_row_has_its_reference_and_the_lists_receipt_code(make: Any) -> None:
+    families = make.list(make.births({}, {"given_name": "Noah"}))
+
+    rows = read(render_csv(families, made_on=MADE_ON))
+
+    assert {row["list_reference"] for row in rows} == {one.reference for one in families.on_list}
+    assert {row["receipt_code"] for row in rows} == {families.receipt_code}
+
+
+@pytest.mark.parametrize("field", ListField)
+def test_every_file_is_as_the_published_schema_says(make: Any, field: ListField) -> None:
+    beside = [ListField.PARENT_NAME] if field is ListField.EXPECTED_DATE_OF_DELIVERY else []
+    families = make.list(make.births({}, {}), agreement=make.with_fields(field, *beside))
+
+    for row in read(render_csv(families, made_on=MADE_ON)):
+        PUBLISHED.validate(row)
+
+
+@pytest.mark.parametrize(
+    ("agreed", "spoilt"),
+    [
+        (b"2026-10-05", b"05/10/2026"),
+        (b",2026-10,", b",October,"),
+        (b"2027-02-02", b"as soon as possible"),
+        (b"list_reference", b"reference"),
+        (b",15,", b",about 15,"),
+    ],
+)
+def test_a_file_that_is_not_as_published_is_never_sealed(make: Any, agreed: bytes, spoilt: bytes) -> None:
+    content = render_csv(make.list(make.births({})), made_on=MADE_ON)
+    assert agreed in content
+
+    with pytest.raises(IntegrityError, match=r"not as schemas/LIST\.md says"):
+        count_rows(content.replace(agreed, spoilt))
+
+
+def test_a_row_with_a_field_too_many_is_never_sealed(make: Any) -> None:
+    content = render_csv(make.list(make.births({})), made_on=MADE_ON)
+
+    with pytest.raises(IntegrityError, match="columns of a list"):
+        count_rows(content.removesuffix(b"\r\n") + b",more\r\n")
+
+
+def test_a_list_never_lacks_its_receipt_code(make: Any) -> None:
+    families = replace(make.list(make.births({})), receipt_code="")
+
+    with pytest.raises(IntegrityError, match="receipt_code"):
+        count_rows(render_csv(families, made_on=MADE_ON))

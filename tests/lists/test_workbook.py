@@ -15,10 +15,12 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from pipeline.agreements.model import ListField
+from pipeline.lists.columns import HEADINGS
 from pipeline.lists.compile import FamilyList
 from pipeline.lists.fields import SHOWN
+from pipeline.lists.references import CODE_FORM
 from pipeline.lists.totals import AreaNumbers
-from pipeline.lists.workbook import HEADINGS, count_rows, render_workbook
+from pipeline.lists.workbook import count_rows, render_workbook
 from pipeline.reasons import Outcome, Reason
 
 MADE_ON = date(2026, 11, 4)
@@ -27,7 +29,11 @@ NOT_SHARED = Reason.NO_FAMILY_SHARED.bit
 
 def rendered(families: FamilyList, recipient_name: str = "Lillington & Campion Centre") -> bytes:
     return render_workbook(
-        families, recipient_name=recipient_name, authority_name="Warwick Council", made_on=MADE_ON
+        families,
+        recipient_name=recipient_name,
+        authority_name="Warwick Council",
+        made_on=MADE_ON,
+        file_name=f"{families.name}.xlsx",
     )
 
 
@@ -70,6 +76,7 @@ def test_a_mail_merge_finds_one_heading_row_and_a_row_for_each_household(make: A
     rows = families_in(content)
 
     assert len(rows) == 2
+    assert re.fullmatch(CODE_FORM, rows[0].pop("Reference"))
     assert rows[0] == {
         "Addressed to": "The parents or carers of Ava Smith",
         "Children": "Ava",
@@ -91,9 +98,10 @@ def test_every_column_that_a_list_can_have_has_a_heading(make: Any, field: ListF
 
     header, row = sheet(content, first_sheet(content))
 
+    assert header.pop() == "Reference"
     own = [heading for heading in header if heading != "Parent or carer"] if beside else header
     assert own == [HEADINGS[column] for column in SHOWN[field].columns]
-    assert len(row) == len(header)
+    assert len(row) == len(header) + 1
 
 
 def test_a_list_of_children_has_a_row_and_a_number_for_each(make: Any) -> None:
@@ -245,9 +253,37 @@ def test_the_conditions_of_use_say_what_was_agreed(make: Any) -> None:
         "To post a welcome card to each new family.",
         "Post one card to each family.",
         "Visit a family.",
-        "by 2 February 2027, and tell Warwick Council",
+        "Destroy this file and everything made from it by 2 February 2027.",
     ):
         assert said in conditions
+
+
+def test_a_receipts_name_and_code_stand_in_cells_of_their_own_to_be_copied(make: Any) -> None:
+    families = make.list(make.births({}))
+    cells = text_of(rendered(families), "Conditions of use").splitlines()
+
+    assert "welcome-card_2026-10_centre-1.xlsx.received.txt" in cells
+    assert families.receipt_code in cells
+    assert "welcome-card_2026-10_centre-1.xlsx.destroyed.txt" in cells
+
+
+def test_numbers_alone_have_a_receipt_code_and_no_references(make: Any) -> None:
+    births = make.births({})
+    nobody = make.decisions(births, {"outcome": int(Outcome.WITHHOLD), "reasons": NOT_SHARED})
+    families = make.list(births, nobody, agreement=make.with_terms(**make.totals))
+    said = text_of(rendered(families), "Conditions of use")
+
+    assert families.receipt_code in said
+    assert "reference" not in said
+
+
+def test_a_family_is_told_by_the_reference_that_a_recall_would_name(make: Any) -> None:
+    families = make.list(make.births({}, {"given_name": "Noah"}))
+    content = rendered(families)
+
+    assert {row["Reference"] for row in families_in(content)} == {one.reference for one in families.on_list}
+    assert "has a reference in the last column" in text_of(content, "Conditions of use")
+    assert "If we ask you to remove a family, we name this reference" in text_of(content, "Conditions of use")
 
 
 def test_your_numbers_are_counts_and_how_to_read_them(make: Any) -> None:

@@ -38,6 +38,7 @@ def take_area(authority: Authority) -> None:
     """All homes of the second centre become the first one's."""
     areas = authority.home.path / "reference" / "reach_areas.csv"
     areas.write_text(areas.read_text().replace(SECOND, FIRST))
+    authority.sign_register()
 
 
 def deliver(authority: Authority) -> None:
@@ -80,6 +81,7 @@ def test_inputs_that_were_put_back_do_not_bring_back_an_approval(authority: Auth
     take_area(authority)
     authority.run(until="consent")
     areas.write_text(approved)
+    authority.sign_register()
     with pytest.raises(WaitingForPerson):
         months.run(authority.home, MONTH, now=NOW + timedelta(minutes=1))
     assert authority.files() == {}
@@ -246,7 +248,7 @@ def test_with_another_key_for_references_nothing_is_done(authority: Authority) -
     "shared", [{"user": SECOND}, {"key": f"keys/recipients/{SECOND}.password"}], ids=["account", "key"]
 )
 def test_two_recipients_never_share_an_account_or_a_key(authority: Authority, shared: dict[str, str]) -> None:
-    authority.change_recipient(FIRST, **shared)
+    authority.change_recipient(FIRST, signed=False, **shared)
     with pytest.raises(SettingsError, match="Recipients have the same"):
         authority.run()
 

@@ -507,7 +507,13 @@ def expired_key(authority: Authority, code: str) -> Repair:
     with gnupg.temporary_home() as home:
         gnupg.run(home, *then, "--quick-generate-key", code, "future-default", "default", "1d")
         key.write_bytes(gnupg.run(home, "--armor", "--export").output)
-    return lambda: key.write_bytes(good)
+    authority.sign_register()
+
+    def put_back() -> None:
+        key.write_bytes(good)
+        authority.sign_register()
+
+    return put_back
 
 
 def closed_port(authority: Authority, code: str) -> Repair:
@@ -542,12 +548,13 @@ def mount_small_disk(folder: Path, size: str) -> Repair:
 def changed_recipient(authority: Authority, code: str, changes: dict[str, Any]) -> Repair:
     file = authority.home.path / "reference" / "recipients.yaml"
     good = file.read_text()
-    register = yaml.safe_load(good)
-    for recipient in register["recipients"]:
-        if recipient["code"] == code:
-            recipient.update(changes)
-    file.write_text(yaml.safe_dump(register))
-    return lambda: file.write_text(good)
+    authority.change_recipient(code, **changes)
+
+    def put_back() -> None:
+        file.write_text(good)
+        authority.sign_register()
+
+    return put_back
 
 
 def another_kind(authority: Authority, code: str) -> Repair:
@@ -565,14 +572,14 @@ def not_registered(authority: Authority, code: str) -> Repair:
 
 
 TROUBLES = {
-    "password-missing": (moved_key, "centre-01", "settings", ("key file is missing", "centre-01")),
+    "password-missing": (moved_key, "centre-01", "missing", ("key file is missing", "centre-01")),
     "key-missing": (moved_key, "centre-04", "missing", ("key file is missing", "Ask the recipient")),
     "key-expired": (expired_key, "centre-04", "expired", ("has expired", "a public key in force")),
     "sftp-refused": (closed_port, "centre-01", "refused", ("refuses connections", "SFTP service")),
     "wrong-host-key": (another_host, "centre-01", "host_key", ("host key", "Do not accept the new key")),
     "another-kind": (another_kind, "centre-02", "settings", ("a kind", "Correct its kind")),
     "not-registered": (not_registered, "centre-02", "settings", ("not in the register", "Add it")),
-    "disk-full": (full_disk, "centre-01", "full", ("disk or quota", "make room")),
+    "disk-full": (full_disk, "centre-01", "full", ("disk is probably full", "the quota")),
 }
 
 

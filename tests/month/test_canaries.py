@@ -128,6 +128,7 @@ def watched(
 ) -> Watched:
     extract = with_canaries(birthshare.authority.extract())
     birthshare.authority.send(extract)
+    birthshare.authority.change_recipient("centre-01", format="zip", labels="a4-21")
     search = Search(values_of(extract))
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -223,8 +224,10 @@ AFTER_APPROVAL = (
     "pipeline.lists.totals.area_numbers",
     "pipeline.lists.workbook.render_workbook",
     "pipeline.lists.csv.render_csv",
+    "pipeline.lists.labels.render_labels",
     "pipeline.encryption.sealing.seal_workbook",
     "pipeline.encryption.sealing.seal_openpgp",
+    "pipeline.encryption.sealing.seal_zip",
     "pipeline.ledger.ledger.Ledger.permit",
     "pipeline.delivery.push.push",
     "pipeline.account.check_sent",

@@ -98,6 +98,7 @@ def test_a_changed_reach_area_makes_a_release_that_nobody_has_approved(authority
     areas = authority.home.path / "reference" / "reach_areas.csv"
     lines = areas.read_text().splitlines(keepends=True)
     areas.write_text("".join(lines[:-3]))
+    authority.sign_register()
     with pytest.raises(WaitingForPerson, match="approval"):
         authority.run()
     assert authority.files() == {}

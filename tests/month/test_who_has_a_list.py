@@ -36,6 +36,7 @@ def register(authority: Authority, code: str, kind: str) -> None:
         like | {"code": code, "name": code, "kind": kind, "user": code, "key": key, "format": "workbook"}
     )
     file.write_text(yaml.safe_dump(entries))
+    authority.sign_register()
 
 
 def areas(authority: Authority, *, network: str) -> None:
@@ -45,6 +46,7 @@ def areas(authority: Authority, *, network: str) -> None:
         header, *lines = csv.reader(stream)
     with file.open("w", newline="") as stream:
         csv.writer(stream).writerows([header, *lines, *([network, *line[1:]] for line in lines)])
+    authority.sign_register()
 
 
 @pytest.mark.parametrize("kind", ["childrens_centre", "library"])

@@ -56,6 +56,7 @@ def another_address(authority: Authority) -> tuple[str, ...]:
 def another_reach_area(authority: Authority) -> tuple[str, ...]:
     areas = authority.home.path / "reference" / "reach_areas.csv"
     areas.write_text("".join(areas.read_text().splitlines(keepends=True)[:-3]))
+    authority.sign_register()
     return ()
 
 

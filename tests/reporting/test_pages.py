@@ -12,6 +12,7 @@ import pytest
 from pipeline.errors import IntegrityError
 from pipeline.reasons import Reason
 from pipeline.reporting import MonthFacts, month_page, release_page
+from pipeline.reporting.pages import heard_up_to
 
 State = dict[str, Any]
 
@@ -237,3 +238,39 @@ def test_a_release_shows_empty_lists_too(pack: State) -> None:
 
     assert seen.row("centre-3") == ["centre-3", "0"]
     assert seen.row("3 lists") == ["3 lists", "58"]
+
+
+def receipt(**changes: Any) -> State:
+    moments = {f"{what}_at": "" for what in ("collected", "acknowledged", "destroyed", "removed")}
+    sent = {"state": "delivered", "delivered_at": "2026-11-03T10:00:00+00:00", "due": {}, "overdue": []}
+    return {**sent, **moments, **changes}
+
+
+def test_a_month_says_what_became_of_each_list(state: State) -> None:
+    late, done = state["recipients"]
+    late["receipt"] = receipt(
+        due={"collection": "2026-11-08", "destruction": "2027-02-01"}, overdue=["collection"]
+    )
+    done["receipt"] = receipt(state="destroyed", destroyed_at="2026-11-30T09:00:00+00:00")
+    seen = Page(the_month(state))
+    after = [row for row in seen.rows if row[0] == "centre-1"][1]
+    assert [cell.strip() for cell in after[1:]] == [
+        "3 November 2026", "Overdue: was due by 8 November 2026", "not yet", "Due by 1 February 2027",
+    ]  # fmt: skip
+    assert [cell.strip() for cell in [row for row in seen.rows if row[0] == "centre-2"][1][1:]] == [
+        "3 November 2026", "yes", "yes", "30 November 2026",
+    ]  # fmt: skip
+    assert "1 of 2 lists are overdue at their recipients" in " ".join(seen.words.split()).split("Books")[0]
+
+
+def test_a_list_that_we_took_away_again_is_said_to_be(state: State) -> None:
+    removed = receipt(state="removed", removed_at="2027-02-02T09:00:00+00:00")
+    for one in state["recipients"]:
+        one["receipt"] = removed
+    words = " ".join(Page(the_month(state)).words.split())
+    assert "Nobody said that they have it. We removed the sealed list on 2 February 2027." in words
+
+
+def test_a_page_remembers_up_to_where_it_was_told(state: State) -> None:
+    assert heard_up_to(the_month(state)) == 0
+    assert heard_up_to(the_month(state | {"receipts_to": 61})) == 61

@@ -33,7 +33,7 @@ from pipeline.agreed import LONDON
 from pipeline.agreements.loading import NAMESPACE as AGREEMENT
 from pipeline.agreements.loading import read_agreement
 from pipeline.agreements.model import Agreement, Shares
-from pipeline.demo.authority import Demonstration
+from pipeline.demo.authority import Demonstration, sign_register
 from pipeline.demo.births import as_csv
 from pipeline.demo.keys import OpenPgpKey, make_openpgp_key, make_ssh_key, seal_as_supplier, write_secret
 from pipeline.demo.nhs_numbers import nhs_numbers
@@ -47,6 +47,7 @@ from pipeline.geography.areas import HEADER
 from pipeline.geography.directory import build_directory
 from pipeline.home import Home
 from pipeline.records import TEMPLATES, Month
+from pipeline.register import NAMESPACE as REGISTER
 from pipeline.release import NAMESPACE as RELEASE
 
 TODAY = NOW.astimezone(LONDON).date()
@@ -405,7 +406,11 @@ class Arrangement:
 
     def sheets(self, recipient: str, month: Month = MONTH) -> dict[str, list[list[str]]]:
         """A recipient's list, opened as that recipient would: each sheet's cells; a CSV is one sheet."""
-        [file] = [one for one in (self.received / recipient).iterdir() if f"_{month}_" in one.name]
+        [name] = [one for one in self.files(recipient) if f"_{month}_" in one]
+        return self.opened(recipient, self.received / recipient / name)
+
+    def opened(self, recipient: str, file: Path) -> dict[str, list[list[str]]]:
+        """A list or notice, opened as its recipient would: each sheet's cells; a CSV is one sheet."""
         if file.suffix == ".gpg":
             return {"": _opened_csv(file.read_bytes(), self.ground.csv_key[1])}
         password = (self.home.path / "keys" / "recipients" / f"{recipient}.password").read_text()
@@ -460,6 +465,7 @@ def arranged(
     _write_places(ground, path, areas)
     received = ground.demo.folder / "recipients"
     made = _write_recipients(ground, path, received, recipients, formats or {})
+    sign_register(Home.open(path), ground.approver_keys)
     try:
         yield Arrangement(ground, Home.open(path), agreements, received)
     finally:
@@ -519,7 +525,7 @@ deprivation = "reference/deprivation.csv"
 '''
     (home / "birthshare.toml").write_text("\n".join([head, *suppliers, *approvers]), encoding="utf-8")
     lines = [
-        f'{principal(role)} namespaces="{AGREEMENT},{RELEASE}" {_public(key)}\n'
+        f'{principal(role)} namespaces="{AGREEMENT},{RELEASE},{REGISTER}" {_public(key)}\n'
         for role, key in ground.approver_keys.items()
     ]
     (home / "keys" / "approvers" / "allowed_signers").write_text("".join(lines), encoding="utf-8")

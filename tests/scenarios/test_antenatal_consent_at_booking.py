@@ -12,6 +12,8 @@ import pytest
 
 from pipeline.changes import listed
 from pipeline.errors import WaitingForPerson
+from pipeline.facts import opened_ledger
+from pipeline.ledger.entries import Kind, RecallRaised
 from scenarios.arrangement import (
     ACROSS,
     MONTH,
@@ -21,6 +23,7 @@ from scenarios.arrangement import (
     Arrangement,
     Ground,
     arranged,
+    born,
     child,
     day,
     pregnancy,
@@ -54,6 +57,7 @@ def test_a_centre_learns_who_expects_a_baby_when_and_where_and_nothing_more(coun
     council.runs()
     assert council.headings("north") == [
         "Parent or carer", *(f"Address line {line}" for line in range(1, 6)), "Postcode", "Baby expected on",
+        "Reference",
     ]  # fmt: skip
     assert invited(council, "north") == ["Mary Adason"]
     assert invited(council, "south") == ["Mary Beason"]
@@ -162,7 +166,7 @@ def test_a_loss_is_remembered_until_the_pregnancy_is_first_heard_of(council: Arr
     council.sends("maternity", [pregnancy("Ada"), pregnancy("Bea")], next_month)
     council.asks(next_month)
     assert council.decided(next_month) == {"Ada": "share", "Bea": "suppressed"}
-    assert listed(council.home)["words"] == {"suppressed": 1}
+    assert listed(council.home)["words"] == {}  # the delivery is remembered, and is no word against a family
 
 
 def test_what_has_ended_stays_ended_although_next_months_files_do_not_say_so(council: Arrangement) -> None:
@@ -175,6 +179,26 @@ def test_what_has_ended_stays_ended_although_next_months_files_do_not_say_so(cou
     council.sends("maternity", [pregnancy(name) for name in ("Ada", "Bea", "Lost")], next_month)
     council.asks(next_month)
     assert council.decided(next_month) == {"Ada": "share", "Bea": "suppressed", "Lost": "suppressed"}
+
+
+@pytest.mark.parametrize(
+    ("how", "called_back"),
+    [({}, []), ({"live_or_still_birth": "3"}, ["suppressed"]), ({"death_status": "2"}, ["suppressed"])],
+    ids=["born alive", "stillborn", "died"],
+)
+def test_a_loss_calls_the_list_back_and_a_living_child_does_not(
+    council: Arrangement, how: dict[str, str], called_back: list[str]
+) -> None:
+    council.sends("maternity", [pregnancy("Ada"), pregnancy("Bea")])
+    council.runs()
+    next_month = MONTH.plus(1)
+    council.sends("maternity", [pregnancy("Ada"), pregnancy("Bea")], next_month)
+    council.sends("chis", [child("Bea", date_of_birth=born(next_month, on=1), **how)], next_month)
+    council.asks(next_month)
+    assert council.decided(next_month) == {"Ada": "already_shared", "Bea": "suppressed already_shared"}
+    with opened_ledger(council.home) as ledger:
+        raised = [entry.body for entry in ledger.entries(kinds={Kind.RECALL_RAISED})]
+    assert [body.word for body in raised if isinstance(body, RecallRaised)] == called_back
 
 
 def test_a_birth_that_cannot_be_read_stops_the_card_to_the_woman_whom_it_names(council: Arrangement) -> None:

@@ -48,7 +48,7 @@ def test_the_centres_own_system_can_read_each_child_with_its_nhs_number(council:
     assert [name for name in council.files("north") if name.endswith(".csv.gpg")] == council.files("north")
     assert council.headings("north") == [
         "addressed_to", "children", "parent", *(f"address_line_{line}" for line in range(1, 6)), "postcode",
-        "date_of_birth", "nhs_number", "month", "agreement", "destroy_by",
+        "date_of_birth", "nhs_number", "list_reference", "month", "agreement", "destroy_by", "receipt_code",
     ]  # fmt: skip
     numbers = {row["children"]: row["nhs_number"] for row in council.rows("north")}
     assert numbers == {name: number_of(name) for name in ("Ada", "Bea", "Ben")}

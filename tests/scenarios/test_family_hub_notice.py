@@ -52,10 +52,10 @@ def test_hubs_see_ward_and_deprivation_of_the_area_and_a_blank_where_it_is_unkno
         EARLIER,
     )
     council.runs(EARLIER)
-    assert council.headings("north-hub", EARLIER)[-4:] == [
-        "Date of birth", "Ward code", "Ward", "Deprivation decile",
+    assert council.headings("north-hub", EARLIER)[-5:] == [
+        "Date of birth", "Ward code", "Ward", "Deprivation decile", "Reference",
     ]  # fmt: skip
-    decile = council.headings("north-hub", EARLIER)[-1]
+    decile = council.headings("north-hub", EARLIER)[-2]
     seen = {
         hub: [(row["Children"], row["Ward"], row[decile]) for row in council.rows(hub, EARLIER)]
         for hub in ("north-hub", "south-hub", "east-hub")

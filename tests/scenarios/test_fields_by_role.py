@@ -35,18 +35,18 @@ def test_a_centre_sees_whom_to_write_to_and_a_hub_sees_the_child_too(council: Ar
         ],
     )
     council.runs()
-    assert council.headings("centre") == ["Parent or carer", *ADDRESS]
+    assert council.headings("centre") == ["Parent or carer", *ADDRESS, "Reference"]
     assert council.headings("hub") == [
-        "Addressed to", "Children", "Parent or carer", *ADDRESS, "Date of birth", "Language",
+        "Addressed to", "Children", "Parent or carer", *ADDRESS, "Date of birth", "Language", "Reference",
     ]  # fmt: skip
-    assert council.rows("centre") == [
-        {
-            "Parent or carer": "Mary Adason",
-            **dict.fromkeys(ADDRESS, ""),
-            "Address line 1": "1 Ada Street",
-            "Postcode": "QA1 1AA",
-        }
-    ]
+    [row] = council.rows("centre")
+    assert row == {
+        "Parent or carer": "Mary Adason",
+        **dict.fromkeys(ADDRESS, ""),
+        "Address line 1": "1 Ada Street",
+        "Postcode": "QA1 1AA",
+        "Reference": row["Reference"],
+    }
     assert council.rows("hub")[0]["Children"] == "Zebedee"
     assert council.rows("hub")[0]["Language"] == "pl"
 

@@ -54,7 +54,8 @@ def test_a_line_has_a_pseudonym_and_three_coarse_facts_and_nothing_that_says_who
     council.sends("chis", rows, EARLIER)
     council.runs(EARLIER)
     assert council.headings(TEAM, EARLIER) == [
-        "pseudonym", "month_of_birth", "sex", "deprivation_decile", "month", "agreement", "destroy_by",
+        "pseudonym", "month_of_birth", "sex", "deprivation_decile", "list_reference", "month",
+        "agreement", "destroy_by", "receipt_code",
     ]  # fmt: skip
     found = {
         row["pseudonym"]: (row["month_of_birth"], row["sex"], row["deprivation_decile"])

@@ -51,6 +51,7 @@ def test_each_centre_gets_its_own_families_and_what_a_card_needs(council: Arrang
     assert council.headings("north") == [
         "Addressed to", "Children", "Parent or carer",
         *(f"Address line {line}" for line in range(1, 6)), "Postcode", "Date of birth",
+        "Reference",
     ]  # fmt: skip
     assert council.children("north") == ["Ada", "Bea and Ben"]
     assert council.rows("north")[0]["Addressed to"] == "The parents or carers of Ada Adason"

@@ -53,6 +53,18 @@ class PostgresServer:
                 connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(name))
         return self._address(database)
 
+    def copy(self, database: str, to: str) -> None:
+        """Make the database `to` a copy of another that nobody uses, in place of what it was."""
+        import psycopg
+
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            names = {"of": psycopg.sql.Identifier(database), "to": psycopg.sql.Identifier(to)}
+            for command in (
+                "DROP DATABASE IF EXISTS {to} WITH (FORCE)",
+                "CREATE DATABASE {to} TEMPLATE {of}",
+            ):
+                connection.execute(psycopg.sql.SQL(command).format(**names))
+
     def _address(self, database: str) -> str:
         return f"postgresql://{USER}:{self._password}@127.0.0.1:{self.port}/{quote(database)}"
 

@@ -42,7 +42,7 @@ AuthorizedKeysFile {root}/authorized/%u
 Subsystem sftp internal-sftp
 ForceCommand internal-sftp -u 0077
 ChrootDirectory {root}/accounts/%u
-AllowTcpForwarding no
+AllowTcpForwarding {forwarding}
 AllowAgentForwarding no
 X11Forwarding no
 PermitTunnel no
@@ -61,12 +61,13 @@ class OpenSshServer:
 
     folder = "/upload"  # what a logged-in recipient sees
 
-    def __init__(self, codes: Sequence[str], *, public_key: Path) -> None:
+    def __init__(self, codes: Sequence[str], *, public_key: Path, forwards: bool = False) -> None:
         self.codes = tuple(codes)
         self.log: list[str] = []
         self.port = 0
         self.host_key = ""
         self._public_key = public_key
+        self._forwards = forwards  # so that it can be a jump host
         self._users: dict[str, str] = {}
         self._process: subprocess.Popen[str] | None = None
         self._root = Path()
@@ -97,6 +98,11 @@ class OpenSshServer:
         """The recipient's upload folder, as root sees it."""
         return self._root / "accounts" / self._users[code] / "upload"
 
+    def authorise(self, code: str, options: str = "") -> None:
+        """Let our key into a recipient's account, under options as in `authorized_keys`; "#" shuts it out."""
+        line = f"{options} {self._public_key.read_text().strip()}".strip()
+        (self._root / "authorized" / self._users[code]).write_text(f"{line}\n")
+
     def start(self) -> None:
         """Listen on `port`, or on a free one the first time."""
         for _ in range(TRIES):
@@ -118,7 +124,8 @@ class OpenSshServer:
 
     def _listens(self, port: int) -> bool:
         config = self._root / "sshd_config"
-        config.write_text(CONFIG.format(port=port, root=self._root))
+        forwarding = "local" if self._forwards else "no"
+        config.write_text(CONFIG.format(port=port, root=self._root, forwarding=forwarding))
         process = subprocess.Popen(
             [str(SSHD), "-D", "-e", "-f", str(config)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

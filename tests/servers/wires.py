@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Callable
 from threading import Event, Thread
 from types import TracebackType
@@ -30,6 +31,13 @@ class Wire:
     ) -> None:
         for end in (self._listener, *self._ends):
             end.close()
+
+    def reset(self) -> bool:
+        """Break the connection off without a goodbye (RST), as a firewall does that forgot it."""
+        for end in self._ends:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.close()
+        return False
 
     def _serve(self) -> None:
         near, _ = self._listener.accept()

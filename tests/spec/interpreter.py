@@ -92,11 +92,16 @@ def _own_reasons(row: Row, world: World) -> Found:
 
 
 def _said(row: Row, world: World) -> set[str]:
-    """Later words about the child, a parent whom any version names, or the dwelling; not about deaths."""
-    subjects = _subjects(row) | {version["parent"] for version in versions(row, world)} - {""}
-    words = [s["word"] for s in world.suppressions if s["subject"] in subjects]
+    """What was said later; deaths, deliveries and moves are weighed by their days."""
+    words = [said["word"] for said in _later_words(row, world)]
     others = [word for word in words if word not in ("child_died", "death_removed", "delivered")]
     return {word if word in KNOWN_WORDS else "suppressed" for word in others}
+
+
+def _later_words(row: Row, world: World) -> list[Row]:
+    """Later words about the child, a parent whom any version names, or the dwelling."""
+    subjects = _subjects(row) | {version["parent"] for version in versions(row, world)} - {""}
+    return [said for said in world.suppressions if said["subject"] in subjects]
 
 
 def _subjects(row: Row) -> set[str]:
@@ -195,7 +200,7 @@ def _family(row: Row, world: World) -> list[str]:
     hospital = row["in_hospital"] not in ("N", "") or _placement(row, world)["hospital"]
     if agreed.in_hospital and (hospital or "in_hospital" in said):
         found.append("in_hospital")
-    if _moved(row, world) or "recent_move" in said:
+    if _moved(row, world) or _said_to_have_moved(row, world):
         found.append("recent_move")
     begun = timedelta(days=280) if _expected(world) else timedelta(0)
     if agreed.parent_under_16 and _under_16(row["parent_date_of_birth"], row["date_of_birth"] - begun):
@@ -210,6 +215,13 @@ def _moved(row: Row, world: World) -> bool:
         return True
     since = row["address_since"]
     return bool(since) and (world.moment.date() - since).days < world.agreement.cohort.settling_days
+
+
+def _said_to_have_moved(row: Row, world: World) -> bool:
+    """Unless the row gives an address that holds since that day or later; no day is never late enough."""
+    moves = [said["since"] for said in _later_words(row, world) if said["word"] == "recent_move"]
+    since = row["address_since"]
+    return any(move is None or since is None or since < move.date() for move in moves)
 
 
 def _address(row: Row) -> tuple[str, ...]:

@@ -121,7 +121,15 @@ SUBJECTS = [
 ]  # fmt: skip
 SAYINGS = [
     *map(str, Reason),
-    *["death_removed", "child_died", "national_opt_out", "identity_superseded", "delivered", "unheard of"]
+    *[
+        "death_removed",
+        "child_died",
+        "national_opt_out",
+        "identity_superseded",
+        "delivered",
+        "unheard of",
+        "recent_move",
+    ]
     * 6,
 ]
 

@@ -13,16 +13,26 @@ import pytest
 
 from pipeline.encryption import at_rest
 from pipeline.errors import IntegrityError, SettingsError
-from pipeline.staging import Staging
+from pipeline.home import Home
+from pipeline.staging import Staging, WrappingKey
+from preview.past import new_home
 
-WRAPPING = bytes(range(32))
 MONTH = "2026-10"
 
 
 @pytest.fixture
-def staging(tmp_path: Path) -> Staging:
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path / "home")
+
+
+@pytest.fixture
+def staging(home: Home) -> Staging:
     """The month's working files, none yet."""
-    return Staging(tmp_path / "working", MONTH, WRAPPING)
+    return of(home)
+
+
+def of(home: Home, month: str = MONTH) -> Staging:
+    return Staging(home.state / "working", month, WrappingKey(home))
 
 
 def mode_of(file: Path) -> int:
@@ -30,11 +40,11 @@ def mode_of(file: Path) -> int:
     return stat.S_IMODE(file.stat().st_mode)
 
 
-def test_what_was_put_is_there_for_the_next_run(staging: Staging, tmp_path: Path) -> None:
+def test_what_was_put_is_there_for_the_next_run(staging: Staging, home: Home) -> None:
     staging.put("births", b"first")
     staging.put("births", b"second")
     staging.put("list-NE-01.xlsx", b"")
-    again = Staging(tmp_path / "working", MONTH, WRAPPING)
+    again = of(home)
     assert again.get("births") == b"second"
     assert again.get("list-NE-01.xlsx") == b""
     assert again.names() == ["births", "list-NE-01.xlsx"]
@@ -87,16 +97,19 @@ def test_rows_are_numbered_anew(staging: Staging) -> None:
     assert staging.frame("births").index.tolist() == [0, 1]
 
 
-def test_another_wrapping_key_opens_nothing(staging: Staging, tmp_path: Path) -> None:
+def test_another_wrapping_key_opens_nothing(staging: Staging, home: Home) -> None:
     staging.put("births", b"content")
-    other = Staging(tmp_path / "working", MONTH, at_rest.new_key())
-    for use in (lambda: other.get("births"), lambda: other.put("births", b"x")):
+    file = home.path / "keys" / "staging.key"
+    ours = file.read_bytes()
+    file.write_bytes(at_rest.new_key())
+    for use in (lambda: staging.get("births"), lambda: staging.put("births", b"x")):
         with pytest.raises(IntegrityError, match="wrapped key"):
             use()
+    file.write_bytes(ours)
     assert staging.get("births") == b"content"
 
 
-def test_an_altered_exchanged_or_moved_file_is_found_out(staging: Staging, tmp_path: Path) -> None:
+def test_an_altered_exchanged_or_moved_file_is_found_out(staging: Staging) -> None:
     staging.put("births", b"content")
     staging.put("decisions", b"other content")
     births, decisions = (staging.folder / f"{name}.sealed" for name in ("births", "decisions"))
@@ -107,11 +120,11 @@ def test_an_altered_exchanged_or_moved_file_is_found_out(staging: Staging, tmp_p
             staging.get("births")
 
 
-def test_a_whole_month_moved_to_another_is_found_out(staging: Staging, tmp_path: Path) -> None:
+def test_a_whole_month_moved_to_another_is_found_out(staging: Staging, home: Home) -> None:
     staging.put("births", b"content")
-    staging.folder.rename(tmp_path / "working" / "2026-11")
+    staging.folder.rename(staging.folder.with_name("2026-11"))
     with pytest.raises(IntegrityError):
-        Staging(tmp_path / "working", "2026-11", WRAPPING).get("births")
+        of(home, "2026-11").get("births")
 
 
 def test_destroyed_means_destroyed(staging: Staging) -> None:
@@ -130,9 +143,10 @@ def test_destroying_begins_with_the_key(staging: Staging, monkeypatch: pytest.Mo
     unlink = Path.unlink
 
     def power_cut_after_one(file: Path, missing_ok: bool = False) -> None:
-        if removed:
-            raise KeyboardInterrupt
-        removed.append(file.name)
+        if file.parent == staging.folder:
+            if removed:
+                raise KeyboardInterrupt
+            removed.append(file.name)
         unlink(file, missing_ok=missing_ok)
 
     with monkeypatch.context() as patch:
@@ -168,8 +182,8 @@ def test_a_write_that_fails_leaves_what_was_there(staging: Staging, monkeypatch:
     assert sorted(file.name for file in staging.folder.iterdir()) == ["births.sealed", "month.key"]
 
 
-def test_two_runs_that_start_at_once_share_one_key(tmp_path: Path) -> None:
-    stagings = [Staging(tmp_path, MONTH, WRAPPING) for _ in range(8)]
+def test_two_runs_that_start_at_once_share_one_key(home: Home) -> None:
+    stagings = [of(home) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda pair: pair[1].put(f"part-{pair[0]}", b"content"), enumerate(stagings)))
     assert [stagings[0].get(f"part-{number}") for number in range(8)] == [b"content"] * 8
@@ -183,6 +197,6 @@ def test_a_name_cannot_lead_elsewhere(name: str, staging: Staging) -> None:
 
 
 @pytest.mark.parametrize("month", ["2026-13", "../2026-10", "2026-10\n", ""])
-def test_a_month_cannot_lead_elsewhere(month: str, tmp_path: Path) -> None:
+def test_a_month_cannot_lead_elsewhere(month: str, home: Home) -> None:
     with pytest.raises(SettingsError, match="not a month"):
-        Staging(tmp_path, month, WRAPPING)
+        of(home, month)

@@ -1,0 +1,56 @@
+"""
+### Later words about families, and recalls, every day
+
+Runs every day at 7 in the morning, for whatever waits in the inboxes.
+
+1. **hear_and_recall** applies the suppliers' feeds of changes (deaths, withdrawals, protected families,
+   moves) and sends a sealed recall to every centre that has one of these families on a list. Recalls that
+   could not be brought on an earlier day are tried again.
+
+**When something is red**, open the task's log: the error says what happened and what to do. Running it again
+is safe: what was applied or sent is not applied or sent twice.
+
+- *a feed cannot be used*: it may hold a death. The other feeds were applied, and recalls were sent. Ask the
+  supplier for it again, move the old file out of the inbox, then clear the task.
+- *a centre has not got its recall*: it is tried again by itself. If it stays red, call the centre: the log
+  names it, and `birthshare recalls show CENTRE` gives the lists and references, and no names.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+
+from birthshare_tasks import home_of, home_param, quietly
+
+
+@task(
+    show_return_value_in_logs=False,
+    retries=5,
+    retry_delay=timedelta(minutes=5),
+    retry_exponential_backoff=True,
+    max_retry_delay=timedelta(hours=1),
+    max_active_tis_per_dagrun=1,
+    doc_md="Apply the feeds that wait, and send the recalls. Centres that cannot be reached are tried again.",
+)
+@quietly
+def hear_and_recall() -> dict[str, int]:
+    """Apply feeds, raise recalls, bring notices; the answer is counts. Raises until all of it is done."""
+    from pipeline import recalls
+
+    return recalls.run_day(home_of(get_current_context()), now=datetime.now(UTC))
+
+
+with DAG(
+    dag_id="daily_changes",
+    description="Deaths, withdrawals and moves, to every centre that has the family on a list",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("0 7 * * *", timezone="Europe/London"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"owner": "data lead", "retries": 0},
+    tags=["birthshare", "daily"],
+    params={"home": home_param()},
+):
+    heard = hear_and_recall()

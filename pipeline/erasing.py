@@ -1,0 +1,197 @@
+"""One family is forgotten, as far as anything here can tell who it is.
+
+    who asks → kept off every list → what is kept, written anew without it → the record → recalls
+
+Of closed months everything that is kept about the family goes, and the keys with it. A month that is still
+open leaves it off its lists and keeps nothing of it when it is closed. Recipients that have it are told to
+take it off (UK GDPR, Article 19). What stays, stays for the family's sake or as proof: the words that keep
+it from being shared, and the ledger's keyed references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from pipeline import closing, kept, limits, recalls, retention, sent
+from pipeline import month as months
+from pipeline.desk import Desk
+from pipeline.errors import IntegrityError
+from pipeline.explain import checked_number
+from pipeline.home import Home
+from pipeline.inputs import BIRTHS
+from pipeline.kept import Kept
+from pipeline.ledger.entries import (
+    Body,
+    DecisionsKept,
+    Disclosure,
+    Entry,
+    FamilyErased,
+    FamilyLookedUp,
+    KeptDestroyed,
+    Kind,
+)
+from pipeline.limits import SEALED_FILES
+from pipeline.preview import check_reproduced
+from pipeline.recalls import Followed
+from pipeline.records import SUPPRESSIONS, Month, declared, keyed_references
+from pipeline.staging import Staging
+
+STAYS = (
+    "Later words about the family, such as a death, a refusal or this wish: they keep it from being shared.",
+    "The ledger's entries, with references that nobody can read without this authority's own key: they prove "
+    "what was shared with whom.",
+)
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Keyed references of a family's children and named parents."""
+
+    children: frozenset[str] = field(repr=False)
+    parents: frozenset[str] = field(repr=False)
+
+
+def erase(
+    home: Home, nhs_number: str, *, principal: str, purpose: str, now: datetime
+) -> tuple[dict[str, Any], Followed]:
+    """Erase what is kept about the family of the child or named parent with this NHS number.
+
+    All children of the same parent or household go together. Keys of the answer: erased_by, parts (of
+    closed months that were written anew), months_open (that held the family: it is off their lists),
+    lists (that it is on at recipients), inbox (sealed files that may hold it: file and last_day), stays;
+    and beside it what became of the recalls.
+
+    Raises SettingsError for what is no NHS number or no purpose, Refused for a person who is not known.
+    Who asks is recorded before anything is looked up. It may be called again after it was cut short.
+    """
+    number = checked_number(nhs_number)
+    retention.check_person(home, principal, purpose)
+    with months.working(home, Month(now.year, now.month), now) as desk:
+        key = home.secret("subject.key")
+        child, parent = (keyed_references(key, kind, [number])[0] for kind in ("child", "parent"))
+        looked_up = FamilyLookedUp(subject=child, principal=principal, purpose=purpose)
+        desk.ledger.append(Entry(looked_up), at=desk.clock)
+        with kept.alone(home):
+            kept.settle_alone(home, desk.ledger)
+            pasts = [kept.read(home, month, one) for (month, _), one in kept.standing(desk.ledger).items()]
+            opened = dict(_open_months(desk))
+            family = _Family(*map(frozenset, kept.family_of({child}, {parent}, _rows(desk, pasts, opened))))
+            at_work = [month for month, births in opened.items() if _holds(births, family)]
+            touched = [past for past in pasts if _holds(past.births, family)]
+            lists = _lists(desk, family)
+            known = bool(at_work or touched or lists)
+            if known:
+                _keep_off_lists(desk, family)
+            subjects = family.children | family.parents if known else {child}
+            erased = [
+                FamilyErased(
+                    subject=one, principal=principal, purpose=purpose, parts=len(touched) + len(at_work)
+                )
+                for one in sorted(subjects)
+            ]
+            _forget(desk, touched, family, erased)
+        followed = recalls.follow_up(desk)
+        closing.sign(desk)
+        answer = {
+            "erased_by": principal,
+            "parts": len(touched),
+            "months_open": [str(month) for month in at_work],
+            "lists": lists,
+            "inbox": _inbox(desk),
+            "stays": list(STAYS),
+        }
+        return answer, followed
+
+
+# --- who belongs to the family --------------------------------------------------------------------
+
+
+def _open_months(desk: Desk) -> Iterator[tuple[Month, pd.DataFrame]]:
+    for month in limits.months_at_work(desk.home):
+        staging = Staging(desk.home.state / "working", str(month), desk.wrapping_key)
+        if staging.has(BIRTHS):
+            yield month, staging.frame(BIRTHS)
+
+
+def _rows(desk: Desk, pasts: Sequence[Kept], opened: dict[Month, pd.DataFrame]) -> pd.DataFrame:
+    """Every row that is held or was shared: child, parent, household in its month, or "" where not known."""
+    columns = ["child", "parent", "household"]
+    shared = [(one.child, one.parent, "") for one in _disclosed(desk)]
+    found = [pd.DataFrame(shared, columns=columns, dtype="str")]
+    found += [births[["child", "parent"]].assign(household="") for births in opened.values()]
+    found += [
+        kept.with_households(past.births, past.decisions, of=f"{past.month} {past.agreement.id} ")
+        for past in pasts
+    ]
+    return pd.concat(found, ignore_index=True)
+
+
+def _disclosed(desk: Desk) -> Iterator[Disclosure]:
+    for entry in desk.ledger.entries(kinds={Kind.DISCLOSURE}):
+        if isinstance(entry.body, Disclosure):
+            yield entry.body
+
+
+def _holds(births: pd.DataFrame, family: _Family) -> bool:
+    return bool(births["child"].isin(family.children).any())
+
+
+# --- forgetting it --------------------------------------------------------------------------------
+
+
+def _keep_off_lists(desk: Desk, family: _Family) -> None:
+    words = pd.DataFrame({"subject": sorted(family.children), "word": "suppressed", "since": pd.NaT})
+    desk.ledger.suppress(declared(words, SUPPRESSIONS), desk.clock)
+
+
+def _forget(desk: Desk, touched: Collection[Kept], family: _Family, erased: Collection[FamilyErased]) -> None:
+    """Write anew what holds the family, record that, and put it in the place of the old."""
+    said = [Entry(_anew(desk.home, past, family), str(past.month)) for past in touched]
+    said += [Entry(one) for one in erased]
+    desk.ledger.append(*said, at=desk.clock)
+    kept.settle_alone(desk.home, desk.ledger)
+    for past in touched:  # those of which nothing could be left
+        place = desk.home.state / "kept" / past.agreement.id
+        if (past.month, past.agreement.id) not in kept.standing(desk.ledger):
+            Staging(place, str(past.month), desk.wrapping_key).destroy()
+
+
+def _anew(home: Home, past: Kept, family: _Family) -> Body:
+    """The part without the family, laid beside it; the whole part ends where the rest is not sound alone.
+
+    What is left must give the decisions that were made then; else no preview could use it.
+    """
+    rest = kept.without(past, family.children)
+    try:
+        check_reproduced(rest)
+    except IntegrityError:
+        return KeptDestroyed(agreement=past.agreement.id)
+    anew: DecisionsKept = kept.write_anew(home, rest)
+    return anew
+
+
+# --- what is said of it ---------------------------------------------------------------------------
+
+
+def _lists(desk: Desk, family: _Family) -> list[dict[str, str]]:
+    """The lists at recipients that a child of the family is on."""
+    permits = {one.permit for one in _disclosed(desk) if one.child in family.children}
+    return [
+        {"recipient": one.recipient, "month": one.month, "file": one.file, "state": one.state}
+        for one in sent.states(desk.ledger)
+        if one.entry in permits
+    ]
+
+
+def _inbox(desk: Desk) -> list[dict[str, str]]:
+    """Sealed files that nobody can take one family out of, and until when they are held."""
+    return [
+        {"file": str(one.where), "last_day": one.last.isoformat()}
+        for one in retention.held(desk)
+        if one.of is SEALED_FILES
+    ]

@@ -1,0 +1,289 @@
+"""What is kept, for how long and why stands in one list, and every file belongs to one class of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from sqlite3 import connect
+
+import pytest
+
+from month_authority import CommandLine
+from pipeline import retention
+from pipeline.encryption.gnupg import left_over, temporary_home
+from pipeline.errors import IntegrityError, WaitingForPerson
+from pipeline.facts import opened_ledger, verified
+from pipeline.home import Home
+from pipeline.ledger.entries import DataDestroyed, Kind, RetentionChecked
+from pipeline.limits import CLASSES, class_of
+from retention.conftest import Write
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+def days_ago(days: int) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+def recorded(home: Home, kind: Kind) -> list[object]:
+    with opened_ledger(home) as ledger:
+        return [entry.body for entry in ledger.entries(kinds={kind})]
+
+
+def test_every_class_says_where_how_long_and_why() -> None:
+    assert len({one.name for one in CLASSES}) == len(CLASSES)
+    for one in CLASSES:
+        assert one.where and one.holds and one.limit and one.why
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("inbox/chis/births_chis_2026-10.csv.gpg", "sealed_files"),
+        ("state/working/2026-10/births.sealed", "working_files"),
+        ("state/working/2026-10/month.key", "working_files"),
+        ("state/working/2026-10/.0123.part", "leftovers"),
+        ("state/kept/welcome-card/2026-10/about.sealed", "kept_decisions"),
+        ("state/anew/welcome-card/2026-10/month.key", "leftovers"),
+        ("state/birthshare.db", "ledger"),
+        ("state/birthshare.db-wal", "ledger"),
+        ("outbox/checkpoint.txt", "ledger"),
+        ("outbox/months/2026-10.html", "reports"),
+        ("outbox/chis/quarantine_chis_2026-10.csv", "reports"),
+        ("outbox/letters/centre-01.pdf", "letters"),
+        ("keys/recipients/centre-01.password", "keys"),
+        ("keys/.0123.part", "leftovers"),
+        ("reference/recipients.yaml", "agreements"),
+        ("reference/postcodes.sqlite", "agreements"),
+        ("birthshare.toml", "agreements"),
+    ],
+)
+def test_a_file_belongs_to_one_class(home: Home, path: str, name: str) -> None:
+    found = class_of(home, Path(path))
+    assert found is not None
+    assert found.name == name
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "births.csv", "inbox/births.csv", "inbox/chis/old/births.csv", "state/births.csv",
+        "state/working/2026-10/extract/births.csv", "outbox/families.xlsx", "outbox/chis/families.csv",
+        "reference/families.csv", "agreements/families.csv", "copy/state/birthshare.db",
+    ],
+)  # fmt: skip
+def test_a_file_that_nobody_put_there_belongs_to_none(home: Home, path: str) -> None:
+    assert class_of(home, Path(path)) is None
+
+
+def test_a_database_of_another_name_is_known_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIRTHSHARE_DATABASE", "sqlite:///data/record.sqlite3")
+    assert class_of(home, Path("data/record.sqlite3")).name == "ledger"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "of"),
+    [
+        ("outbox/months/2024-10.html", 730, "reports"),
+        ("outbox/chis/validation_chis_2024-10.json", 730, "reports"),
+        ("outbox/letters/centre-01.pdf", 1, "letters"),
+        ("state/.0123456789abcdef.part", 1, "leftovers"),
+        ("keys/.0123456789abcdef.part", 1, "leftovers"),
+    ],
+)
+def test_a_file_is_destroyed_on_the_day_after_its_last(
+    home: Home, write: Write, name: str, days: int, of: str
+) -> None:
+    file = write(name, at=days_ago(days))
+    assert retention.run(home, now=NOW)["destroyed"] == {}
+    file = write(name, at=days_ago(days + 1))
+    assert retention.run(home, now=NOW)["destroyed"] == {of: 1}
+    assert not file.exists()
+    [destroyed] = recorded(home, Kind.DATA_DESTROYED)
+    assert isinstance(destroyed, DataDestroyed)
+    assert (destroyed.data_class, destroyed.destroyed) == (of, 1)
+
+
+def test_the_settings_say_how_long(home: Home, write: Write) -> None:
+    file = home.path / "birthshare.toml"
+    file.write_text(file.read_text() + "\n[retention]\nreports_days = 10\n")
+    write("outbox/months/2026-10.html", at=days_ago(11))
+    assert retention.run(Home.open(home.path), now=NOW)["destroyed"] == {"reports": 1}
+
+
+def test_a_dry_run_destroys_and_records_nothing(home: Home, write: Write) -> None:
+    file = write("outbox/letters/centre-01.pdf", at=days_ago(5))
+    found = retention.run(home, now=NOW, dry_run=True)
+    assert (found["destroyed"], found["dry_run"]) == ({"letters": 1}, True)
+    assert file.exists()
+    assert recorded(home, Kind.DATA_DESTROYED) == recorded(home, Kind.RETENTION_CHECKED) == []
+
+
+def test_what_is_kept_is_counted_and_recorded_once_a_day(home: Home, write: Write) -> None:
+    write("outbox/months/2026-10.html", at=days_ago(1))
+    for _ in range(3):
+        found = retention.run(home, now=NOW)
+    [checked] = recorded(home, Kind.RETENTION_CHECKED)
+    assert isinstance(checked, RetentionChecked)
+    assert checked.kept["reports"] == found["kept"]["reports"] == 1
+    retention.run(home, now=NOW + timedelta(days=1))
+    assert len(recorded(home, Kind.RETENTION_CHECKED)) == 2
+
+
+def test_a_file_that_nobody_knows_is_named_and_left_for_a_person(home: Home, write: Write) -> None:
+    file = write("inbox/families.csv", at=days_ago(500))
+    found = retention.run(home, now=NOW)
+    assert found["unknown"] == ["inbox/families.csv"]
+    assert file.exists()
+    [checked] = recorded(home, Kind.RETENTION_CHECKED)
+    assert isinstance(checked, RetentionChecked) and checked.unknown == 1
+
+
+def test_a_link_leads_nowhere(home: Home, write: Write, tmp_path: Path) -> None:
+    """Neither is what it points at destroyed, nor does it hide in the look."""
+    elsewhere = tmp_path / "elsewhere.csv.gpg"
+    elsewhere.write_bytes(b"somebody's")
+    (home.path / "inbox" / "chis").mkdir(exist_ok=True)
+    (home.path / "inbox" / "chis" / "births.csv.gpg").symlink_to(elsewhere)
+    (home.path / "state" / "strange").symlink_to(tmp_path)
+    found = retention.run(home, now=NOW + timedelta(days=4000))
+    assert "state/strange" in found["unknown"]
+    assert elsewhere.exists()
+
+
+def test_a_file_that_cannot_be_removed_is_said_and_the_others_go(home: Home, write: Write) -> None:
+    write("outbox/letters/centre-01.pdf", at=days_ago(9))
+    write("outbox/months/2020-01.html", at=days_ago(3000))
+    real = Path.unlink
+
+    def unwilling(file: Path, missing_ok: bool = False) -> None:
+        if file.parent.name == "months":
+            raise PermissionError(1, "Operation not permitted")
+        real(file, missing_ok=missing_ok)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", unwilling)
+        found = retention.run(home, now=NOW)
+    assert found["destroyed"] == {"letters": 1}
+    [waiting] = found["waiting"]
+    assert waiting["where"] == "outbox/months/2020-01.html"
+    assert "Operation not permitted" in waiting["do"]
+
+
+def test_the_ledger_is_whole_and_signed_afterwards(home: Home, write: Write) -> None:
+    write("outbox/letters/centre-01.pdf", at=days_ago(5))
+    retention.run(home, now=NOW)
+    with opened_ledger(home) as ledger:
+        assert verified(home, ledger).sound
+    assert (home.path / "outbox" / "checkpoint.txt").is_file()
+
+
+def test_a_demonstrations_home_holds_no_file_that_nobody_knows(birthshare: CommandLine) -> None:
+    """After a whole month, and before it is closed: the list is complete, or this fails."""
+    assert birthshare.run().code == 6
+    before = birthshare("retention", "--json")
+    assert (before.code, before.json["unknown"]) == (0, [])
+    assert before.json["kept"]["working_files"] > 5
+    assert birthshare.approve().code == 0
+    assert birthshare.run().code == 0
+    after = birthshare("retention", "--json")
+    assert (after.code, after.json["unknown"], after.json["waiting"]) == (0, [], [])
+    assert "working_files" not in after.json["kept"]
+    assert after.json["kept"]["kept_decisions"] > 5
+
+
+def test_the_command_shows_the_limits(birthshare: CommandLine) -> None:
+    shown = birthshare("retention", "--limits")
+    assert shown.code == 0
+    for one in CLASSES:
+        assert one.name in shown.out
+    assert "30 days after the month is closed" in " ".join(shown.out.split())
+    assert "working_files" in birthshare("retention", "--limits", "--json").json["limits"][2]["class"]
+
+
+def test_the_command_waits_for_a_person_where_there_is_something_to_see_to(birthshare: CommandLine) -> None:
+    (birthshare.authority.home.path / "inbox" / "families.csv").write_text("x")
+    answer = birthshare("retention")
+    assert answer.code == 6
+    assert "Nobody knows this file: inbox/families.csv." in answer.out
+    answer.says("1 thing waits for a person")
+
+
+# --- outside the home -----------------------------------------------------------------------------
+
+
+def gnupg_home(place: Path, name: str, *, at: datetime) -> Path:
+    folder = place / name
+    folder.mkdir(mode=0o700)
+    (folder / "pubring.kbx").write_bytes(b"a key ring")
+    os.utime(folder, (at.timestamp(), at.timestamp()))
+    return folder
+
+
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The temporary folder, of this test alone."""
+    place = tmp_path / "memory"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    return place
+
+
+def test_what_a_killed_run_left_of_gnupg_goes_after_a_day(home: Home, memory: Path) -> None:
+    old = gnupg_home(memory, "bshare-gpg-abcdefgh", at=days_ago(2))
+    fresh = gnupg_home(memory, "bshare-gpg-ijklmnop", at=NOW)
+    somebody_elses = gnupg_home(memory, "gpg-abcdefgh", at=days_ago(9))
+    assert retention.run(home, now=NOW)["destroyed"] == {"leftovers": 1}
+    assert (old.exists(), fresh.exists(), somebody_elses.exists()) == (False, True, True)
+
+
+def test_what_a_process_still_uses_stays(home: Home, memory: Path) -> None:
+    used = gnupg_home(memory, "bshare-gpg-abcdefgh", at=days_ago(2))
+    at_work = [sys.executable, "-c", "print(flush=True); input()", str(used)]
+    with subprocess.Popen(at_work, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline()
+        assert left_over([memory], NOW.timestamp()) == []
+        process.communicate(b"\n")
+    assert left_over([memory], NOW.timestamp()) == [used]
+
+
+def test_a_running_gpg_works_in_a_folder_that_would_be_found(memory: Path) -> None:
+    """Else a killed run's folder would never be."""
+    with temporary_home(agent=False) as own:
+        assert own in left_over([own.parent], own.stat().st_mtime + 1)
+    assert not own.exists()
+
+
+# --- every day ------------------------------------------------------------------------------------
+
+
+def test_the_daily_run_gives_counts_alone(home: Home, write: Write) -> None:
+    write("outbox/letters/centre-01.pdf", at=days_ago(5))
+    assert retention.run_day(home, now=NOW) == {"letters": 1, "kept": 0, "not_attested": 0}
+
+
+def test_the_daily_run_stops_with_the_places_where_a_person_is_needed(home: Home, write: Write) -> None:
+    write("outbox/letters/centre-01.pdf", at=days_ago(5))
+    write("inbox/families.csv", at=NOW)
+    with pytest.raises(WaitingForPerson, match=r"inbox/families\.csv"):
+        retention.run_day(home, now=NOW)
+    assert recorded(home, Kind.DATA_DESTROYED), "what is over is destroyed all the same"
+
+
+def test_nothing_is_destroyed_by_a_ledger_that_was_altered(home: Home, write: Write) -> None:
+    retention.run(home, now=NOW)
+    letter = write("outbox/letters/centre-01.pdf", at=days_ago(5))
+    with closing(connect(home.state / "birthshare.db")) as database, database:
+        for (trigger,) in database.execute(
+            "select name from sqlite_master where type = 'trigger'"
+        ).fetchall():
+            database.execute(f"drop trigger {trigger}")
+        database.execute("update entries set body = replace(body, 'unknown', 'unkown')")
+    with pytest.raises(IntegrityError, match="damaged"):
+        retention.run(home, now=NOW)
+    assert letter.exists()
