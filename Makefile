@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 DEMO ?= demo
+WORKERS ?= 2
 
 .PHONY: demo test check fix bench crash airflow lock clean
 
@@ -9,7 +10,7 @@ demo: .venv/runtime  ## a whole authority in the folder demo/, and one month run
 	$(BIN)/birthshare demo --dir $(DEMO)
 
 test: .venv/dev  ## every test, on real servers that the tests install and start themselves
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: .venv/dev  ## looks at everything, changes nothing
 	$(BIN)/ruff check .

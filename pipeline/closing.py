@@ -18,6 +18,7 @@ from pipeline.ledger.entries import Balanced, MonthClosed, StagingDestroyed, Val
 from pipeline.pack import PACK, asked, outstanding
 from pipeline.reasons import Outcome
 from pipeline.records import Permit
+from pipeline.staging import write_whole
 
 
 def balance(desk: Desk) -> None:
@@ -116,9 +117,6 @@ def _write_page(desk: Desk) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    """Whole or not at all, and for its owner alone."""
+    """Whole or not at all, whoever else writes it just then, and for its owner alone."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.touch(mode=0o600)
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
+    write_whole(file, text.encode(), mode=0o600)

@@ -40,24 +40,25 @@ if TYPE_CHECKING:
 class Gate:
     """The last look at each agreement's decisions, asked for every list just before it is sealed.
 
-    The ledger is asked for each list. The whole month is decided anew, since a sibling's death removes
-    a family, but only where something was said since the list before.
+    The ledger is asked for each list whether anything was said since the list before. Only then is what
+    was said read, and the whole month decided anew, since a sibling's death removes a family.
     """
 
     def __init__(self, desk: Desk, material: Approved) -> None:
         self._desk, self._material, self._lock = desk, material, Lock()
-        self._last: dict[str, tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]] = {}
+        self._last: dict[str, tuple[tuple[int, ...], pd.DataFrame]] = {}
 
     def decisions(self, one: Loaded) -> pd.DataFrame:
         """The agreement's decisions now; they can only have shrunk (records.DECISIONS)."""
-        name = one.agreement.id
+        name, month = one.agreement.id, str(self._desk.month)
         with self._lock:
-            words = words_about(self._desk, one.agreement, self._material.births)
-            shared = self._desk.ledger.disclosures(before_month=str(self._desk.month))
+            mark = self._desk.ledger.mark(before_month=month)  # first: what comes meanwhile counts next time
             last = self._last.get(name)
-            if last is None or not (last[0].equals(words) and last[1].equals(shared)):
-                self._last[name] = last = (words, shared, self._decided_anew(one, words, shared))
-            return last[2]
+            if last is None or last[0] != mark:
+                words = words_about(self._desk, one.agreement, self._material.births)
+                shared = self._desk.ledger.disclosures(before_month=month)
+                self._last[name] = last = (mark, self._decided_anew(one, words, shared))
+            return last[1]
 
     def _decided_anew(self, one: Loaded, words: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
         from pipeline.consent.gate import gate
@@ -178,7 +179,16 @@ def _still_good(
     from pipeline.delivery.push import find
 
     earlier = _annulled_digests(desk, permit)
-    if find(way, permit, replaces=earlier, asked=desk.ledger.asked(permit), lines=lines).arrived:
+    place = desk.recipients[permit.recipient].place
+    found = find(
+        way,
+        permit,
+        replaces=earlier,
+        asked=desk.ledger.asked(permit, place=place),
+        elsewhere=desk.ledger.asked_elsewhere(permit, place=place),
+        lines=lines,
+    )
+    if found.arrived:
         return True
     check_may_seal(desk, one)
     decided = gate.decisions(one)
@@ -259,11 +269,19 @@ def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gat
         content,
         f"{families.name}.{ending}",
         families.households,
-        families.on_list,
+        _with_parents(families.on_list, material.births),
         ours,
         count(ours.loc[ours["outcome"] != Outcome.SHARE, "reasons"].to_numpy()),
         heard,
     )
+
+
+def _with_parents(on_list: list[OnList], births: pd.DataFrame) -> list[OnList]:
+    """The same children; a parent whom only another version or supplier names must be found again too."""
+    from pipeline.consent.words import parents_named
+
+    named = parents_named(births[births["child"].isin([one.child for one in on_list])])
+    return [one._replace(parent=one.parent or named.get(one.child, "")) for one in on_list]
 
 
 def _push(
@@ -272,9 +290,11 @@ def _push(
     from pipeline.delivery.manifest import manifest
     from pipeline.delivery.push import push
 
+    place = desk.recipients[permit.recipient].place
+
     def stands(part: str) -> bool:
         desk.check_still_stands(one)
-        return desk.ledger.publish(permit, *lease, at=desk.clock, part=part)
+        return desk.ledger.publish(permit, *lease, at=desk.clock, part=part, place=place)
 
     sealed = desk.staging.get(file_of("sealed", permit))
     checkpoint = desk.ledger.latest_checkpoint()
@@ -284,7 +304,8 @@ def _push(
         way,
         stands=stands,
         replaces=_annulled_digests(desk, permit),
-        asked=desk.ledger.asked(permit),
+        asked=desk.ledger.asked(permit, place=place),
+        elsewhere=desk.ledger.asked_elsewhere(permit, place=place),
         beside=manifest(
             permit,
             version=one.agreement.version,

@@ -6,6 +6,8 @@ the file, the row, the field, the rule, never what stood there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class BirthshareError(Exception):
     """Base of every stop that Birthshare words itself.
@@ -22,8 +24,14 @@ class BirthshareError(Exception):
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
-        advice = f" {self.do}" if self.do else ""
+        apart = "\n" if "\n" in self.what else " "
+        advice = f"{apart}{self.do}" if self.do else ""
         return f"{self.what.rstrip('.')}{place}.{advice}"
+
+
+def one_to_a_line(what: str, failures: Iterable[object]) -> str:
+    """What happened, as a heading over a line for each failure; the same words are said once."""
+    return "\n".join([f"{what}:", *dict.fromkeys(f"  {failure}" for failure in failures)])
 
 
 class SettingsError(BirthshareError):

@@ -6,8 +6,9 @@ also from the pack that is kept with its working files.
 Keys: month, authority, state, waiting_for, to_do, received, quarantined, duplicates, agreements (by id:
 shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and warnings: the
 agreements that come to their end, or need something, and what recipients should have done, in words.
-A recipient's `state` is about the delivery; what it did since stands under `receipt` (see `pipeline.sent`),
-and `receipts_to` is the number of the newest entry about that, 0 where nothing was heard.
+A recipient's `state` is about the delivery; what it did since stands under `receipt`, and what was called
+back from its list, where anything was, under `called_back` (see `pipeline.sent`). `receipts_to` is the number
+of the newest entry about these, 0 where nothing was heard.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def of_month(desk: Desk) -> dict[str, Any]:
     agreements = _agreements(desk, received)
     sendings = sent.states(desk.ledger)
     mine = {one.entry: one for one in sendings if one.month == str(desk.month)}
-    recipients = _recipients(desk, mine)
+    back = sent.called_back(desk.ledger, sendings)
+    recipients = _recipients(desk, mine, back)
     ledger = verified(desk.home, desk.ledger)
     checkpoint = desk.ledger.latest_checkpoint()
     return {
@@ -70,7 +72,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
             "verified": ledger.problem is None,
         },
         "checkpoint": checkpoint.note if checkpoint and desk.closed else "",
-        "receipts_to": max((one.newest for one in mine.values()), default=0),
+        "receipts_to": sent.newest(mine.values(), back),
         "warnings": [
             *desk.warnings,
             *register.warnings(desk.home, desk.now.date()),
@@ -203,7 +205,9 @@ def _removed_at_gate(desk: Desk) -> dict[str, Counter[str]]:
     return removed
 
 
-def _recipients(desk: Desk, sendings: Mapping[int, sent.Sent]) -> list[dict[str, Any]]:
+def _recipients(
+    desk: Desk, sendings: Mapping[int, sent.Sent], back: Mapping[int, sent.CalledBack]
+) -> list[dict[str, Any]]:
     """Every list of the month: those planned in the release, and what became of each."""
     limits, today = desk.home.settings.receipts, desk.now.date()
     rows: dict[tuple[str, str], dict[str, Any]] = {
@@ -227,6 +231,8 @@ def _recipients(desk: Desk, sendings: Mapping[int, sent.Sent]) -> list[dict[str,
             "households": permit.households, "children": permit.children,
             "file": permit.file_name, "sha256": permit.sealed_sha256,
         }  # fmt: skip
+        if permit.entry in back:
+            row["called_back"] = back[permit.entry].as_json(today)
         if permit.entry in delivered:
             row["state"] = "delivered"
             row["receipt"] = sendings[permit.entry].receipt(limits, today)

@@ -6,13 +6,15 @@ under `keys/`, mode 0600, or environment variables named where they are used.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -32,7 +34,8 @@ Model = TypeVar("Model", bound=BaseModel)
 SETTINGS_FILE = "birthshare.toml"
 SECRET_BYTES = 32
 
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]
+_CODE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
+Code = Annotated[str, StringConstraints(pattern=_CODE)]
 
 
 def _one_line(text: str) -> str:
@@ -211,6 +214,12 @@ class Recipient(Strict):
         folder = os.path.realpath(self.folder) if self.via == "folder" else os.path.normpath(self.folder)
         return self.host.lower(), self.port, self.user, folder
 
+    @property
+    def place(self) -> str:
+        """A digest of its account and of the server that it is on: another after a move."""
+        said = (*self.account, *self.host_key.split()[:2])
+        return hashlib.sha256("\x1f".join(map(str, said)).encode()).hexdigest()[:16]
+
 
 class Recipients(Strict):
     """`reference/recipients.yaml`."""
@@ -319,8 +328,13 @@ class Home:
         file = self.path / "reference" / "recipients.yaml"
         try:
             raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
-            raise SettingsError("The register of recipients cannot be read", where=str(file)) from None
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            mark = getattr(error, "problem_mark", None)
+            raise SettingsError(
+                "The register of recipients cannot be read",
+                where=f"{file}, line {mark.line + 1}" if mark else str(file),
+                do="Compare it with the register of a demonstration (birthshare demo), and put it right.",
+            ) from None
         register = read_model(Recipients, raw, where=file).recipients
         self._check_apart(register, file)
         return {recipient.code: recipient for recipient in register}
@@ -359,6 +373,21 @@ def read_model(model: type[Model], raw: object, *, where: Path) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False, include_context=False):
-            place = ".".join(str(part) for part in problem["loc"]) or "the whole file"
-            problems.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}")
+            place = ".".join(_named(raw, problem["loc"])) or "the whole file"
+            unknown = problem["type"] == "extra_forbidden"
+            words = "there is no such setting" if unknown else problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{place}: {words}")
     raise SettingsError("Settings cannot be used: " + "; ".join(problems), where=str(where))
+
+
+def _named(raw: Any, place: tuple[int | str, ...]) -> list[str]:
+    """The way to a place, with whatever has a code by that code and not by its number in a list."""
+    parts: list[str] = []
+    for part in place:
+        try:
+            raw = raw[part]
+        except (KeyError, IndexError, TypeError):
+            raw = None  # a key that is missing, for one
+        code = raw.get("code") if isinstance(part, int) and isinstance(raw, dict) else None
+        parts.append(code if isinstance(code, str) and _CODE.fullmatch(code) else str(part))
+    return parts

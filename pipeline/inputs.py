@@ -205,7 +205,7 @@ def compiled_places(home: Home, *, on: date) -> Places:
     reach = home.state / "reach" / f"{key[:16]}.sqlite"
     if not reach.exists():
         reach.parent.mkdir(parents=True, exist_ok=True)
-        build_reach(areas, directory, reach, on=on)
+        build_reach(areas, directory, reach, on=on, areas_sha256=areas_sha256)
     return Places(directory, reach, directory_sha256, areas_sha256)
 
 

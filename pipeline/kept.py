@@ -392,11 +392,14 @@ def destroy_overdue(home: Home, ledger: Ledger, now: datetime) -> None:
 
 
 @contextmanager
-def alone(home: Home) -> Iterator[None]:
-    """Nobody else destroys or writes anew meanwhile; the lock goes with the process."""
+def alone(home: Home, work: str = "kept") -> Iterator[None]:
+    """Nobody else destroys or writes anew meanwhile; the lock goes with the process.
+
+    `work` is what the others wait for, where it is more than one change of what is kept.
+    """
     folder = home.state / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "kept.lock").open("w") as lock:
+    with (folder / f"{work}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

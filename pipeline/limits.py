@@ -32,14 +32,15 @@ class DataClass:
     name: str  # as the ledger calls it
     where: tuple[str, ...]  # patterns of paths under the home; ** at an end is any number of parts
     holds: str
-    limit: str  # in words; {days} is what the settings say
+    limit: str  # in words; {days} is how many the settings say
     why: str
     days: str = ""  # the setting under [retention] that says how many, if one does
     ends: bool = True
 
     def in_words(self, settings: Retention) -> str:
         """The limit, with the days of this home."""
-        return self.limit.format(days=getattr(settings, self.days) if self.days else "")
+        days = getattr(settings, self.days) if self.days else 0
+        return self.limit.format(days=f"{days} day{'' if days == 1 else 's'}")
 
     def fits(self, path: Path) -> bool:
         """Whether a path under the home is of this class."""
@@ -57,7 +58,7 @@ SEALED_FILES = DataClass(
     "sealed_files",
     ("inbox/*/*",),
     "extracts, answers and feeds of changes as suppliers sealed them; our key opens them",
-    "{days} days after the month is closed or the feed applied; an open month's as long as its working files",
+    "{days} after the month is closed or the feed applied; an open month's as long as its working files",
     "until then a month can be run again from them; the supplier has the original",
     "sealed_files_days",
 )
@@ -65,7 +66,7 @@ WORKING_FILES = DataClass(
     "working_files",
     ("state/working/*/*",),
     "births, decisions and sealed lists of an open month, encrypted under a key of its own",
-    "the close of the month, or {days} days after its last day (or after its extract came, if that is later)",
+    "the close of the month, or {days} after its last day (or after its extract came, if that is later)",
     "what lets a month be taken up again after a failure",
     "working_files_days",
 )
@@ -87,7 +88,7 @@ LETTERS = DataClass(
     "letters",
     ("outbox/letters/*",),
     "printable letters with a recipient's password",
-    "{days} days after they were made",
+    "{days} after they were made",
     "they are handed over once",
     "letters_days",
 )
@@ -95,7 +96,7 @@ REPORTS = DataClass(
     "reports",
     ("outbox/months/*", "outbox/*/quarantine_*", "outbox/*/validation_*"),
     "pages of months and suppliers' reports: counts, rows, fields and rules, never a value",
-    "{days} days after they were written",
+    "{days} after they were written",
     "to answer for a month, and to have errors put right",
     "reports_days",
 )

@@ -36,7 +36,7 @@ from pipeline import (
     releasing,
 )
 from pipeline.desk import Desk, Watch, no_watch
-from pipeline.errors import BirthshareError, NotAllDelivered, SettingsError
+from pipeline.errors import BirthshareError, NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.home import Approver, Home
 from pipeline.inputs import BIRTHS, decisions_of
 from pipeline.ledger.entries import Balanced, ReleaseRequested
@@ -341,10 +341,12 @@ def _send_all(desk: Desk, material: approval.Approved, wanted: Collection[Pair])
         if not isinstance(failure, NotAllDelivered):
             raise failure
     if failures:
+        others = "The others are. " if len(failures) < len(tasks) else ""
         raise NotAllDelivered(
-            f"{len(failures)} of {len(tasks)} lists are not delivered yet: "
-            + "; ".join(str(failure) for failure in failures),
-            do=f"The others are. Put this right and run {desk.month} again.",
+            one_to_a_line(
+                f"{len(failures)} of {len(tasks)} lists are not delivered yet", sorted(map(str, failures))
+            ),
+            do=f"{others}Put this right and run {desk.month} again.",
         )
 
 

@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING
 from pipeline import agreed, register
 from pipeline.desk import Desk
 from pipeline.dispatch import arrived, endpoint, told
-from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, SettingsError
+from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.formats import ENDINGS, seal
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import (
-    Acknowledged,
     Delivered,
     DeliveryFailed,
     Entry,
@@ -79,9 +78,12 @@ class Brought:
     def check(self) -> None:
         """Raises NotAllDelivered, which names them, where some are not delivered yet."""
         if self.failures:
+            others = "The others are. " if self.delivered else ""
             raise NotAllDelivered(
-                f"{len(self.failures)} notices are not delivered yet: " + "; ".join(map(str, self.failures)),
-                do="The others are. Put this right and try again: birthshare recalls send",
+                one_to_a_line(
+                    f"{len(self.failures)} notices are not delivered yet", sorted(map(str, self.failures))
+                ),
+                do=f"{others}Put this right and try again: birthshare recalls send",
             )
 
 
@@ -139,9 +141,7 @@ def record_told(desk: Desk, recipient: str, *, due: date, principal: str, note: 
             due=due,
             told_by=principal,
         )
-        told_of = desk.ledger.give_notice(body, at=desk.clock, lease=lease)
-        done = Acknowledged(of=told_of.entry, way="person", principal=principal, note=note)
-        desk.ledger.append(Entry(done), at=desk.clock)
+        desk.ledger.give_notice(body, at=desk.clock, lease=lease, note=note)
     return len({one.agreement for one in mine.values()})
 
 
@@ -207,7 +207,7 @@ class SoFar:
         """The entries of a draft that no notice is about: none ever, or, of a reminder, none that waits."""
         others = {
             entry
-            for seq, body in self.notices.items()
+            for seq, body in list(self.notices.items())  # others are made side by side with this one
             for entry in body.entries
             if body.about == draft.about and (draft.about == "recall" or seq not in self.delivered)
         }
@@ -300,11 +300,13 @@ class _Work:
         """Annul a notice whose bytes are gone, or are for another key, unless it arrived before."""
         from pipeline.delivery.push import Found, find
 
+        # What lies at a former place of the recipient counts for nothing: a second notice does no harm.
+        recipient = self._recipient(notice.recipient)
         found = find(
-            endpoint(self._desk.home, self._recipient(notice.recipient)),
+            endpoint(self._desk.home, recipient),
             notice,
             replaces=self._earlier(notice),
-            asked=self._desk.ledger.asked(notice),
+            asked=self._desk.ledger.asked(notice, place=recipient.place),
             lines=self._lines,
         )
         if found.arrived:
@@ -385,9 +387,11 @@ class _Work:
             sealed,
             notice,
             endpoint(self._desk.home, recipient),
-            stands=lambda part: ledger.publish_notice(notice, key, token, at=self._desk.clock, part=part),
+            stands=lambda part: ledger.publish_notice(
+                notice, key, token, at=self._desk.clock, part=part, place=recipient.place
+            ),
             replaces=self._earlier(notice),
-            asked=ledger.asked(notice),
+            asked=ledger.asked(notice, place=recipient.place),
             lines=self._lines,
         )
         self._arrived(notice, receipt)

@@ -7,28 +7,29 @@ nothing; lists that were sent before stay as they are, with the password of thei
 from __future__ import annotations
 
 import os
-import secrets
 from datetime import datetime
 from pathlib import Path
 
 from pipeline import agreed
 from pipeline.encryption.sealing import new_password
-from pipeline.errors import SettingsError
+from pipeline.errors import Refused, SettingsError
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Entry, PasswordMade
 from pipeline.ledger.ledger import Ledger
 from pipeline.lists.letter import Letter, render_letter
+from pipeline.staging import write_whole
 
 
 def renew(home: Home, ledger: Ledger, code: str, *, principal: str, letter: Path, at: datetime) -> Recipient:
     """Make a password for a recipient and write the letter with it, which nobody had before.
 
-    Whatever stops it in between leaves the former password in force. Raises SettingsError for an unknown
-    person or recipient, one whose lists have no password, and a letter's file that is there already.
+    Whatever stops it in between leaves the former password in force. Raises Refused for an unknown
+    person, SettingsError for an unknown recipient, one whose lists have no password, and a letter's file that
+    is there already.
     """
     recipient = _recipient(home, code)
     if principal not in {person.principal for person in home.settings.approvers}:
-        raise SettingsError(
+        raise Refused(
             "Only an approver may make a password",
             where=principal,
             do="Use a principal that stands under [[approvers]] in birthshare.toml.",
@@ -46,7 +47,8 @@ def renew(home: Home, ledger: Ledger, code: str, *, principal: str, letter: Path
     _write_new(letter, render_letter(page))
     try:
         ledger.append(Entry(PasswordMade(recipient=code, principal=principal)), at=at)
-        _put_in_place(key, password.encode())
+        key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(key, password.encode(), mode=0o600)
     except BaseException:
         letter.unlink(missing_ok=True)
         raise
@@ -79,20 +81,6 @@ def _write_new(letter: Path, content: bytes) -> None:
             where=str(letter),
             do="Hand it over and delete it, or name another file with --letter.",
         ) from None
-
-
-def _put_in_place(key: Path, content: bytes) -> None:
-    """Whole or not at all, and durably."""
-    key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = key.with_name(f".{key.name}.{secrets.token_hex(8)}.part")
-    try:
-        _write(part, content)
-        part.replace(key)
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(key.parent, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(folder)
-    os.close(folder)
 
 
 def _write(file: Path, content: bytes) -> None:

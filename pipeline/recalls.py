@@ -24,6 +24,7 @@ from pipeline.agreements.loading import Version
 from pipeline.agreements.model import Agreement
 from pipeline.changes import Applied
 from pipeline.desk import Desk, Watch, no_watch
+from pipeline.errors import NotAllDelivered, SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.ledger.entries import DeliveryFailed, Kind, PermitBody, RecallRaised
@@ -76,14 +77,18 @@ def send(home: Home, *, now: datetime, watch: Watch = no_watch) -> Followed:
 def run_day(home: Home, *, now: datetime) -> dict[str, int]:
     """What is done each day: apply feeds, and follow up; gives counts.
 
-    Raises IntegrityError where a feed was refused and NotAllDelivered where a notice is not delivered;
-    everything else is done by then.
+    Raises NotAllDelivered where a notice is not delivered, which a scheduler tries again, and IntegrityError
+    where a feed was refused, which waits for a person; everything else is done by then.
     """
     applied, followed = apply_feeds(home, now=now)
-    for one in applied:
-        if one.problem is not None:
-            raise one.problem
-    followed.brought.check()
+    refused = [one.problem for one in applied if one.problem is not None]
+    try:
+        followed.brought.check()
+    except NotAllDelivered as late:
+        also = "".join(f"\n{problem}" for problem in refused)
+        raise NotAllDelivered(f"{late.what}{also}", do=late.do) from None
+    if refused:
+        raise refused[0]
     return {
         "feeds": len(applied),
         "words": sum(one.new for one in applied),
@@ -95,11 +100,12 @@ def run_day(home: Home, *, now: datetime) -> dict[str, int]:
 def record_told(home: Home, recipient: str, *, principal: str, note: str = "", now: datetime) -> int:
     """Record what a person told a recipient to which nothing could be brought, and heard to be done.
 
-    The answer is of how many rows. Raises Refused for a person whom the settings do not know.
+    The answer is of how many rows. Raises Refused for a person whom the settings do not know, and
+    SettingsError for a recipient whom nobody knows.
     """
     changes.check_known(home, principal)
     with changes.between_months(home, now) as desk:
-        waiting = [row for row in _rows(desk.ledger) if row.recall.recipient == recipient]
+        waiting = _rows_of(home, desk.ledger, recipient)
         rows = sum(row.state == "waiting" for row in waiting)
         due = last_day(desk.now.date(), home.settings.receipts.recall_days)
         notices.record_told(desk, recipient, due=due, principal=principal, note=note)
@@ -115,7 +121,7 @@ def follow_up(desk: Desk) -> Followed:
         raised = _raise(desk)
     with desk.stage("notices"):
         brought = notices.bring(desk, _drafts(desk))
-    rows = {(one.permit, one.reference or one.child) for one in raised}
+    rows = {one.row for one in raised}
     recipients = {one.recipient for one in raised}
     return Followed(len(rows), len(recipients), brought)
 
@@ -277,9 +283,12 @@ def shown(home: Home, *, now: datetime) -> dict[str, Any]:
 
 
 def open_lines(home: Home, recipient: str) -> list[dict[str, str]]:
-    """What a recipient has not said is done: list_file, month, list_reference, due, notice (its file)."""
+    """What a recipient has not said is done: list_file, month, list_reference, due, notice (its file).
+
+    Raises SettingsError for a recipient whom nobody knows.
+    """
     with opened_ledger(home) as ledger:
-        mine = [row for row in _rows(ledger) if row.recall.recipient == recipient and row.state != "done"]
+        mine = [row for row in _rows_of(home, ledger, recipient) if row.state != "done"]
     return [
         {
             "list_file": row.list_file,
@@ -290,6 +299,16 @@ def open_lines(home: Home, recipient: str) -> list[dict[str, str]]:
         }
         for row in sorted(mine, key=lambda row: (row.due, row.month, row.list_file, row.recall.reference))
     ]
+
+
+def _rows_of(home: Home, ledger: Ledger, recipient: str) -> list[Row]:
+    """The rows of one recipient, who is in the register, or was when a list went to it."""
+    mine = [row for row in _rows(ledger) if row.recall.recipient == recipient]
+    if not mine and recipient not in home.recipients():
+        raise SettingsError(
+            "This recipient is not known", where=recipient, do="See who is: birthshare recalls"
+        )
+    return mine
 
 
 def _rows(ledger: Ledger) -> list[Row]:
@@ -306,7 +325,7 @@ def _rows(ledger: Ledger) -> list[Row]:
     for seq, recall in so_far.recalls.items():
         permit, month = so_far.permits[recall.permit]
         row = Row(recall, permit.file_name, month, told.get(seq))
-        found.setdefault((recall.permit, recall.reference or recall.child), row)
+        found.setdefault(recall.row, row)
     return list(found.values())
 
 

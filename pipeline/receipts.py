@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import closing, facts, notices, sent, visits
 from pipeline.desk import Desk, Watch, no_watch
-from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError
+from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError, one_to_a_line
 from pipeline.home import Home
 from pipeline.ledger.entries import Entry, Overdue
 from pipeline.notices import Brought
@@ -59,10 +59,11 @@ class Looked:
     def check(self) -> None:
         """Raises NotAllDelivered where a recipient could not be looked at, or reminded."""
         if self.not_looked_at:
+            count, why = len(self.not_looked_at), [words for _, words in sorted(self.not_looked_at.items())]
+            others = "The others were. " if self.seen else ""
             raise NotAllDelivered(
-                f"{len(self.not_looked_at)} recipients could not be looked at: "
-                + "; ".join(self.not_looked_at.values()),
-                do="The others were. Put this right and run it again.",
+                one_to_a_line(f"{count} recipients could not be looked at", why),
+                do=f"{others}Put this right and run it again.",
             )
         self.reminders.check()
 
@@ -118,13 +119,16 @@ def record(home: Home, file: str, word: Word, *, principal: str, note: str = "",
 def shown(home: Home, *, now: datetime) -> dict[str, Any]:
     """Everything that was sent, as the ledger knows it; looks nowhere.
 
-    Keys: sent (a row for each list and notice), recalls (what nobody has answered), warnings.
+    Keys: sent (a row for each list and notice, by recipient), recalls (what nobody has answered), warnings.
     """
     with _at_desk(home, now) as desk:
         rows = sent.states(desk.ledger)
         limits, today = home.settings.receipts, desk.now.date()
         return {
-            "sent": [row.as_json(limits, today) for row in rows],
+            "sent": [
+                row.as_json(limits, today)
+                for row in sorted(rows, key=lambda row: (row.recipient, row.month or "9", row.entry))
+            ],
             "recalls": [one.as_json(today) for one in sent.open_recalls(desk.ledger, rows)],
             "warnings": facts.overdue(desk, rows),
         }
@@ -137,7 +141,7 @@ def _visit_all(desk: Desk, looked: Looked) -> None:
     """Every recipient of whose lists or notices something is still to be heard, side by side."""
     rows: dict[str, list[Sent]] = {}
     for row in sent.states(desk.ledger):
-        if row.delivered is not None:
+        if row.delivered is not None and not row.annulled:
             rows.setdefault(row.recipient, []).append(row)
     with desk.stage("looking"), ThreadPoolExecutor(desk.home.settings.delivery.at_once) as pool:
         looks = {
@@ -198,10 +202,12 @@ def _renew_pages(home: Home, now: datetime) -> None:
     """Write the pages of closed months again whose lists more was heard of."""
     with facts.opened_ledger(home) as ledger:
         rows = sent.states(ledger)
-    newest = {row.month: max(one.newest for one in rows if one.month == row.month) for row in rows}
-    for month in sorted(month for month, entry in newest.items() if month and entry):
-        with _at_desk(home, now, Month.parse(month)) as desk:
-            closing.renew_page(desk, newest[month])
+        back = sent.called_back(ledger, rows)
+    for month in sorted({row.month for row in rows if row.month}):
+        newest = sent.newest([row for row in rows if row.month == month], back)
+        if newest:
+            with _at_desk(home, now, Month.parse(month)) as desk:
+                closing.renew_page(desk, newest)
 
 
 # --- reminding ------------------------------------------------------------------------------------

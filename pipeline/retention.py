@@ -148,7 +148,10 @@ def _sealed_files(desk: Desk) -> Iterator[Held]:
     inbox = desk.home.path / "inbox"
     for file in sorted(inbox.glob("*/*")):
         if file.is_file() and not file.is_symlink() and not LEFTOVERS.fits(file.relative_to(inbox)):
-            last, waits = history.limit(desk.home, file)
+            try:
+                last, waits = history.limit(desk.home, file)
+            except FileNotFoundError:
+                continue  # somebody has just taken it away
             yield _file(desk.home, SEALED_FILES, file, last, waits)
 
 
@@ -261,7 +264,11 @@ def _by_age(home: Home) -> Iterator[Held]:
         days = limits.LEFT_OVER_DAYS if of is LEFTOVERS else _days(home, of)
         if of is not None and of not in (SEALED_FILES, WORKING_FILES) and days:
             file = home.path / path
-            yield _file(home, of, file, _day(file) + timedelta(days=days))
+            try:
+                last = _day(file) + timedelta(days=days)
+            except FileNotFoundError:
+                continue  # somebody at work has just removed it
+            yield _file(home, of, file, last)
 
 
 def _left_outside(now: datetime) -> Iterator[Held]:
@@ -289,8 +296,8 @@ def _remove(file: Path) -> None:
 
 
 def _day(file: Path) -> date:
-    """The day on which a file was written last."""
-    return datetime.fromtimestamp(file.stat().st_mtime, LONDON).date()
+    """The day on which a file, or a link itself, was written last."""
+    return datetime.fromtimestamp(file.lstat().st_mtime, LONDON).date()
 
 
 def _days(home: Home, of: DataClass | None) -> int:
@@ -348,9 +355,13 @@ def end(home: Home, month: Month, *, principal: str, why: str, now: datetime) ->
 
     After a restored backup this is how a month that was sent already is kept from being sent twice. Lists
     that were permitted stay so. Raises SettingsError where there are working files to finish the month
-    with, or it is closed; Refused for a person who is not known.
+    with, or it is closed or still to come; Refused for a person who is not known.
     """
     check_person(home, principal, why)
+    if month.first_day > now.astimezone(LONDON).date():
+        raise SettingsError(
+            f"{month} is still to come", do="Name the month whose working files are lost. Nothing was ended."
+        )
     with months.alone(home, month, now) as desk:
         if desk.closed:
             raise SettingsError(f"{month} is closed already")
@@ -433,10 +444,14 @@ def _not_attested(desk: Desk) -> int:
 
 @contextmanager
 def _opened(home: Home, now: datetime, watch: Watch) -> Iterator[Desk]:
-    """A desk between months; raises IntegrityError where the ledger was altered."""
+    """A desk between months, for one run after the other: what two destroyed would be counted twice.
+
+    Raises IntegrityError where the ledger was altered.
+    """
     desk = Desk(home, Month(now.year, now.month), now, watch)
     try:
-        facts.check_trusted(desk)
-        yield desk
+        with kept.alone(home, "retention"):
+            facts.check_trusted(desk)
+            yield desk
     finally:
         desk.close()

@@ -199,10 +199,55 @@ def open_recalls(ledger: Ledger, sent: Collection[Sent]) -> list[Unanswered]:
         Unanswered(
             rows[told],
             due=min(recall.due for recall in recalls),
-            rows=len({(recall.permit, recall.reference) for recall in recalls}),
+            rows=len({recall.row for recall in recalls}),
         )
         for told, recalls in sorted(found.items())
     ]
+
+
+@dataclass(frozen=True)
+class CalledBack:
+    """Rows of one list that were called back, and how many are not known to be off it."""
+
+    rows: int
+    open: int
+    due: date | None  # the first day by which an open one must be off; None where all are
+    newest: int  # the newest entry about it
+
+    def as_json(self, today: date) -> dict[str, Any]:
+        """For programs; nobody is named."""
+        return {
+            "rows": self.rows,
+            "open": self.open,
+            "due": self.due.isoformat() if self.due else "",
+            "overdue": self.due is not None and self.due < today,
+        }
+
+
+def called_back(ledger: Ledger, sent: Collection[Sent]) -> dict[int, CalledBack]:
+    """By the permit of each list that rows were called back from, where that stands."""
+    notices = {entry: one for one in sent if one.what == "recall" and not one.annulled for entry in one.about}
+    found: dict[int, list[tuple[int, RecallRaised, Sent | None]]] = {}
+    for entry in ledger.entries(kinds={Kind.RECALL_RAISED}):
+        if isinstance(entry.body, RecallRaised):
+            found.setdefault(entry.body.permit, []).append((entry.seq, entry.body, notices.get(entry.seq)))
+    return {permit: _called_back(recalls) for permit, recalls in found.items()}
+
+
+def _called_back(recalls: Collection[tuple[int, RecallRaised, Sent | None]]) -> CalledBack:
+    undone = [recall for _, recall, notice in recalls if notice is None or notice.open]
+    return CalledBack(
+        rows=len({recall.row for _, recall, _ in recalls}),
+        open=len({recall.row for recall in undone}),
+        due=min((recall.due for recall in undone), default=None),
+        newest=max(max(seq, notice.entry, notice.newest) if notice else seq for seq, _, notice in recalls),
+    )
+
+
+def newest(lists: Collection[Sent], back: Mapping[int, CalledBack]) -> int:
+    """The newest entry about what became of these lists since they were sent; 0 for none."""
+    recalled = [back[one.entry].newest for one in lists if one.entry in back]
+    return max([*(one.newest for one in lists), *recalled], default=0)
 
 
 def newly_overdue(

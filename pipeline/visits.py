@@ -41,6 +41,8 @@ def visit(desk: Desk, code: str, rows: Collection[Sent]) -> tuple[Counter[str], 
     with far_side(way, label=code) as far:
         folder = _Folder(far, set(far.names(_ANY)))
         for row in rows:
+            if _may_be_aside(folder, row) and far.digest(_aside(row)) is not None:
+                folder.names.add(_aside(row))
             if row.removed and _aside(row) in folder.names:
                 _clear_away(folder, row)
             for body in _found(desk, folder, row, remarks):
@@ -141,6 +143,12 @@ def _take_away(desk: Desk, folder: _Folder, row: Sent, remarks: list[str]) -> bo
     record(desk, row, FileRemoved(of=row.entry))
     _clear_away(folder, row)
     return True
+
+
+def _may_be_aside(folder: _Folder, row: Sent) -> bool:
+    """Whether it may have been moved aside, unlisted: some servers list no name that begins with a dot."""
+    gone = folder.names.isdisjoint({row.file, _aside(row)})
+    return gone and row.is_list and not row.collected and not row.removed
 
 
 def _clear_away(folder: _Folder, row: Sent) -> None:

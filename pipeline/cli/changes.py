@@ -98,7 +98,10 @@ def list_(home: Home, voice: Voice) -> None:
     rows = [
         (one["at"], one["source"], one["by"], _counts(one["words"]), one["rows"]) for one in found["applied"]
     ]
-    voice.table("Applied", ("when", "source", "by", "words", "rows"), rows, numbers=1)
+    if rows:
+        voice.table("Applied", ("when", "source", "by", "words", "rows"), rows, numbers=1)
+    else:
+        voice.say("No feed or list was applied yet.")
     voice.table("Words on record", ("word", "subjects"), found["words"].items(), numbers=1)
 
 

@@ -97,8 +97,11 @@ def tell(voice: Voice, state: Mapping[str, Any]) -> None:
     if state["approvals"]:
         _tell_decisions(voice, state)
     ledger = state["ledger"]
+    unbalanced = (
+        "none, since the month was ended without them" if state["state"] == "closed" else "not closed yet"
+    )
     voice.say(
-        f"Books: {'balanced' if state['balanced'] else 'not closed yet'}. "
+        f"Books: {'balanced' if state['balanced'] else unbalanced}. "
         f"Ledger: {ledger['entries']} entries, {'verified' if ledger['verified'] else 'DAMAGED'}, "
         f"root {ledger['root'][:16]}.",
         f"Waiting for: {state['waiting_for']}" if state["waiting_for"] else f"{state['month']} is closed.",
@@ -177,17 +180,16 @@ def _tell_decisions(voice: Voice, state: Mapping[str, Any]) -> None:
 
 
 def _state(row: Mapping[str, Any]) -> str:
-    """How far its delivery came, and once it is there, what its recipient did since."""
+    """How far its delivery came; once it is there, what its recipient did since and must take off it."""
     if row.get("problem"):
         return f"{row['state']}: {row['problem']}"
-    receipt = row.get("receipt")
-    if receipt is None:
-        return str(row["state"])
-    return (
-        f"{receipt['state']}, {' and '.join(receipt['overdue'])} OVERDUE"
-        if receipt["overdue"]
-        else receipt["state"]
-    )
+    receipt, back = row.get("receipt"), row.get("called_back")
+    said = receipt["state"] if receipt else str(row["state"])
+    late = " and ".join(receipt["overdue"]) if receipt else ""
+    parts = [said, *([f"{late} OVERDUE"] if late else [])]
+    if back and back["open"]:
+        parts.append(f"{back['open']} called back{' OVERDUE' if back['overdue'] else ''}")
+    return ", ".join(parts)
 
 
 COMMANDS = (run, status)

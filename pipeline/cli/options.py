@@ -93,6 +93,23 @@ def speaking(command: Command) -> Command:
     return with_voice
 
 
+def only_alone(context: click.Context) -> None:
+    """For a group that is a command of its own: what is said to it is not said to a command after it.
+
+    Raises SettingsError, since a command would go on in another home than the one that was named.
+    """
+    if context.invoked_subcommand is None:
+        return
+    command = f"{context.command_path} {context.invoked_subcommand}"
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is click.core.ParameterSource.COMMANDLINE:
+            raise SettingsError(
+                f"{parameter.opts[0]} stands before {context.invoked_subcommand}, which does not hear it",
+                do=f"Options come last; see: {command} --help",
+            )
+
+
 @contextmanager
 def writing(place: Path) -> Iterator[None]:
     """Where a file or folder cannot be written, raise SettingsError with the system's own reason."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import for_home, home_option, json_option, moment
+from pipeline.cli.options import for_home, home_option, json_option, moment, only_alone
 from pipeline.cli.voice import Voice
 from pipeline.errors import NotAllDelivered
 
@@ -27,6 +27,7 @@ def recalls(context: click.Context, home_path: Path, as_json: bool) -> None:
     """
     from pipeline.home import Home
 
+    only_alone(context)
     if context.invoked_subcommand is None:
         _tell_state(Home.open(home_path), Voice(as_json))
 
@@ -44,7 +45,9 @@ def _tell_state(home: Home, voice: Voice) -> None:
         voice.say("Nothing was ever recalled.")
         return
     voice.table("Rows to take off lists", ("recipient", "name", "first due", *_COUNTS), rows, numbers=5)
-    problems = [f"{one['recipient']}: {one['problem']}" for one in found["recalls"] if one["problem"]]
+    problems = [
+        f"{one['recipient']}: {_worded(one['problem'])}" for one in found["recalls"] if one["problem"]
+    ]
     voice.warn(f"A notice could not be brought to {problem}" for problem in problems)
     if any(one["waiting"] for one in found["recalls"]):
         error = NotAllDelivered(
@@ -53,6 +56,14 @@ def _tell_state(home: Home, voice: Voice) -> None:
         )
         error.answered = True
         raise error
+
+
+def _worded(problem: str) -> str:
+    """Why a notice is not there, in words where delivery has words for it."""
+    from pipeline.delivery.problems import Problem
+
+    known = {str(one): one.wording for one in Problem}
+    return known.get(problem, problem.replace("_", " "))
 
 
 _COUNTS = ("recalled", "waiting", "told", "done", "late")
@@ -82,8 +93,13 @@ def show(recipient: str, home: Home, voice: Voice) -> None:
     if not lines:
         voice.say(f"Nothing is open at {recipient}.")
         return
-    header = ("list_file", "month", "list_reference", "due", "notice")
-    voice.table(f"To take off at {recipient}", header, [[one[name] for name in header] for one in lines])
+    columns = ("list_file", "month", "list_reference", "due", "notice")
+    header = ("list", "month", "reference", "to be done by", "notice")
+    voice.table(f"To take off at {recipient}", header, [[one[name] for name in columns] for one in lines])
+    voice.advise(
+        "Once they say that it is done: of a notice that has arrived, birthshare receipts record NOTICE done"
+        f" --as YOU; where none could be brought, birthshare recalls told {recipient} --as YOU."
+    )
 
 
 @recalls.command(short_help="Record what you told a recipient that cannot be sent anything.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import for_home, home_option, json_option, moment
+from pipeline.cli.options import for_home, home_option, json_option, moment, only_alone
 from pipeline.cli.voice import Voice
 from pipeline.delivery.receipt_files import WORDS
 from pipeline.errors import NotAllDelivered, SettingsError
@@ -39,6 +39,7 @@ def receipts(
     """
     from pipeline.home import Home
 
+    only_alone(context)
     if remind and offline:
         raise SettingsError("Nobody can be reminded offline", do="Give --remind or --offline, not both.")
     if context.invoked_subcommand is None:

@@ -36,7 +36,8 @@ class _OrRun(click.Group):
 def retention() -> None:
     """Destroy what is over, and show that nothing else is kept.
 
-    `birthshare retention` alone does it; it is meant to run every day.
+    `birthshare retention` alone does it; it is meant to run every day. With --dry-run it only says what
+    it would destroy, and with --limits what is kept, for how long and why.
     """
 
 

@@ -169,6 +169,13 @@ def of_children(births: pd.DataFrame, suppressions: pd.DataFrame) -> pd.DataFram
     return pd.concat([suppressions, declared(said, SUPPRESSIONS)], ignore_index=True)
 
 
+def parents_named(births: pd.DataFrame) -> dict[str, str]:
+    """By child the parent whom the newest row names that names one, whoever's it is."""
+    named = births.loc[births["parent"] != "", ["child", "parent", "last_updated"]]
+    newest = named.sort_values("last_updated", kind="stable", na_position="first")
+    return dict(zip(newest["child"], newest["parent"], strict=True))
+
+
 def told(births: pd.DataFrame, suppressions: pd.DataFrame) -> npt.NDArray[np.int64]:
     """For each birth the packed set of what was said later of its child, parent or dwelling.
 

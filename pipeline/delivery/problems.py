@@ -58,6 +58,13 @@ class Problem(Worded):
         "The recipient's server did not give the list its final name",
         "Ask its administrator whether files may be renamed there.",
     )
+    MOVED = (
+        "moved",
+        "The recipient was given another place while this list was on its way to the former one",
+        "Nobody can tell from here whether it arrived there, so it is not sent again. Ask the recipient. "
+        "Put its former place back, signed, to finish what was begun; or end the month without this list: "
+        "birthshare release forgo.",
+    )
     VANISHED = (
         "vanished",
         "A file that was there a moment ago is gone from the recipient's folder",

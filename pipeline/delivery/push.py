@@ -8,6 +8,9 @@ of an earlier one, whatever was lost in between:
     the list is under its name                         it arrived
     the part is still there                            it was never renamed: that is done now
     neither is there, though leave for the part was    it arrived, and its recipient took it away
+
+That can be told only where the part was put. Of a part at another place, from before the recipient moved,
+nobody knows.
 """
 
 from __future__ import annotations
@@ -50,6 +53,7 @@ def push(
     stands: Callable[[str], bool],
     replaces: Collection[str] = (),
     asked: Collection[str] = (),
+    elsewhere: Collection[str] = (),
     beside: bytes = b"",
     lines: Lines | None = None,
 ) -> Receipt:
@@ -57,14 +61,15 @@ def push(
 
     `stands` is asked immediately before the list gets its name, with the 16 hexadecimal digits of its
     part, which it must record; False stops the push. `asked` are the parts that it recorded in earlier
-    tries. `replaces` holds the SHA-256 digests of earlier lists of ours that may be replaced; any
-    other file under that name is left alone. `beside` is the list's manifest, which gets its name
-    first. One try: raises DeliveryFailed where it does not succeed, IntegrityError where the bytes are
+    tries here, and `elsewhere` those of tries at another place, which stop the push unless all of them are
+    found here all the same. `replaces` holds the SHA-256 digests of earlier lists of ours that may be
+    replaced; any other file under that name is left alone. `beside` is the list's manifest, which gets its
+    name first. One try: raises DeliveryFailed where it does not succeed, IntegrityError where the bytes are
     not those of the permit, SettingsError where our keys cannot be used, and what `stands` raises.
     """
     _check_permitted(sealed, permit)
     with far_side(way, label=permit.recipient, lines=lines) as far:
-        one = _Push(far, permit, replaces, [part for part in asked if part])
+        one = _Push(far, permit, replaces, [part for part in asked if part], elsewhere)
         found = one.find()
         there = found.arrived
         if not there:
@@ -80,12 +85,13 @@ def find(
     *,
     replaces: Collection[str] = (),
     asked: Collection[str] = (),
+    elsewhere: Collection[str] = (),
     lines: Lines | None = None,
 ) -> Found:
     """What became of a list so far; changes nothing. The arguments are those of `push`."""
     _check_file_name(permit.file_name)
     with far_side(way, label=permit.recipient, lines=lines) as far:
-        return _Push(far, permit, replaces, [part for part in asked if part]).find()
+        return _Push(far, permit, replaces, [part for part in asked if part], elsewhere).find()
 
 
 def look(way: Way, file_name: str) -> str | None:
@@ -98,17 +104,27 @@ def look(way: Way, file_name: str) -> str | None:
 class _Push:
     """One try at one list, in its recipient's opened folder."""
 
-    def __init__(self, far: FarSide, permit: Permit, replaces: Collection[str], asked: list[str]) -> None:
+    def __init__(
+        self,
+        far: FarSide,
+        permit: Permit,
+        replaces: Collection[str],
+        asked: list[str],
+        elsewhere: Collection[str] = (),
+    ) -> None:
         self._far, self._permit, self._replaces, self._asked = far, permit, replaces, asked
+        self._elsewhere = elsewhere
         self._name, self._where = permit.file_name, f"{permit.recipient}: {permit.file_name}"
         self._parts: list[str] = []  # of earlier tries
         self._has_manifest = False
 
     def find(self) -> Found:
         """What became of earlier tries; raises DeliveryFailed where something else has the list's name."""
-        held = self._far.digest(self._name)
+        held = self._far.digest(self._name) if self._may_be_there() else None
         # After an earlier try, read anew: it also tells a folder without the part from no folder.
-        names = self._far.names(_beside(self._name)) if self._asked else self._known_beside()
+        names = (
+            self._far.names(_beside(self._name)) if self._asked or self._elsewhere else self._known_beside()
+        )
         self._has_manifest = manifest_name(self._name) in names
         self._parts = [name for name in names if name != manifest_name(self._name)]
         if held == self._permit.sealed_sha256:
@@ -119,7 +135,15 @@ class _Push:
             # Another run may have placed it since we looked.
             there = self._far.digest(self._name) == self._permit.sealed_sha256
             return Found.THERE if there else Found.TAKEN
+        if not all(self._is_there(_part(self._name, part)) for part in self._elsewhere):
+            raise DeliveryFailed(Problem.MOVED, where=self._where)
+        self._asked += [part for part in self._elsewhere if part not in self._asked]
         return Found.NOTHING if held is None else Found.EARLIER
+
+    def _may_be_there(self) -> bool:
+        """False for a first try where the folder had no such name; it is asked again before the rename."""
+        earlier = self._asked or self._elsewhere
+        return bool(earlier) or self._name in self._far.known(self._name)
 
     def _known_beside(self) -> list[str]:
         near = self._far.known(f".{self._name}.", manifest_name(self._name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -250,6 +251,11 @@ class _Client(paramiko.SFTPClient):
 
     extensions: frozenset[str] = frozenset()
 
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._came = bytearray()  # from the server, and not looked at yet
+        self._going: bytearray | None = None  # requests that travel together
+        super().__init__(channel)
+
     def opened(self, path: str, how: int) -> bytes:
         """The handle of a file that is opened; raises OSError."""
         kind, answer = self._request(CMD_OPEN, path, how, SFTPAttributes())  # type: ignore[attr-defined]
@@ -261,7 +267,12 @@ class _Client(paramiko.SFTPClient):
     def together(self, requests: Iterable[Request]) -> list[Answer]:
         """Ask all this without waiting in between; the answers, in the order of the requests."""
         answers = _Answers()
-        numbers = [self._async_request(answers, *request) for request in requests]  # type: ignore[attr-defined]
+        self._going = bytearray()
+        try:
+            numbers = [self._async_request(answers, *request) for request in requests]  # type: ignore[attr-defined]
+        finally:
+            going, self._going = self._going, None
+        self._send_all(going)
         while len(answers.came) < len(numbers):
             self._read_response()  # type: ignore[attr-defined]  # not in the stubs
         return [answers.came[number] for number in numbers]
@@ -305,6 +316,31 @@ class _Client(paramiko.SFTPClient):
     def close_later(self, handle: bytes) -> None:
         """Close a file that was only read; nobody waits for the answer."""
         self._async_request(type(None), CMD_CLOSE, handle)  # type: ignore[attr-defined]  # not in the stubs
+
+    def _send_packet(self, kind: int, packet: Any) -> None:
+        content = packet.asbytes()
+        whole = struct.pack(">IB", len(content) + 1, kind) + content
+        if self._going is None:
+            self._send_all(whole)
+            return
+        self._going += whole
+        if len(self._going) > _CHUNK:
+            self._send_all(self._going)
+            self._going = bytearray()
+
+    def _send_all(self, content: bytes | bytearray) -> None:
+        if content:
+            self.get_channel().sendall(bytes(content))  # type: ignore[union-attr]  # it has one
+
+    def _read_all(self, count: int) -> bytes:
+        while len(self._came) < count:
+            came = self.get_channel().recv(_CHUNK)  # type: ignore[union-attr]  # it has one
+            if not came:
+                raise EOFError
+            self._came += came
+        read = bytes(self._came[:count])
+        del self._came[:count]
+        return read
 
     def _read_packet(self) -> Any:
         kind, data = super()._read_packet()  # type: ignore[misc]  # not in the stubs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from dataclasses import dataclass, replace
 from datetime import date
@@ -76,9 +77,22 @@ class Problems:
         )
 
 
-def read_areas(file: Path) -> list[Area]:
-    """Every line of the file, in force or not; raises SettingsError that names each bad line."""
-    rows = _rows(file)
+def content_of(file: Path) -> bytes:
+    """The file of reach areas as it is now; raises SettingsError where it cannot be read."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise SettingsError("The file of reach areas is missing", where=str(file)) from None
+    except OSError:
+        raise _unreadable(file) from None
+
+
+def read_areas(file: Path, content: bytes | None = None) -> list[Area]:
+    """Every line of the file, in force or not; raises SettingsError that names each bad line.
+
+    `content` is what was read of the file already.
+    """
+    rows = _rows(file, content_of(file) if content is None else content)
     header = tuple(name.strip().lower() for name in rows[0][1]) if rows else ()
     if header != HEADER:
         raise SettingsError(
@@ -94,17 +108,18 @@ def read_areas(file: Path) -> list[Area]:
     return areas
 
 
-def _rows(file: Path) -> list[tuple[int, list[str]]]:
+def _rows(file: Path, content: bytes) -> list[tuple[int, list[str]]]:
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            return [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except FileNotFoundError:
-        raise SettingsError("The file of reach areas is missing", where=str(file)) from None
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise SettingsError(
-            "The file of reach areas cannot be read", where=str(file), do="Save it as CSV UTF-8."
-        ) from None
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        return [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except (UnicodeDecodeError, csv.Error):
+        raise _unreadable(file) from None
+
+
+def _unreadable(file: Path) -> SettingsError:
+    return SettingsError(
+        "The file of reach areas cannot be read", where=str(file), do="Save it as CSV UTF-8."
+    )
 
 
 def _area(line: int, cells: list[str], problems: Problems) -> Area | None:

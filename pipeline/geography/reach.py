@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.errors import SettingsError
-from pipeline.geography.areas import Area, Kind, Problems, read_areas
+from pipeline.geography.areas import Area, Kind, Problems, content_of, read_areas
 from pipeline.geography.directory import Directory, DirectoryFacts
 from pipeline.geography.read_only import (
     REBUILD,
@@ -96,14 +96,27 @@ class ReachFacts:
 
 
 def build_reach(
-    reach_areas_csv: Path, directory: Path, target: Path, *, on: date, watch: Watch | None = None
+    reach_areas_csv: Path,
+    directory: Path,
+    target: Path,
+    *,
+    on: date,
+    areas_sha256: str = "",
+    watch: Watch | None = None,
 ) -> ReachFacts:
     """Compile the reach index at `target` from the lines in force on the day `on`.
 
     Raises SettingsError that names each line whose place the directory does not know, and says so
-    where an LSOA exists in the other vintage.
+    where an LSOA exists in the other vintage; and where the file is not, or not any more, the one with
+    the digest `areas_sha256`, if that is given.
     """
-    areas = [area for area in read_areas(reach_areas_csv) if area.in_force(on)]
+    content = content_of(reach_areas_csv)
+    digest = hashlib.sha256(content).hexdigest()
+    if areas_sha256 not in ("", digest):
+        raise SettingsError(
+            "The reach areas changed while they were read", where=str(reach_areas_csv), do="Run it again."
+        )
+    areas = [area for area in read_areas(reach_areas_csv, content) if area.in_force(on)]
     if not areas:
         raise SettingsError("No reach area is in force", where=f"{reach_areas_csv} on {on.isoformat()}")
     with Directory(directory) as opened:
@@ -116,7 +129,7 @@ def build_reach(
         _check_places(connection, areas, facts, reach_areas_csv)
         connection.execute(_SERVE)
         connection.execute(_COVER)
-        result = _facts(connection, areas, facts, reach_areas_csv, on)
+        result = _facts(connection, areas, facts, digest, on)
         keep_facts(connection, asdict(result))
     return result
 
@@ -164,7 +177,7 @@ def _why_unknown(connection: sqlite3.Connection, area: Area, facts: DirectoryFac
 
 
 def _facts(
-    connection: sqlite3.Connection, areas: Sequence[Area], directory: DirectoryFacts, file: Path, on: date
+    connection: sqlite3.Connection, areas: Sequence[Area], directory: DirectoryFacts, digest: str, on: date
 ) -> ReachFacts:
     recipients: dict[str, dict[str, int]] = {area.network: {} for area in areas}
     for area in areas:
@@ -176,7 +189,6 @@ def _facts(
             recipients[network][recipient] = postcodes
         else:
             ambiguous[network] = postcodes
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return ReachFacts(on.isoformat(), digest, directory.sha256, len(areas), recipients, ambiguous)
 
 

@@ -404,12 +404,13 @@ class Publishing(Body):
     """Under which permit a list was about to get its name at the recipient; it may have arrived since.
 
     `part` is what the file was called until then: where neither name is there any more, it arrived and
-    was taken.
+    was taken. That can be told only at the `place` itself: a recipient may move.
     """
 
     kind = Kind.PUBLISHING
     permit: Ordinal  # or the number of a notice
     part: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{16})?$")] = ""
+    place: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{16})?$")] = ""  # see home.Recipient.place
 
 
 class PermitAnnulled(Body):
@@ -461,6 +462,11 @@ class RecallRaised(Body):
     recipient: Name
     word: Annotated[Word, AfterValidator(_is_word_about_subject)]
     due: date
+
+    @property
+    def row(self) -> tuple[int, str]:
+        """Which row of which list; rows of older lists have no reference, and are told apart by child."""
+        return self.permit, self.reference or self.child
 
 
 class NoticeBody(Body):

@@ -130,7 +130,9 @@ class Ledger:
                 connection.execute(update(LEASES).where(LEASES.c.key == key).values(token=token))
             return token
 
-    def publish(self, permit: Permit, key: str, token: int, *, at: datetime, part: str = "") -> bool:
+    def publish(
+        self, permit: Permit, key: str, token: int, *, at: datetime, part: str = "", place: str = ""
+    ) -> bool:
         """Whether the holder of this token may put the list in place now; if so, that is recorded.
 
         The permit is not annulled, its list not delivered, its release not refused meanwhile, nothing was
@@ -139,10 +141,12 @@ class Ledger:
         """
         with self.database.writing() as connection:
             ours = _token(connection, key) == token
-            return ours and permits.publish(connection, permit, at=at, part=part)
+            return ours and permits.publish(connection, permit, at=at, part=part, place=place)
 
-    def give_notice(self, body: NoticeBody, *, at: datetime, lease: tuple[str, int]) -> Permit:
-        """Give leave for one sealed notice; it belongs to no month.
+    def give_notice(
+        self, body: NoticeBody, *, at: datetime, lease: tuple[str, int], note: str = ""
+    ) -> Permit:
+        """Give leave for one sealed notice; it belongs to no month. One that a person told is done (`note`).
 
         Raises TakenOver where somebody took the lease (key and token) since, Refused where a notice of this
         name or about one of these recalls stands.
@@ -150,7 +154,7 @@ class Ledger:
         with self.database.writing() as connection:
             if _token(connection, lease[0]) != lease[1]:
                 raise permits.TakenOver(body.recipient)
-            return notices.issue(connection, body, at=at)
+            return notices.issue(connection, body, at=at, note=note)
 
     def annul_notice(self, notice: Permit, *, at: datetime, lease: tuple[str, int]) -> None:
         """Take back a notice that was not delivered; nothing happens where it was, or was annulled.
@@ -162,11 +166,13 @@ class Ledger:
                 raise permits.TakenOver(notice.recipient)
             notices.annul(connection, notice, at=at)
 
-    def publish_notice(self, notice: Permit, key: str, token: int, *, at: datetime, part: str = "") -> bool:
+    def publish_notice(
+        self, notice: Permit, key: str, token: int, *, at: datetime, part: str = "", place: str = ""
+    ) -> bool:
         """Whether the holder of this token may put the notice in place now; if so, that is recorded."""
         with self.database.writing() as connection:
             ours = _token(connection, key) == token
-            return ours and notices.publish(connection, notice, at=at, part=part)
+            return ours and notices.publish(connection, notice, at=at, part=part, place=place)
 
     def arrive(self, body: Delivered, *, month: str, at: datetime, taken: bool = False) -> bool:
         """Record that a list (or a notice, of no month) arrived, and that its recipient took it since.
@@ -176,11 +182,21 @@ class Ledger:
         with self.database.writing() as connection:
             return permits.arrive(connection, body, month=month, at=at, taken=taken)
 
-    def asked(self, permit: Permit) -> list[str]:
-        """The parts for which leave was given in the name of a list or notice, oldest first."""
-        published = self.entries(month=permit.month, kinds={Kind.PUBLISHING})
-        bodies = [entry.body for entry in published if isinstance(entry.body, Publishing)]
-        return [body.part for body in bodies if body.permit == permit.entry and body.part]
+    def asked(self, permit: Permit, *, place: str = "") -> list[str]:
+        """The parts for which leave was given in the name of a list or notice, oldest first.
+
+        With a `place`, those that were put there, or that nobody knows to have been put elsewhere.
+        """
+        return [one.part for one in self._published(permit) if not place or one.place in ("", place)]
+
+    def asked_elsewhere(self, permit: Permit, *, place: str) -> list[str]:
+        """The parts for which leave was given at another place, before the recipient moved."""
+        return [one.part for one in self._published(permit) if one.place not in ("", place)]
+
+    def _published(self, permit: Permit) -> list[Publishing]:
+        with self.database.reading() as connection:
+            published = journal.bodies(connection, Publishing, permit.month, after=permit.entry)
+        return [body for body in published.values() if body.permit == permit.entry and body.part]
 
     @property
     def size(self) -> int:
@@ -263,6 +279,19 @@ class Ledger:
         A later month counts as well, for when an old one is finished late. Annulled permits do not.
         """
         return self._on_lists(DISCLOSURE_COLUMNS, DISCLOSURES.c.month != before_month)
+
+    def mark(self, *, before_month: str) -> tuple[int, ...]:
+        """What differs as soon as `suppressions`, or `disclosures` before that month, may; soon read."""
+        others = select(DISCLOSURES.c.entry).where(DISCLOSURES.c.month != before_month)
+        annulled = select(ENTRIES.c.seq).where(ENTRIES.c.kind == str(Kind.PERMIT_ANNULLED))
+        newest = (
+            others.order_by(DISCLOSURES.c.entry.desc()),
+            annulled.order_by(ENTRIES.c.seq.desc()),
+            select(RECALLS.c.entry).order_by(RECALLS.c.entry.desc()),
+            select(SUPPRESSIONS.c.entry).order_by(SUPPRESSIONS.c.entry.desc()),
+        )
+        with self.database.reading() as connection:
+            return tuple(connection.execute(one.limit(1)).scalar() or 0 for one in newest)
 
     def on_lists(self) -> pd.DataFrame:
         """Who is on permitted lists of any month, not called back (columns of records.ON_LISTS)."""

@@ -11,15 +11,18 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from pipeline.errors import IntegrityError, Refused
-from pipeline.ledger.entries import Delivered, Entry, NoticeBody, PermitAnnulled, Publishing
+from pipeline.ledger.entries import Acknowledged, Delivered, Entry, NoticeBody, PermitAnnulled, Publishing
 from pipeline.ledger.journal import bodies, write
 from pipeline.records import Permit
 
 _OF_NO_MONTH = ""
 
 
-def issue(connection: Connection, body: NoticeBody, *, at: datetime) -> Permit:
-    """Record a notice; raises Refused where one of its name, or about one of its recalls, stands already."""
+def issue(connection: Connection, body: NoticeBody, *, at: datetime, note: str = "") -> Permit:
+    """Record a notice, and what a person who told it heard: that it is done (`note`).
+
+    Raises Refused where one of its name, or about one of its recalls, stands already.
+    """
     # Another about the same comes after what it is about.
     for seq, other in _standing(connection, after=min(body.entries)).items():
         recalls = body.about == other.about == "recall"
@@ -27,6 +30,9 @@ def issue(connection: Connection, body: NoticeBody, *, at: datetime) -> Permit:
         if same_recall or (other.recipient, other.file_name) == (body.recipient, body.file_name):
             raise Refused("A notice about this stands already", where=f"entry {seq}: {other.recipient}")
     (seq,) = write(connection, [Entry(body)], at)
+    if body.told_by:
+        done = Acknowledged(of=seq, way="person", principal=body.told_by, note=note)
+        write(connection, [Entry(done)], at)
     return permit_of(seq, body)
 
 
@@ -37,12 +43,12 @@ def annul(connection: Connection, notice: Permit, *, at: datetime) -> None:
         write(connection, [Entry(PermitAnnulled(permit=notice.entry))], at)
 
 
-def publish(connection: Connection, notice: Permit, *, at: datetime, part: str = "") -> bool:
+def publish(connection: Connection, notice: Permit, *, at: datetime, part: str = "", place: str = "") -> bool:
     """Whether a notice may be put in place now; recorded before it is, as `permits.publish` does."""
     _find(connection, notice)
     if not _waits(connection, notice):
         return False
-    publishing = Publishing(permit=notice.entry, part=part)
+    publishing = Publishing(permit=notice.entry, part=part, place=place)
     if publishing not in bodies(connection, Publishing, _OF_NO_MONTH, after=notice.entry).values():
         write(connection, [Entry(publishing)], at)
     return True

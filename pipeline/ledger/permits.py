@@ -106,15 +106,15 @@ def annul(connection: Connection, permit: Permit, *, at: datetime) -> None:
         connection.execute(delete(DISCLOSURES).where(DISCLOSURES.c.permit == permit.entry))
 
 
-def publish(connection: Connection, permit: Permit, *, at: datetime, part: str = "") -> bool:
+def publish(connection: Connection, permit: Permit, *, at: datetime, part: str = "", place: str = "") -> bool:
     """Whether the list may be put in place now; recorded before it is, so that it is never forgotten.
 
-    `part` is what tells this try's file from others' until it has its name. No list may be put in place
-    once anything was said of a family on it that its gate did not hear.
+    `part` is what tells this try's file from others' until it has its name, and `place` where it lies. No
+    list may be put in place once anything was said of a family on it that its gate did not hear.
     """
     if not may_leave(connection, permit) or said_since(connection, permit):
         return False
-    publishing = Publishing(permit=permit.entry, part=part)
+    publishing = Publishing(permit=permit.entry, part=part, place=place)
     if publishing not in bodies(connection, Publishing, permit.month, after=permit.entry).values():
         write(connection, [Entry(publishing, permit.month)], at)
     return True

@@ -171,8 +171,9 @@ def _answering(notice: Notice) -> list[Term]:
         (
             "When it is done",
             (
-                f"Write the code {notice.code} into a text file (Notepad will do), name it"
-                f" {notice.answer_file} and put it where you found this notice.",
+                "Tell us: put a text file (Notepad will do) where you found this notice. Its name:",
+                notice.answer_file,
+                f"It holds the code {notice.code} and nothing else.",
                 "Do the same where you have destroyed the list already and nothing made from it is left.",
                 "Then destroy this notice.",
             ),

@@ -76,6 +76,16 @@ class ReceiptFacts:
 
 
 @dataclass(frozen=True)
+class CalledBackFacts:
+    """Rows of a list that its recipient was, or is to be, asked to take off it."""
+
+    rows: int
+    open: int  # not said to be off
+    due: date | None  # for the first of these
+    late: bool
+
+
+@dataclass(frozen=True)
 class RecipientFacts:
     """One list: how many households, the sealed file and what became of it."""
 
@@ -87,6 +97,13 @@ class RecipientFacts:
     state: str
     problem: str  # code of what went wrong at the last try, or ""
     receipt: ReceiptFacts | None  # once it is delivered
+    called_back: CalledBackFacts | None  # where anything was
+
+    @property
+    def late(self) -> bool:
+        """Whether its recipient should have done something by now."""
+        back = self.called_back
+        return bool(self.receipt and self.receipt.late) or bool(back and back.late)
 
 
 @dataclass(frozen=True)
@@ -122,6 +139,7 @@ class MonthFacts:
     checkpoint: str  # the signed note, or "" before the month is closed
     waiting_for: str  # in words, or "" where nothing is
     balance_recorded: bool  # the ledger says that the books balanced, which it does at the end
+    ended: bool  # closed without that, since its working files were lost
     demonstration: bool
     receipts_to: int  # the number of the newest entry about what became of the lists
 
@@ -143,17 +161,17 @@ class MonthFacts:
     @property
     def late(self) -> tuple[RecipientFacts, ...]:
         """The lists of which something is overdue."""
-        return tuple(one for one, receipt in self.sent if receipt.late)
+        return tuple(one for one, _ in self.sent if one.late)
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> MonthFacts:
         """From a month's state, the JSON of `birthshare run` and `status`.
 
         Required are month, received, quarantined, duplicates, agreements, recipients, balanced and
-        ledger. Read where they are there: authority, demonstration, approvals, checkpoint,
-        waiting_for, receipts_to, a recipient's problem and receipt, and an agreement's own received,
-        quarantined and duplicates. Raises IntegrityError where a required key is missing, or a reason
-        is unknown.
+        ledger. Read where they are there: authority, state, demonstration, approvals, checkpoint,
+        waiting_for, receipts_to, a recipient's problem, receipt and called_back, and an agreement's own
+        received, quarantined and duplicates. Raises IntegrityError where a required key is missing, or a
+        reason is unknown.
         """
         try:
             return _facts(state)
@@ -173,6 +191,7 @@ def _facts(state: Mapping[str, Any]) -> MonthFacts:
         checkpoint=state.get("checkpoint") or "",
         waiting_for=state.get("waiting_for") or "",
         balance_recorded=state["balanced"] is True,
+        ended=state.get("state") == "closed" and state["balanced"] is not True,
         demonstration=bool(state.get("demonstration", False)),
         receipts_to=state.get("receipts_to", 0),
     )
@@ -204,9 +223,14 @@ def reason_counts(counts: Mapping[str, int]) -> tuple[ReasonCount, ...]:
 
 def _recipient(one: Mapping[str, Any]) -> RecipientFacts:
     stated = {key: one[key] for key in ("code", "agreement", "households", "file", "sha256", "state")}
-    receipt = one.get("receipt")
+    receipt, back = one.get("receipt"), one.get("called_back")
     return RecipientFacts(
-        **stated, problem=one.get("problem", ""), receipt=_receipt(receipt) if receipt else None
+        **stated,
+        problem=one.get("problem", ""),
+        receipt=_receipt(receipt) if receipt else None,
+        called_back=CalledBackFacts(back["rows"], back["open"], _day(back["due"]), back["overdue"])
+        if back
+        else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,19 @@ def modules(tmp_path_factory: pytest.TempPathFactory, dags_folder: Path) -> Iter
         patch.setenv("_AIRFLOW__AS_LIBRARY", "1")
         patch.delenv("BIRTHSHARE_HOME", raising=False)
         patch.syspath_prepend(str(dags_folder))
-        yield {file.stem: importlib.import_module(file.stem) for file in sorted(dags_folder.glob("*.py"))}
+        yield {file.stem: _module(file) for file in sorted(dags_folder.glob("*.py"))}
+
+
+def _module(file: Path) -> ModuleType:
+    """By its name, as the others import it; by its place where the name is taken, as by a folder of tests."""
+    module = importlib.import_module(file.stem)
+    if module.__file__ == str(file):
+        return module
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

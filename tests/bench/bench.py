@@ -42,7 +42,7 @@ FULL = {
 }  # fmt: skip
 QUICK = {
     "births": 120, "centres": 4, "many": 1_000, "pairs": 1, "decided": 4_000,
-    "lists": 20, "disclosures": 2_000, "changes": 40, "times": 1,
+    "lists": 8, "disclosures": 2_000, "changes": 40, "times": 1,
 }  # fmt: skip
 
 Figures = dict[str, Any]

@@ -227,6 +227,7 @@ def test_the_same_numbers_may_say_another_word(birthshare: CommandLine, tmp_path
 
 
 def test_what_was_applied_is_listed_in_counts(birthshare: CommandLine, write: Write) -> None:
+    assert "No feed or list was applied yet." in birthshare("changes", "list").out
     birthshare("changes", "apply", write(*LIST), "--as", WHO)
     found = birthshare("changes", "list", "--json").json
     [applied] = found["applied"]

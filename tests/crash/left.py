@@ -110,8 +110,9 @@ def _said(name: str, value: Any, names: Mapping[int, str], sealed: Mapping[str, 
 def _files(world: World) -> list[str]:
     home = world.home.path
     files = [file.relative_to(home) for file in home.rglob("*") if file.is_file()]
-    # What a write that was cut short left is sealed and goes with its key, or is a key that was never used.
-    whole = [file for file in files if file.parts[0] not in ("state", "keys") or file.suffix != ".part"]
+    # What a write that was cut short left is sealed and goes with its key, a key that was never used, or a
+    # page that names nobody.
+    whole = [file for file in files if file.suffix != ".part"]
     return sorted(_RANDOM.sub("*", str(file)) for file in whole)
 
 

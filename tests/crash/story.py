@@ -73,7 +73,6 @@ def _alone(act: Act, world: World, dies: Dies, telling: int) -> None:
         if dies(number, step):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    world.enter()
     watch(reached, world.home.path)
     act(world)
 
@@ -119,7 +118,6 @@ def undisturbed(world: World) -> Undisturbed:
     Once in this process before that: what it has imported by then, no process after it imports anew.
     """
     first = world.keep("first")
-    world.enter()
     for act in ACTS:
         act(world)
     world.go_back(first)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import yaml
 
@@ -50,11 +51,6 @@ class World:
     @property
     def codes(self) -> tuple[str, ...]:
         return self.authority.demo.centres
-
-    def enter(self) -> None:
-        """Have this process use the world's own database."""
-        if self.postgres:
-            os.environ[DATABASE] = self.database_url
 
     @property
     def database_url(self) -> str:
@@ -131,6 +127,8 @@ def made(
 ) -> Iterator[World]:
     """A world in `folder`; half of the centres, at most two, open OpenPGP, and the others workbooks."""
     with ExitStack() as stack:
+        if postgres:
+            stack.enter_context(patch.dict(os.environ, {DATABASE: postgres.url("now")}))
         demo = make_authority(
             folder / "authority",
             month=MONTH,
@@ -151,8 +149,6 @@ def made(
         text = settings.read_text().replace("[suppliers.chis]", feed)
         settings.write_text(text + "\n[delivery]\nat_once = 1\n")
         authority = Authority(demo, Home.open(demo.home), Path(server.files(demo.centres[0]).parent))
-        if postgres:
-            postgres.url("now")  # makes it
         yield World(authority, server, folder, postgres)
 
 

@@ -309,3 +309,11 @@ def test_the_parts_for_which_leave_was_given_are_known_for_each_list_apart(
     assert not approved.publish(first, "first", lease - 1, at=later(), part="d" * 16)
     assert approved.asked(first) == ["a" * 16, "b" * 16]
     assert approved.asked(second) == ["c" * 16]
+
+
+def test_parts_at_another_place_are_told_apart(approved: Ledger, later: Later) -> None:
+    permit, lease = issue(approved, later()), approved.take("list")
+    for part, place in (("a", ""), ("b", "1"), ("c", "2")):
+        assert approved.publish(permit, "list", lease, at=later(), part=part * 16, place=place * 16)
+    assert approved.asked(permit, place="1" * 16) == ["a" * 16, "b" * 16]
+    assert approved.asked_elsewhere(permit, place="1" * 16) == ["c" * 16]

@@ -16,6 +16,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.permits import TakenOver
 from pipeline.ledger.verify import verify
 from pipeline.records import SUPPRESSIONS, OnList, Permit, declared
+from pipeline.sent import open_recalls, states
 
 Later = Callable[[], datetime]
 MOTHER, HOME = child(50), child(60)
@@ -82,6 +83,20 @@ def test_a_word_about_a_mother_or_a_home_finds_its_children(
     assert said == {child(number) for number in children}
 
 
+@pytest.mark.parametrize(
+    ("subject", "word", "may"),
+    [
+        (child(1), "child_died", False), (MOTHER, "objected", False), (HOME, "suppressed", False),
+        (child(1), "death_removed", True), (child(9), "child_died", True),
+    ],
+)  # fmt: skip
+def test_a_list_gets_no_name_once_its_gate_has_missed_a_word(
+    ledger: Ledger, sent: Permit, later: Later, subject: str, word: str, may: bool
+) -> None:
+    say(ledger, later(), subject, word)
+    assert ledger.publish(sent, "key", ledger.take("key"), at=later(), part="1" * 16) is may
+
+
 @pytest.mark.parametrize("word", ["death_removed", "delivered"])
 def test_words_that_take_nobody_off_a_list_find_nothing(
     ledger: Ledger, sent: Permit, later: Later, word: str
@@ -120,6 +135,15 @@ def test_a_row_is_called_back_once_and_does_not_count_as_shared_any_more(
     assert verify(ledger, check_note=check_note).problem is None
 
 
+def test_rows_of_older_lists_have_no_reference_and_are_counted_by_child(
+    ledger: Ledger, sent: Permit, later: Later
+) -> None:
+    without = [one._replace(reference="") for one in (TWINS[0], NEIGHBOUR)]
+    ledger.call_back([recall(sent, one) for one in without], at=later())
+    [waiting] = open_recalls(ledger, states(ledger))
+    assert waiting.rows == 2
+
+
 # --- notices --------------------------------------------------------------------------------------
 
 
@@ -136,11 +160,12 @@ def give(ledger: Ledger, notice: NoticeBody, at: datetime) -> Permit:
     return ledger.give_notice(notice, at=at, lease=("notices", ledger.take("notices")))
 
 
-def test_of_one_recall_one_notice_stands(ledger: Ledger, later: Later) -> None:
-    give(ledger, body(1, 2), later())
+def test_of_one_recall_one_notice_stands(ledger: Ledger, sent: Permit, later: Later) -> None:
+    first, second, third = ledger.call_back([recall(sent, one) for one in [*TWINS, NEIGHBOUR]], at=later())
+    give(ledger, body(first, second), later())
     with pytest.raises(Refused, match="stands already"):
-        give(ledger, body(2, 3), later())
-    give(ledger, body(2, about="receipt"), later())  # a list's permit, and not that recall
+        give(ledger, body(second, third), later())
+    give(ledger, body(second, about="receipt"), later())  # a list's permit, and not that recall
 
 
 def test_a_notice_is_given_under_the_lease_alone(ledger: Ledger, later: Later) -> None:
@@ -176,3 +201,30 @@ def test_what_the_ledger_did_not_issue_is_no_notice(ledger: Ledger, later: Later
     other = Permit(**{**vars(notice), "file_name": "another.xlsx"})
     with pytest.raises(IntegrityError):
         ledger.publish_notice(other, "notices", ledger.take("notices"), at=later())
+
+
+def test_the_mark_changes_with_whatever_the_gate_must_hear(
+    ledger: Ledger, sent: Permit, later: Later
+) -> None:
+    marks = [ledger.mark(before_month="2026-11")]
+    say(ledger, later(), child(1), "child_died")
+    marks.append(ledger.mark(before_month="2026-11"))
+    ledger.call_back([recall(sent, TWINS[0])], at=later())
+    marks.append(ledger.mark(before_month="2026-11"))
+    other = ledger.permit(permit_body("centre-2", children=1), [NEIGHBOUR], month=MONTH, at=later())
+    marks.append(ledger.mark(before_month="2026-11"))
+    ledger.annul(other, at=later())
+    marks.append(ledger.mark(before_month="2026-11"))
+    assert len(set(marks)) == len(marks)
+
+
+def test_the_mark_stays_where_only_the_month_itself_goes_on(
+    ledger: Ledger, sent: Permit, later: Later
+) -> None:
+    before = ledger.mark(before_month=MONTH)
+    say(ledger, later(), child(1), "child_died")
+    after_word = ledger.mark(before_month=MONTH)
+    assert after_word != before
+    say(ledger, later(), child(1), "child_died")  # known already
+    ledger.permit(permit_body("centre-2", children=1), [NEIGHBOUR], month=MONTH, at=later())
+    assert ledger.mark(before_month=MONTH) == after_word

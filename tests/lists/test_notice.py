@@ -45,7 +45,7 @@ def test_a_recall_says_what_to_do_by_when_and_how_to_answer() -> None:
         "Send nothing there, and contact nobody there.",
         "We do not say why",
         "By the end of 24 November 2026.",
-        "Write the code DGH47-TTWX9",
+        "It holds the code DGH47-TTWX9 and nothing else",
         "recall_welcome_centre-01_2026-11-20_7.xlsx.done.txt",
     ):
         assert words in text
@@ -92,3 +92,8 @@ def test_a_row_without_a_reference_stops_the_use_of_its_whole_list() -> None:
     older = replace(RECALL, lines=(LINES[0]._replace(reference=""),))
     assert "use that list no more" in said(older)
     assert "use that list no more" not in said(RECALL)
+
+
+def test_the_answer_s_name_stands_alone_to_be_copied_whole() -> None:
+    [told] = [sentences for heading, sentences in terms(RECALL) if heading == "When it is done"]
+    assert RECALL.answer_file in told

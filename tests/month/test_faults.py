@@ -147,7 +147,7 @@ def test_after_the_last_try_the_month_stays_open_and_says_whom_to_call(
     waits: list[float] = []
     monkeypatch.setattr("pipeline.desk.Desk.wait", staticmethod(waits.append))
     server.kill()
-    with pytest.raises(NotAllDelivered, match="1 of 4 lists.*Call Centre office, 01632 960 001"):
+    with pytest.raises(NotAllDelivered, match=r"(?s)1 of 4 lists.*Call Centre office, 01632 960 001"):
         approved.run()
     assert waits == [2.0, 6.0]
     assert problems(approved) == ["refused"] * 3
@@ -208,6 +208,31 @@ def test_a_list_that_was_collected_before_we_knew_of_its_arrival_is_never_sent_t
     [arrival] = arrivals(approved, FIRST)
     assert arrival.found_there
     assert [body.of for body in approved.recorded(Kind.COLLECTED)] == [arrival.permit]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["not named", "taken"])
+def test_of_a_list_on_its_way_to_a_former_place_nobody_guesses_whether_it_arrived(
+    approved: Authority, server: OpenSshServer, folder: Path, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    """Neither twice nor lost: it waits for a person, and is finished where it was begun."""
+    killed_at_the_name(approved, monkeypatch, after=after)
+    if after:
+        lists(folder)[0].unlink()
+    new = folder / "new"
+    new.mkdir()
+    os.chown(new, folder.stat().st_uid, -1)
+    try:
+        approved.change_recipient(FIRST, folder=f"{server.folder}/new")
+        approved.prepare_and_approve()
+        with pytest.raises(NotAllDelivered, match="another place"):
+            approved.run()
+        assert (list(new.iterdir()), arrivals(approved, FIRST), problems(approved)) == ([], [], ["moved"])
+    finally:
+        new.rmdir()
+    approved.change_recipient(FIRST, folder=server.folder)
+    approved.prepare_and_approve()
+    assert approved.run()["state"] == "closed"
+    check_whole(approved, folder, lying_there=0 if after else 1)
 
 
 def test_a_word_that_comes_before_the_name_takes_the_family_off_and_nothing_is_left(

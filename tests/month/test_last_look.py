@@ -40,3 +40,18 @@ def test_a_word_that_comes_between_two_lists_counts_for_the_second(desk: Desk) -
 def test_while_nothing_new_is_said_every_list_gets_the_same_answer(desk: Desk) -> None:
     [one], gate = desk.agreements, Gate(desk, approved(desk))
     assert gate.decisions(one) is gate.decisions(one)
+
+
+def test_what_was_ever_shared_is_not_read_again_for_every_list(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a long past that would take seconds for each."""
+    read = []
+    disclosures = desk.ledger.disclosures
+    monkeypatch.setattr(
+        desk.ledger, "disclosures", lambda **asked: read.append(asked) or disclosures(**asked)
+    )
+    [one], gate = desk.agreements, Gate(desk, approved(desk))
+    for _ in range(3):
+        gate.decisions(one)
+    assert len(read) == 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from month_authority import MONTH, NOW, Authority
+from pipeline import closing
 from pipeline import month as months
 from pipeline.errors import Refused, SettingsError, WaitingForPerson
 from pipeline.facts import opened_ledger
@@ -147,3 +149,20 @@ def test_an_old_word_on_deaths_stops_the_sealing(authority: Authority) -> None:
     with pytest.raises(Refused, match="deaths_feed_stale"):
         months.run(authority.home, MONTH, now=NOW + timedelta(days=8))
     assert authority.files() == {}
+
+
+def test_two_runs_may_write_the_newest_checkpoint_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daily runs and a month sign the same ledger, each when it is done."""
+    file, replace = tmp_path / "checkpoint.txt", Path.replace
+
+    def after_another(part: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        closing._write(file, "the other's")
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", after_another)
+    closing._write(file, "ours")
+    assert file.read_text() == "ours"
+    assert list(tmp_path.iterdir()) == [file]

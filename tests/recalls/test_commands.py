@@ -59,7 +59,9 @@ def test_a_notice_that_is_not_delivered_is_said_and_tried_again(town: Town) -> N
         state = town.commands("recalls", "--json")
         assert state.code == NOT_DELIVERED
         assert {one["recipient"]: one["waiting"] for one in state.json["recalls"]} == {"north": 1, "south": 0}
-        assert town.commands("recalls").code == NOT_DELIVERED
+        told = town.commands("recalls")
+        assert told.code == NOT_DELIVERED
+        assert "north: The folder for lists is not there" in told.err or "key for this user" in told.err
         assert town.commands("recalls", "send").code == NOT_DELIVERED
     assert town.commands("recalls", "send", "--json").json["recalls"]["notices"] == 1
     assert town.commands("recalls").code == DONE
@@ -139,3 +141,29 @@ def test_the_daily_run_fails_where_anything_is_left_to_do(town: Town) -> None:
     with pytest.raises(IntegrityError):
         recalls.run_day(town.home, now=town.arrangement.now)
     assert len(town.notices("north")) == 1
+
+
+@pytest.mark.parametrize("option", [("--home", "elsewhere"), ("--json",)])
+@pytest.mark.parametrize("command", [("send",), ("told", "north", "--as", "data.lead@example.org")])
+def test_an_option_before_a_command_s_name_is_never_left_unheard(
+    town: Town, option: tuple[str, ...], command: tuple[str, ...]
+) -> None:
+    feed(town, "Ada")
+    with away(town, "north"):
+        town.commands("changes", "apply")
+        answer = town.commands("recalls", *option, *command)
+    assert answer.code == WRONG_USE
+    assert f"birthshare recalls {command[0]} --help" in answer.err
+    assert town.commands("recalls", "--json").json["recalls"][0]["waiting"] == 1
+
+
+@pytest.mark.parametrize("command", [("show", "nroth"), ("told", "nroth", "--as", "data.lead@example.org")])
+def test_a_recipient_that_nobody_knows_is_a_mistake_and_not_nothing(
+    town: Town, command: tuple[str, ...]
+) -> None:
+    feed(town, "Ada")
+    with away(town, "north"):
+        town.commands("changes", "apply")
+        answer = town.commands("recalls", *command)
+    assert answer.code == WRONG_USE
+    assert "nroth" in answer.err and "birthshare recalls" in answer.err

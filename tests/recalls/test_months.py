@@ -136,3 +136,20 @@ def test_trouble_with_a_notice_holds_no_month_back(town: Town) -> None:
     for file in town.notices("north"):
         file.unlink()
     assert town.tries_again().brought.delivered == 1
+
+
+@pytest.mark.parametrize("named_first", [False, True], ids=["never named", "named in an older version"])
+def test_a_parent_whom_the_newest_version_leaves_out_is_still_the_family_s(
+    town: Town, named_first: bool
+) -> None:
+    """The gate hears words about every parent that any version names; so must whoever has the list."""
+    mother = child("Eve")["parent_nhs_number"]
+    older = child("Eve", last_updated=day(-3), parent_nhs_number=mother if named_first else "")
+    newer = child("Eve", parent_nhs_number="", record_id="Eve again")
+    town.arrangement.sends("chis", [older, newer])
+    town.arrangement.asks()
+    town.arrangement.approves()
+    town.arrangement.delivers()
+    assert town.arrangement.children("north") == ["Eve"]
+    assert town.hears(said("Eve", "consent_withdrawn", "parent")).raised == named_first
+    assert len(town.notices("north")) == named_first

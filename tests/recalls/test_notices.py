@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from pipeline import notices
+from pipeline import notices, recalls
 from pipeline.delivery import push
 from pipeline.demo.authority import sign_register
 from pipeline.encryption.sealing import new_password
+from pipeline.errors import IntegrityError, NotAllDelivered
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import Delivered, DeliveryFailed, Kind, NoticeBody
 from pipeline.ledger.ledger import Ledger
@@ -94,6 +97,24 @@ def test_one_centres_trouble_holds_no_other_and_is_made_up_for_later(
     assert list(notices.folder(town.home).iterdir()) == []
 
 
+def test_a_feed_that_is_refused_does_not_keep_a_notice_from_being_tried_again_soon(
+    town: Town, closed_folder: Callable[[str], Callable[[], None]]
+) -> None:
+    """The scheduler tries again what is not delivered, and nothing that waits for a person."""
+    put_back = closed_folder("north")
+    try:
+        town.hears(DIED)
+        (town.home.inbox("chis") / "changes_chis_2026-01-01.csv.gpg").write_bytes(b"noise")
+        with pytest.raises(NotAllDelivered, match="north") as stop:
+            recalls.run_day(town.home, now=town.arrangement.now)
+    finally:
+        put_back()
+    assert "changes_chis_2026-01-01.csv.gpg" in str(stop.value)
+    with pytest.raises(IntegrityError, match="changes_chis_2026-01-01"):
+        recalls.run_day(town.home, now=town.arrangement.now)
+    assert len(town.notices("north")) == 1
+
+
 def test_a_recipient_that_is_gone_stays_open_and_somebody_must_tell_it(town: Town) -> None:
     change_register(town, "north")
     [failure] = town.hears(DIED).brought.failures
@@ -111,6 +132,18 @@ def test_a_recipient_that_is_gone_stays_open_and_somebody_must_tell_it(town: Tow
     assert (state["waiting"], state["done"]) == (0, 1)
     assert town.commands(*told, "--json").json["rows"] == 0
     assert town.tries_again().brought == notices.Brought()
+
+
+def test_what_a_person_told_is_recorded_together_with_its_answer(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_register(town, "north")
+    town.hears(DIED)
+    monkeypatch.setattr(Ledger, "give_notice", after(Ledger.give_notice))
+    with pytest.raises(Killed):
+        recalls.record_told(town.home, "north", principal="data.lead@example.org", now=town.arrangement.now)
+    [state] = town.commands("recalls", "--json").json["recalls"]
+    assert (state["waiting"], state["told"], state["done"]) == (0, 0, 1)
 
 
 def test_a_recipient_whose_time_is_over_stays_open(town: Town) -> None:
@@ -246,6 +279,29 @@ def test_a_notice_that_was_taken_before_it_was_recorded_is_not_sent_again(
     assert len(delivered_notices(town)) == len(town.recorded(Kind.COLLECTED)) == 1
 
 
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_notice_that_was_on_its_way_to_a_former_place_is_brought_to_the_new_one(
+    town: Town, monkeypatch: pytest.MonkeyPatch, renamed: bool
+) -> None:
+    """An empty folder elsewhere does not tell that the centre took it."""
+    step = Ledger.arrive if renamed else Ledger.publish_notice
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, step.__name__, before(step) if renamed else after(step))
+        with pytest.raises(Killed):
+            town.hears(DIED)
+    change_register(town, "north", folder="new")
+    new = town.received / "north" / "new"
+    new.mkdir()
+    try:
+        town.tries_again()
+        [file] = new.iterdir()
+        assert [one[2] for one in town.read("north", file).lines] == [town.reference("Ada")]
+    finally:
+        shutil.rmtree(new)
+    assert len(delivered_notices(town)) == 1
+    assert town.recorded(Kind.COLLECTED) == []
+
+
 def test_of_two_runs_at_once_the_older_one_stops(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the first writes its notice aside, a second run takes over and brings it."""
     real, begun = push._Push.put, []
@@ -277,3 +333,20 @@ def test_bytes_that_another_run_has_used_up_are_no_failure_of_ours(
     [failure] = town.hears(DIED).brought.failures
     assert "Another run has taken over" in str(failure)
     assert len(town.notices("north")) == len(delivered_notices(town)) == 1
+
+
+def test_notices_are_made_side_by_side() -> None:
+    """One is added to those that are known while another looks through them."""
+    so_far = notices.SoFar()
+
+    class Body:
+        about = "recall"
+
+        @property
+        def entries(self) -> tuple[int, ...]:
+            so_far.notices.setdefault(2, so_far.notices[1])
+            return (1,)
+
+    so_far.notices[1] = Body()  # type: ignore[assignment]
+    draft = notices.Draft("recall", "welcome-card", "north", (1, 2), date(2026, 11, 20))
+    assert so_far.new(draft) == (2,)

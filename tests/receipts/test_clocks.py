@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pipeline import month as months
+from pipeline.delivery.sftp import FarSide
 from pipeline.ledger.entries import Kind, Overdue
 from receipts.centres import Town
 from scenarios.arrangement import EARLIER, MONTH, TODAY
@@ -142,6 +143,22 @@ def test_something_else_under_the_list_s_name_is_left_alone_and_told(town: Town)
 
 
 def test_a_look_that_was_killed_while_it_took_a_list_away_does_not_call_it_collected(town: Town) -> None:
+    file = town["north"].list_of(MONTH)
+    file.rename(file.with_name(f".{file.name}.removing"))
+    town.days_pass(91)
+    town.looks()
+    assert town.row("north").removed
+    assert town.row("north").collected is None
+    assert list(town["north"].folder.iterdir()) == []
+
+
+def test_nor_does_it_where_the_server_lists_no_name_that_begins_with_a_dot(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = FarSide.names
+    monkeypatch.setattr(
+        FarSide, "names", lambda far, wanted: [one for one in names(far, wanted) if one[0] != "."]
+    )
     file = town["north"].list_of(MONTH)
     file.rename(file.with_name(f".{file.name}.removing"))
     town.days_pass(91)

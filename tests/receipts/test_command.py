@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from month_authority import CommandLine
 from receipts.centres import LEAD, Town
+from receipts.test_recalls_answered import call_back
 from scenarios.arrangement import EARLIER, MONTH
 
 
@@ -74,6 +75,39 @@ def test_status_shows_each_list_s_state_of_today(birthshare: CommandLine, town: 
     assert "destroyed" in answer.out
     assert "collection OVERDUE" in " ".join(answer.out.split())
     answer.says("south: 2 lists not known to have been collected")
+
+
+def test_status_says_what_was_called_back_and_is_not_off_its_list(
+    birthshare: CommandLine, town: Town
+) -> None:
+    notice = call_back(town, "north")
+    assert "delivered, 1 called back" in " ".join(birthshare("status", str(MONTH)).out.split())
+    town["north"].says("done", town["north"].folder / notice)
+    town.looks()
+    assert "called back" not in birthshare("status", str(MONTH)).out
+
+
+def test_whoever_could_not_be_looked_at_has_a_line_and_nobody_is_said_to_be_well(
+    birthshare: CommandLine, town: Town
+) -> None:
+    folders = [town[code].folder for code in ("north", "south", "east")]
+    for folder in folders:
+        folder.rename(folder.with_name(f"{folder.name} is away"))
+    try:
+        answer = birthshare("receipts")
+    finally:
+        for folder in folders:
+            folder.with_name(f"{folder.name} is away").rename(folder)
+    assert answer.code == 5
+    first, *lines, do = answer.err.strip().splitlines()
+    assert first == "3 recipients could not be looked at:"
+    assert [line.split("(")[1].split(" ")[0] for line in lines] == ["east", "north", "south"]
+    assert "The others were" not in do
+
+
+def test_lists_are_shown_by_recipient(birthshare: CommandLine, town: Town) -> None:
+    rows = birthshare("receipts", "--json").json["sent"]
+    assert [row["recipient"] for row in rows] == sorted(row["recipient"] for row in rows)
 
 
 def test_what_a_person_was_told_is_recorded_by_a_command(birthshare: CommandLine, town: Town) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline import receipts
 from pipeline.errors import NotAllDelivered, SettingsError
-from pipeline.ledger.entries import Acknowledged, Kind
+from pipeline.facts import opened_ledger
+from pipeline.ledger.entries import Acknowledged, Entry, Kind, PermitAnnulled
 from receipts.centres import Centre, Town
 from scenarios.arrangement import EARLIER, MONTH
 
@@ -66,6 +67,17 @@ def test_a_receipt_may_be_written_as_windows_writes_it(town: Town) -> None:
     receipt = town["north"].says("received", sealed, f"\r\n{code.lower()}\r\n".encode("utf-16"))
     receipt.rename(receipt.with_name(f"{sealed.name}.Received.txt.TXT"))
     assert town.looks().recorded == {"acknowledged": 1}
+
+
+def test_a_list_that_arrived_while_it_was_taken_back_stops_no_look(town: Town) -> None:
+    """Two runs at once: one gave it its name just after the other had annulled it, to send a newer one."""
+    row = town.row("north", MONTH)
+    with opened_ledger(town.home) as ledger:
+        ledger.append(Entry(PermitAnnulled(permit=row.entry), str(MONTH)), at=town.now)
+    sealed = town["north"].list_of(MONTH)
+    town["north"].says("received", sealed, "BCDFG-23456")
+    town["south"].takes(town["south"].list_of(MONTH))
+    assert town.looks().recorded == {"collected": 1}
 
 
 def other_month(centre: Centre) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline import receipts
 from receipts.centres import LEAD, Town
+from receipts.test_recalls_answered import call_back
 from scenarios.arrangement import EARLIER, MONTH
 
 
@@ -56,3 +57,26 @@ def test_a_page_whose_time_is_over_does_not_come_back(town: Town) -> None:
     town["north"].says("received", town["north"].list_of(MONTH))
     town.looks()
     assert not page(town).exists()
+
+
+def test_what_was_called_back_from_a_list_is_on_the_page_until_it_is_done(town: Town) -> None:
+    town.looks()
+    assert "Called back" not in page(town).read_text()
+    notice = call_back(town, "north")
+    town.looks()
+    assert "1 family, due by " in page(town).read_text()
+    town.days_pass(3)
+    town.looks()
+    text = page(town).read_text()
+    assert "<strong>Overdue: 1 family, was due by " in text
+    assert "1 of 3 lists are overdue" in " ".join(text.split())
+    town["north"].says("done", town["north"].folder / notice)
+    town.looks()
+    assert "1 family, off the list" in page(town).read_text()
+
+
+def test_what_was_called_back_is_not_on_the_page_of_another_month(town: Town) -> None:
+    earlier = page(town, EARLIER).read_bytes()
+    call_back(town, "north")
+    town.looks()
+    assert page(town, EARLIER).read_bytes() == earlier

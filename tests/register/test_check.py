@@ -12,6 +12,7 @@ import yaml
 from month_authority import Authority, CommandLine
 from pipeline.demo.authority import sign_register
 from pipeline.demo.keys import make_ssh_key
+from pipeline.errors import one_to_a_line
 from register.signing import FIRST, SECOND, WITH_KEY, why_not
 from servers.sshd import CannotServe, OpenSshServer
 
@@ -128,3 +129,27 @@ def test_the_list_says_where_lists_go_and_what_is_missing(real: Authority, birth
     assert (first["receives"], second["receives"]) == (False, True)
     assert "contact is given: the office" in first["why_not"]
     assert first["way"].startswith(real.home.recipients()[FIRST].user)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        ("format: workbook", "format: docx", f"recipients.{FIRST}.format: Input should be 'workbook'"),
+        ("format: workbook", "fromat: workbook", f"recipients.{FIRST}.fromat: there is no such setting"),
+        ("format: workbook", "format: [", "recipients.yaml, line"),
+    ],
+)
+def test_a_register_with_a_slip_says_where_it_is(
+    authority: Authority, birthshare: CommandLine, was: str, now: str, words: str
+) -> None:
+    file = authority.home.at("reference/recipients.yaml")
+    file.write_text(file.read_text().replace(was, now, 1))
+    for command in (("recipients", "list"), ("recipients", "check"), ("receipts",)):
+        answer = birthshare(*command)
+        assert answer.code == WRONG_USE
+        assert words in answer.err
+
+
+def test_what_is_wrong_on_our_own_side_is_said_once() -> None:
+    told = one_to_a_line("3 recipients could not be looked at", ["The key is missing."] * 3)
+    assert told == "3 recipients could not be looked at:\n  The key is missing."

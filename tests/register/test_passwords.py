@@ -19,7 +19,7 @@ from pipeline.lists.letter import Letter, render_letter
 from pipeline.lists.references import CODE_FORM
 from register.signing import FIRST, LEAD, SECOND, WITH_KEY, why_not
 
-DONE, WRONG_USE = 0, 2
+DONE, WRONG_USE, REFUSED = 0, 2, 3
 
 
 def renew(birthshare: CommandLine, code: str = FIRST, *options: str | Path) -> Answer:
@@ -134,19 +134,19 @@ def test_stopped_in_between_the_former_password_stays(
 
 
 @pytest.mark.parametrize(
-    ("code", "who", "words"),
+    ("code", "who", "words", "exit_code"),
     [
-        (WITH_KEY, APPROVERS[LEAD], "have no password"),
-        ("nobody", APPROVERS[LEAD], "not in the register"),
-        (FIRST, "stranger@example.org", "Only an approver"),
+        (WITH_KEY, APPROVERS[LEAD], "have no password", WRONG_USE),
+        ("nobody", APPROVERS[LEAD], "not in the register", WRONG_USE),
+        (FIRST, "stranger@example.org", "Only an approver", REFUSED),
     ],
     ids=["openpgp", "unknown", "stranger"],
 )
 def test_who_has_no_password_or_may_not_make_one_is_told(
-    authority: Authority, birthshare: CommandLine, code: str, who: str, words: str
+    authority: Authority, birthshare: CommandLine, code: str, who: str, words: str, exit_code: int
 ) -> None:
     answer = birthshare("recipients", "password", code, "--as", who)
-    assert answer.code == WRONG_USE
+    assert answer.code == exit_code
     answer.says(words)
     assert authority.recorded(Kind.PASSWORD_MADE) == []
     assert not letter(authority, code).exists()

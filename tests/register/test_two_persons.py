@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from month_authority import MONTH, NOW, Authority, CommandLine
-from pipeline import dispatch
+from pipeline import dispatch, inputs
 from pipeline.demo.authority import APPROVERS
 from pipeline.demo.keys import make_openpgp_key, make_ssh_key
 from pipeline.encryption.signing import verify_ssh
+from pipeline.errors import SettingsError
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Kind, PermitBody
 from register.signing import (
@@ -255,6 +258,28 @@ def test_other_reach_areas_stop_the_month_until_two_have_signed_them(
     assert birthshare("recipients", "diff", "--json").json["changes"] == ["The reach areas have changed."]
     assert [sign(birthshare, role).code for role in (OFFICER, GUARDIAN)] == [DONE, DONE]
     assert birthshare.run().code == WAITING
+
+
+def test_an_index_is_made_of_the_reach_areas_that_were_looked_at_and_no_others(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one person could have the signed file looked at and another one read, and put the first back."""
+    home, on = authority.home, MONTH.last_day
+    areas = home.at("reference/reach_areas.csv")
+    signed, looked = areas.read_text(), inputs.sha256
+
+    def exchanged(file: Path) -> str:
+        digest = looked(file)
+        areas.write_text("".join(signed.splitlines(keepends=True)[:-3]))
+        return digest
+
+    shutil.rmtree(home.state / "reach", ignore_errors=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(inputs, "sha256", exchanged)
+        with pytest.raises(SettingsError, match="changed while they were read"):
+            inputs.compiled_places(home, on=on)
+    areas.write_text(signed)
+    assert list((home.state / "reach").iterdir()) == []
 
 
 # --- what is signed -------------------------------------------------------------------------------

@@ -274,3 +274,14 @@ def test_a_list_that_we_took_away_again_is_said_to_be(state: State) -> None:
 def test_a_page_remembers_up_to_where_it_was_told(state: State) -> None:
     assert heard_up_to(the_month(state)) == 0
     assert heard_up_to(the_month(state | {"receipts_to": 61})) == 61
+
+
+def test_a_month_that_was_ended_without_books_is_not_to_be_run_again(state: State) -> None:
+    leave_open(state)
+    state["state"] = "closed"
+    state["recipients"][0] |= {"state": "waiting"}
+
+    words = " ".join(Page(the_month(state)).words.split())
+
+    assert "ended without books" in words.split("Books")[0]
+    assert "again" not in words.split("Books")[0]

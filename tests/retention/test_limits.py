@@ -10,11 +10,13 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sqlite3 import connect
+from threading import Thread
 
 import pytest
 
 from month_authority import CommandLine
 from pipeline import retention
+from pipeline.desk import Desk
 from pipeline.encryption.gnupg import left_over, temporary_home
 from pipeline.errors import IntegrityError, WaitingForPerson
 from pipeline.facts import opened_ledger, verified
@@ -156,6 +158,29 @@ def test_a_link_leads_nowhere(home: Home, write: Write, tmp_path: Path) -> None:
     assert elsewhere.exists()
 
 
+def test_a_link_to_nowhere_goes_like_a_file(home: Home, write: Write) -> None:
+    letters = write("outbox/letters/centre-01.pdf", at=days_ago(9)).parent
+    (letters / "centre-02.pdf").symlink_to("gone.pdf")
+    later = datetime.now(UTC) + timedelta(days=9)
+    assert retention.run(home, now=later)["destroyed"] == {"letters": 2}
+    assert list(letters.iterdir()) == []
+
+
+def test_a_file_that_goes_while_it_is_looked_at_stops_nothing(
+    home: Home, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = write("state/.0123456789abcdef.part", at=days_ago(9))
+    write("outbox/letters/centre-01.pdf", at=days_ago(9))
+    real = retention.class_of
+
+    def meanwhile(home: Home, path: Path) -> object:
+        part.unlink(missing_ok=True)
+        return real(home, path)
+
+    monkeypatch.setattr(retention, "class_of", meanwhile)
+    assert retention.run(home, now=NOW)["destroyed"] == {"letters": 1}
+
+
 def test_a_file_that_cannot_be_removed_is_said_and_the_others_go(home: Home, write: Write) -> None:
     write("outbox/letters/centre-01.pdf", at=days_ago(9))
     write("outbox/months/2020-01.html", at=days_ago(3000))
@@ -173,6 +198,26 @@ def test_a_file_that_cannot_be_removed_is_said_and_the_others_go(home: Home, wri
     [waiting] = found["waiting"]
     assert waiting["where"] == "outbox/months/2020-01.html"
     assert "Operation not permitted" in waiting["do"]
+
+
+def test_of_two_runs_at_once_one_destroys_a_thing_and_says_so(
+    home: Home, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("outbox/letters/centre-01.pdf", at=days_ago(9))
+    real, others = retention.held, []
+
+    def while_another_runs(desk: Desk) -> list[retention.Held]:
+        found = list(real(desk))
+        if not others:
+            others.append(Thread(target=retention.run, args=(home,), kwargs={"now": NOW}))
+            others[0].start()
+            others[0].join(1)
+        return found
+
+    monkeypatch.setattr(retention, "held", while_another_runs)
+    retention.run(home, now=NOW)
+    others[0].join()
+    assert len(recorded(home, Kind.DATA_DESTROYED)) == 1
 
 
 def test_the_ledger_is_whole_and_signed_afterwards(home: Home, write: Write) -> None:

@@ -163,6 +163,13 @@ def test_a_month_whose_working_files_are_lost_is_ended_and_sends_nothing_more(
     assert birthshare("retention").code == 0
 
 
+def test_a_month_that_is_still_to_come_is_not_ended_by_mistake(authority: Authority) -> None:
+    who = {"principal": APPROVERS["data_lead"], "why": "a disk was lost"}
+    with pytest.raises(SettingsError, match="still to come"):
+        retention.end(authority.home, MONTH.plus(2), now=NOW, **who)
+    assert months.begun(authority.home) == []
+
+
 def test_a_month_that_can_be_finished_is_not_ended_without_books(authority: Authority) -> None:
     authority.run(until="release")
     with pytest.raises(SettingsError, match="can be finished with its books"):

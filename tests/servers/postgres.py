@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
+from servers.installing import one_at_a_time
+
 USER = "birthshare"
 
 
@@ -128,7 +130,9 @@ def _unprivileged() -> str | None:
 def _programs() -> Path:
     found = _newest()
     if found is None:
-        _install()
+        with one_at_a_time():
+            if _newest() is None:
+                _install()
         found = _newest()
     if found is None:
         raise ServerMissing("PostgreSQL is missing; install the Debian package postgresql")

@@ -20,6 +20,8 @@ from pathlib import Path
 from threading import Thread
 from types import TracebackType
 
+from servers.installing import one_at_a_time
+
 SSHD = Path("/usr/sbin/sshd")
 SSHD_RUN = Path("/run/sshd")
 # Every folder above a chroot must belong to root and be writable by nobody else: not so /tmp.
@@ -183,8 +185,9 @@ def ensure_installed() -> None:
     """Install the OpenSSH server where it is missing; raises CannotServe where that is not possible."""
     if os.geteuid() != 0:
         raise CannotServe("accounts and chroot folders need root")
-    if not SSHD.exists():
-        _install()
+    with one_at_a_time():
+        if not SSHD.exists():
+            _install()
     SSHD_RUN.mkdir(mode=0o755, exist_ok=True)
 
 
