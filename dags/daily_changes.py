@@ -37,7 +37,7 @@ from birthshare_tasks import home_of, home_param, quietly
 @quietly
 def hear_and_recall() -> dict[str, int]:
     """Apply feeds, raise recalls, bring notices; the answer is counts. Raises until all of it is done."""
-    from pipeline import recalls
+    from pipeline.afterwards import recalls
 
     return recalls.run_day(home_of(get_current_context()), now=datetime.now(UTC))
 

@@ -37,7 +37,7 @@ from birthshare_tasks import home_of, home_param, quietly
 @quietly
 def look_and_remind() -> dict[str, int]:
     """Look, record, remind; the answer is counts. Raises until every centre was looked at."""
-    from pipeline import receipts
+    from pipeline.afterwards import receipts
 
     looked = receipts.follow_up(home_of(get_current_context()), now=datetime.now(UTC))
     looked.check()

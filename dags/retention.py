@@ -29,7 +29,7 @@ from birthshare_tasks import home_of, home_param, quietly
 @quietly
 def destroy_and_look() -> dict[str, int]:
     """Destroy what is over, look at every file; gives counts. Raises where a person must see to it."""
-    from pipeline import retention
+    from pipeline.keeping import retention
 
     return retention.run_day(home_of(get_current_context()), now=datetime.now(UTC))
 

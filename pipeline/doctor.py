@@ -9,19 +9,21 @@ from datetime import datetime
 from functools import partial
 from shlex import quote
 
-from pipeline import agreed, needs, register
+from pipeline import agreed
 from pipeline.agreements.loading import NAMESPACE as AGREEMENT
 from pipeline.agreements.loading import Loaded
 from pipeline.contract import contract_of
-from pipeline.desk import Watch, no_watch
 from pipeline.errors import BirthshareError, IntegrityError, SettingsError
 from pipeline.facts import opened_ledger, verified
 from pipeline.home import SETTINGS_FILE, Home, Recipient, Supplier
-from pipeline.inputs import check_datasets, compiled_places, hospitals
-from pipeline.reaching import check_key, check_reached
-from pipeline.receiving import profile_of
+from pipeline.recipients import register
+from pipeline.recipients.reaching import check_key, check_reached
 from pipeline.records import TEMPLATES
-from pipeline.release import NAMESPACE as RELEASE
+from pipeline.steps import needs
+from pipeline.steps.desk import Watch, no_watch
+from pipeline.steps.inputs import check_datasets, compiled_places, hospitals
+from pipeline.steps.receiving import profile_of
+from pipeline.steps.release import NAMESPACE as RELEASE
 
 PLACEHOLDER = "REPLACE"  # marks what `birthshare init` cannot know
 _NO_FINGERPRINT = "0" * 40

@@ -7,8 +7,8 @@ Keys: month, authority, state, waiting_for, to_do, received, quarantined, duplic
 shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and warnings: the
 agreements that come to their end, or need something, and what recipients should have done, in words.
 A recipient's `state` is about the delivery; what it did since stands under `receipt`, and what was called
-back from its list, where anything was, under `called_back` (see `pipeline.sent`). `receipts_to` is the number
-of the newest entry about these, 0 where nothing was heard.
+back from its list, where anything was, under `called_back` (see `pipeline.afterwards.sent`). `receipts_to`
+is the number of the newest entry about these, 0 where nothing was heard.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline import register, sent
-from pipeline.approval import how_to_decide, missing, told
-from pipeline.desk import Desk
+from pipeline.afterwards import sent
 from pipeline.errors import BirthshareError, IntegrityError
 from pipeline.home import Home
 from pipeline.ledger.entries import (
@@ -38,7 +36,10 @@ from pipeline.ledger.entries import (
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.verify import Verification, verify
-from pipeline.pack import PACK, forgone
+from pipeline.recipients import register
+from pipeline.steps.approval import how_to_decide, missing, told
+from pipeline.steps.desk import Desk
+from pipeline.steps.pack import PACK, forgone
 from pipeline.wording import SHOWN
 
 

@@ -5,9 +5,9 @@
 Every step leaves its work in the month's encrypted working files and is recorded in the ledger when
 it is done. So a run that was killed anywhere is finished by running it again, and a run of a
 finished month changes nothing and sends nothing. What a step may do is in its room; here is only
-the order. `pipeline.preparation` has the steps up to the decisions, `pipeline.releasing` what is
-asked of people, `pipeline.deciding` how they answer, `pipeline.approval` what they approved,
-`pipeline.dispatch` the way of one list, and `pipeline.closing` the end.
+the order. `pipeline.steps.preparation` has the steps up to the decisions, `pipeline.steps.releasing` what is
+asked of people, `pipeline.steps.deciding` how they answer, `pipeline.steps.approval` what they approved,
+`pipeline.steps.dispatch` the way of one list, and `pipeline.steps.closing` the end.
 """
 
 from __future__ import annotations
@@ -21,29 +21,19 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipeline import (
-    approval,
-    changes,
-    closing,
-    companions,
-    deciding,
-    dispatch,
-    facts,
-    inputs,
-    kept,
-    preparation,
-    recalls,
-    releasing,
-)
-from pipeline.desk import Desk, Watch, no_watch
+from pipeline import facts
+from pipeline.afterwards import changes, recalls
 from pipeline.errors import BirthshareError, NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.home import Approver, Home
-from pipeline.inputs import BIRTHS, decisions_of
+from pipeline.keeping import kept
 from pipeline.ledger.entries import Balanced, ReleaseRequested
-from pipeline.pack import PACK, Prepared, asked, outstanding
 from pipeline.reasons import Outcome
 from pipeline.records import Month
 from pipeline.stages import STAGES
+from pipeline.steps import approval, closing, companions, deciding, dispatch, inputs, preparation, releasing
+from pipeline.steps.desk import Desk, Watch, no_watch
+from pipeline.steps.inputs import BIRTHS, decisions_of
+from pipeline.steps.pack import PACK, Prepared, asked, outstanding
 
 Pair = tuple[str, str]  # agreement, recipient
 

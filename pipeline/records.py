@@ -171,7 +171,7 @@ class OnList(NamedTuple):
 class Permit:
     """Leave, recorded in the ledger, for exactly these sealed bytes to go to this recipient.
 
-    A list's permit belongs to a month; a notice's (pipeline.notices) to none, and counts nobody.
+    A list's permit belongs to a month; a notice's (pipeline.afterwards.notices) to none, and counts nobody.
     """
 
     entry: int  # ledger sequence number

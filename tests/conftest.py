@@ -13,4 +13,4 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between two tries at a server that a test has taken down."""
-    monkeypatch.setattr("pipeline.desk.Desk.wait", staticmethod(lambda seconds: None))
+    monkeypatch.setattr("pipeline.steps.desk.Desk.wait", staticmethod(lambda seconds: None))

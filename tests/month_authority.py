@@ -30,10 +30,10 @@ from pipeline.demo.run import approve, laid_out
 from pipeline.encryption.signing import sign_ssh
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
-from pipeline.inputs import decisions_of
 from pipeline.ledger.entries import Body, Kind
 from pipeline.reasons import Outcome
 from pipeline.records import SUPPRESSIONS, Month, declared
+from pipeline.steps.inputs import decisions_of
 
 AGREEMENT = "welcome-card-first-visit"
 

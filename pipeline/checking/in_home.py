@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from datetime import date
 
-from pipeline import kept, needs
 from pipeline.agreements.model import Agreement, ListField
 from pipeline.agreements.words import listed, named, role, several
 from pipeline.checking.findings import Finding, error, warning
@@ -15,6 +14,8 @@ from pipeline.errors import BirthshareError
 from pipeline.facts import opened_ledger
 from pipeline.geography.areas import read_areas
 from pipeline.home import SETTINGS_FILE, Home
+from pipeline.keeping import kept
+from pipeline.steps import needs
 
 # The columns that fill a field, where a file need not have them.
 _FILLED_FROM = {

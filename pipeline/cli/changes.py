@@ -13,9 +13,9 @@ from pipeline.cli.voice import Voice
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pipeline.changes import Applied
+    from pipeline.afterwards.changes import Applied
+    from pipeline.afterwards.recalls import Followed
     from pipeline.home import Home
-    from pipeline.recalls import Followed
 
 
 @click.group()
@@ -41,7 +41,7 @@ def apply(file: Path | None, principal: str | None, word: str | None, home: Home
     or not at all, and applying it again adds nothing. Only keyed references of it are kept. Every
     recipient of a list that one of these families is on is sent a recall at once.
     """
-    from pipeline import recalls
+    from pipeline.afterwards import recalls
 
     if file is None and (principal or word):
         raise SettingsError("--as and --word belong to a list of your own", do="Name its FILE.")
@@ -91,7 +91,7 @@ def _as_json(one: Applied) -> dict[str, Any]:
 @for_home
 def list_(home: Home, voice: Voice) -> None:
     """What was applied when, by whom, and how many words of each kind stand; nobody is named."""
-    from pipeline.changes import listed
+    from pipeline.afterwards.changes import listed
 
     found = listed(home)
     voice.answer(found)

@@ -32,7 +32,7 @@ def explain(month: Month | None, who: str, why: str, home: Home, voice: Voice) -
     others, and stay in the shell's history.) That you looked, and why, is recorded before anything is
     looked up.
     """
-    from pipeline.explain import explain as explained
+    from pipeline.looking_back.explain import explain as explained
     from pipeline.reporting import family_text
 
     found = explained(home, asked(), month=month, principal=who, purpose=why, now=moment())

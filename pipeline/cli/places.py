@@ -45,9 +45,9 @@ def place(network: str, home: Home, voice: Voice) -> None:
     """Where one postcode belongs and why. It is asked for at a prompt (or read from stdin), not recorded."""
     import pandas as pd
 
-    from pipeline import inputs
     from pipeline.geography.place import explain
     from pipeline.geography.place import place as place_in
+    from pipeline.steps import inputs
 
     postcode = click.prompt("Postcode", err=True)
     places = inputs.compiled_places(home, on=_today())

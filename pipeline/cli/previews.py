@@ -30,8 +30,8 @@ def preview(file: Path, months: int | None, html: Path | None, home: Home, voice
 
     FILE is a path, or the name alone of a file among the home's agreements.
     """
-    from pipeline.preview import WORDING, preview_file
-    from pipeline.preview import preview as replayed
+    from pipeline.looking_back.preview import WORDING, preview_file
+    from pipeline.looking_back.preview import preview as replayed
     from pipeline.reporting import preview_page, preview_text
 
     file = agreement_file(file, home.path)

@@ -12,8 +12,8 @@ from pipeline.cli.voice import Voice
 from pipeline.errors import NotAllDelivered
 
 if TYPE_CHECKING:
+    from pipeline.afterwards.recalls import Followed
     from pipeline.home import Home
-    from pipeline.recalls import Followed
 
 
 @click.group(invoke_without_command=True, short_help="See and send what recipients must take off lists.")
@@ -33,7 +33,7 @@ def recalls(context: click.Context, home_path: Path, as_json: bool) -> None:
 
 
 def _tell_state(home: Home, voice: Voice) -> None:
-    from pipeline.recalls import shown
+    from pipeline.afterwards.recalls import shown
 
     found = shown(home, now=moment())
     voice.answer(found)
@@ -73,7 +73,7 @@ _COUNTS = ("recalled", "waiting", "told", "done", "late")
 @for_home
 def send(home: Home, voice: Voice) -> None:
     """Raise what is to be recalled, and try again to send the notices that are not delivered yet."""
-    from pipeline.recalls import send as send_now
+    from pipeline.afterwards.recalls import send as send_now
 
     with voice.progress() as watch:
         followed = send_now(home, now=moment(), watch=watch)
@@ -86,7 +86,7 @@ def send(home: Home, voice: Voice) -> None:
 @for_home
 def show(recipient: str, home: Home, voice: Voice) -> None:
     """What RECIPIENT must take off which list and has not said is done: files and references, no names."""
-    from pipeline.recalls import open_lines
+    from pipeline.afterwards.recalls import open_lines
 
     lines = open_lines(home, recipient)
     voice.answer({"recipient": recipient, "lines": lines})
@@ -112,7 +112,7 @@ def told(recipient: str, principal: str, note: str, home: Home, voice: Voice) ->
 
     A notice that has arrived is recorded as done with `birthshare receipts record` instead.
     """
-    from pipeline.recalls import record_told
+    from pipeline.afterwards.recalls import record_told
 
     rows = record_told(home, recipient, principal=principal, note=note, now=moment())
     voice.answer({"recipient": recipient, "rows": rows})

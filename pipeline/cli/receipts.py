@@ -47,7 +47,7 @@ def receipts(
 
 
 def _look(home: Home, voice: Voice, *, remind: bool, offline: bool, everything: bool) -> None:
-    from pipeline import receipts as heard
+    from pipeline.afterwards import receipts as heard
 
     now, looked = moment(), heard.Looked()
     with voice.progress() as watch:
@@ -77,7 +77,7 @@ def record_(file: str, word: Word, principal: str, note: str, home: Home, voice:
 
     A list was received or destroyed; what a notice asks was done.
     """
-    from pipeline.receipts import record
+    from pipeline.afterwards.receipts import record
 
     new = record(home, file, word, principal=principal, note=note, now=moment())
     voice.answer({"file": file, "word": word, "new": new})

@@ -14,8 +14,8 @@ from pipeline.errors import NotAllDelivered
 
 if TYPE_CHECKING:
     from pipeline.home import Home, Recipient
-    from pipeline.reaching import Looked
-    from pipeline.register import Standing
+    from pipeline.recipients.reaching import Looked
+    from pipeline.recipients.register import Standing
 
 _AS = click.option(
     "--as", "who", metavar="WHO", required=True, help="You: your address in the list of approvers."
@@ -36,8 +36,9 @@ def recipients() -> None:
 @for_home
 def list_(home: Home, voice: Voice) -> None:
     """Every recipient: where and how its lists go, for how long, and whether that is agreed."""
-    from pipeline import agreed, register
+    from pipeline import agreed
     from pipeline.facts import opened_ledger
+    from pipeline.recipients import register
 
     now, known = moment(), home.recipients()
     with opened_ledger(home) as ledger:
@@ -97,8 +98,8 @@ def check(codes: tuple[str, ...], home: Home, voice: Voice) -> None:
     A small file is written at each recipient, read back and removed. Nothing else is touched there. The
     exit code is 5 where a list could not go to one of them.
     """
-    from pipeline import reaching
     from pipeline.facts import opened_ledger
+    from pipeline.recipients import reaching
 
     with opened_ledger(home) as ledger, voice.progress() as watch:
         looked = reaching.look(home, ledger, codes, at=moment(), watch=watch)
@@ -137,8 +138,8 @@ def _well(one: Looked) -> list[str]:
 @for_home
 def diff(home: Home, voice: Voice) -> None:
     """What was changed since the register was signed, in words, and who has signed that already."""
-    from pipeline import register
     from pipeline.facts import opened_ledger
+    from pipeline.recipients import register
 
     with opened_ledger(home) as ledger:
         register.heard(home, ledger, at=moment())
@@ -155,8 +156,8 @@ def statement(home: Home, voice: Voice) -> None:
     It can be signed without this program: ssh-keygen -Y sign -n register@birthshare -f KEY register.txt.
     The signature, register.txt.sig, is then renamed to register.YOU.sig and left beside it.
     """
-    from pipeline import register
     from pipeline.facts import opened_ledger
+    from pipeline.recipients import register
 
     with opened_ledger(home) as ledger:
         now = register.standing(home, ledger, at=moment())
@@ -182,9 +183,9 @@ def sign(who: str, key: Path, home: Home, voice: Voice) -> None:
     At a terminal you read what was changed first, and are asked. Compare host keys and public keys with
     what the recipient told you by a way that you trust: not with what the connection shows.
     """
-    from pipeline import register
     from pipeline.encryption.signing import sign_ssh
     from pipeline.facts import opened_ledger
+    from pipeline.recipients import register
 
     asking = sys.stdin.isatty() and not voice.as_json
     with opened_ledger(home) as ledger:
@@ -217,7 +218,7 @@ def _standing(now: Standing) -> dict[str, Any]:
 
 
 def _tell(voice: Voice, home: Home, now: Standing) -> None:
-    from pipeline import register
+    from pipeline.recipients import register
 
     if now.is_agreed:
         voice.say("The register and the reach areas are agreed as they stand.")
@@ -251,8 +252,8 @@ def password(code: str, who: str, letter: Path | None, home: Home, voice: Voice)
     register with it. Lists that were sent before open with the password of their time, and their
     receipts stay good.
     """
-    from pipeline import passwords, register
     from pipeline.facts import opened_ledger
+    from pipeline.recipients import passwords, register
 
     page = letter or home.outbox / "letters" / f"{code}.pdf"
     with opened_ledger(home) as ledger, writing(page):

@@ -107,7 +107,7 @@ def approve(month: Month, who: str, key: Path, seen: str, note: str, home: Home,
 @for_home
 def refuse(month: Month, who: str, key: Path, seen: str, note: str, home: Home, voice: Voice) -> None:
     """Refuse it, and say why: nothing leaves until something was changed and asked about anew."""
-    from pipeline.release import check_reason, refusal
+    from pipeline.steps.release import check_reason, refusal
 
     pack, pack_sha256 = _pack(home, month, seen)
     if not note and sys.stdin.isatty():
@@ -139,7 +139,7 @@ def forgo(
 ) -> None:
     """End MONTH without the list of RECIPIENT, which cannot be brought there: its families stay held."""
     from pipeline import month as months
-    from pipeline.release import forgoing
+    from pipeline.steps.release import forgoing
 
     pack, pack_sha256 = _pack(home, month)
     planned = [
@@ -225,7 +225,7 @@ def _pack(home: Home, month: Month, seen: str = "") -> tuple[bytes, str]:
 
 def _signed(content: bytes, key: Path) -> str:
     from pipeline.encryption.signing import sign_ssh
-    from pipeline.release import NAMESPACE
+    from pipeline.steps.release import NAMESPACE
 
     return sign_ssh(content, private_key=key, namespace=NAMESPACE, ask=sys.stdin.isatty()).decode()
 

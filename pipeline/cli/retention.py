@@ -51,8 +51,8 @@ def run(dry_run: bool, limits: bool, home: Home, voice: Voice) -> None:
     Then every file in the home is compared with what may be kept there. Something that only a person can
     decide is named, with what to do: the exit code is then 6.
     """
-    from pipeline.retention import check_nothing_waits, limits_of
-    from pipeline.retention import run as ran
+    from pipeline.keeping.retention import check_nothing_waits, limits_of
+    from pipeline.keeping.retention import run as ran
 
     if limits:
         _tell_limits(voice, limits_of(home))
@@ -109,7 +109,7 @@ def erase(who: str, why: str, home: Home, voice: Voice) -> None:
     together. From now on none of them is shared with anybody.
     """
     from pipeline.cli.recalls import followed_as_json, tell_followed
-    from pipeline.erasing import erase as erased
+    from pipeline.keeping.erasing import erase as erased
 
     found, followed = erased(home, asked(), principal=who, purpose=why, now=moment())
     voice.answer({**found, "recalls": followed_as_json(followed)})
@@ -138,7 +138,7 @@ def end(month: Month, who: str, why: str, home: Home, voice: Voice) -> None:
 
     After a restored backup, this keeps a month that was sent already from being sent a second time.
     """
-    from pipeline.retention import end as ended
+    from pipeline.keeping.retention import end as ended
 
     ended(home, month, principal=who, why=why, now=moment())
     voice.answer({"month": str(month), "ended_by": who})
@@ -149,7 +149,7 @@ def end(month: Month, who: str, why: str, home: Home, voice: Voice) -> None:
 @for_home
 def forget_lost(home: Home, voice: Voice) -> None:
     """Record that kept decisions which are not there any more are gone, as after a restored backup."""
-    from pipeline.retention import forget_lost as forgotten
+    from pipeline.keeping.retention import forget_lost as forgotten
 
     gone = forgotten(home, now=moment())
     voice.answer({"gone": gone})

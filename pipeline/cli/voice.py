@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.desk import Watch
+    from pipeline.steps.desk import Watch
 
 PLAIN_WIDTH = 110  # columns, where nobody says how many there are
 

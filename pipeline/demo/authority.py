@@ -39,10 +39,10 @@ from pipeline.facts import opened_ledger
 from pipeline.geography.areas import HEADER
 from pipeline.geography.directory import build_directory
 from pipeline.home import SETTINGS_FILE, Home
+from pipeline.recipients.register import NAMESPACE as REGISTER
+from pipeline.recipients.register import heard, in_force, present_text, signature_file, write_statement
 from pipeline.records import TEMPLATES, Month
-from pipeline.register import NAMESPACE as REGISTER
-from pipeline.register import heard, in_force, present_text, signature_file, write_statement
-from pipeline.release import NAMESPACE as RELEASE
+from pipeline.steps.release import NAMESPACE as RELEASE
 
 SUPPLIER = "chis"
 AUTHORITY_NAME = "Sampleton Council (demonstration)"

@@ -15,14 +15,14 @@ from pipeline import month as months
 from pipeline.demo.authority import APPROVERS, Demonstration, make_authority, sftp_places
 from pipeline.demo.later_words import record_later_words
 from pipeline.demo.sftp import DemonstrationSftp
-from pipeline.desk import Watch, no_watch
 from pipeline.encryption.signing import sign_ssh
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.ledger.entries import ReleaseRequested
-from pipeline.pack import PACK
 from pipeline.records import Month
-from pipeline.release import NAMESPACE
+from pipeline.steps.desk import Watch, no_watch
+from pipeline.steps.pack import PACK
+from pipeline.steps.release import NAMESPACE
 
 RESULT = "demo.json"
 _MARK = "A Birthshare demonstration. `birthshare demo` replaces this folder.\n"

@@ -235,7 +235,7 @@ def _recipient(one: Mapping[str, Any]) -> RecipientFacts:
 
 
 def _receipt(one: Mapping[str, Any]) -> ReceiptFacts:
-    """A receipt as `pipeline.sent` gives it; its moments are London's, so their days are too."""
+    """A receipt as `pipeline.afterwards.sent` gives it; its moments are London's, so their days are too."""
 
     def step(when: str, clock: str) -> StepFacts:
         return StepFacts(_day(one[when]), _day(one["due"].get(clock, "")), clock in one["overdue"])

@@ -25,7 +25,7 @@ _OUTCOMES = {
 
 
 def family_text(found: Mapping[str, Any]) -> str:
-    """The answer of `pipeline.explain.explain` in paragraphs."""
+    """The answer of `pipeline.looking_back.explain.explain` in paragraphs."""
     if not found["known"]:
         return UNKNOWN
     lines = [FIRST]

@@ -38,7 +38,7 @@ def heard_up_to(page: str) -> int:
 def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
     """What a person is asked to approve: the pack's counts and no names.
 
-    `pack` is the release pack as `pipeline.releasing.ask` binds it; `pack_sha256`
+    `pack` is the release pack as `pipeline.steps.releasing.ask` binds it; `pack_sha256`
     is the digest that an approval names. Whatever else the pack binds is listed at the end, so that
     the page never shows less than what is approved. Raises IntegrityError for an unknown reason.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.looking_back.small_numbers import Shown
 from pipeline.reporting.pages import month_in_full
-from pipeline.small_numbers import Shown
 
 DIRECTIONS = {
     "newly_shared": ("Newly shared", "Why they were not shared then"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import recalls
+from pipeline.afterwards import recalls
 from pipeline.errors import NotAllDelivered
 from pipeline.home import Home
 

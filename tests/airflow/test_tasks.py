@@ -142,7 +142,7 @@ def test_a_yes_counts_for_the_release_that_it_names_alone(tasks: ModuleType) -> 
 
 def test_every_no_carries_its_reason_as_it_may_be_recorded(tasks: ModuleType) -> None:
     from pipeline.ledger.entries import check_note
-    from pipeline.release import check_reason
+    from pipeline.steps.release import check_reason
 
     assert len(tasks.REFUSALS) == len(tasks.REASONS) > 1
     for option, reason in tasks.REFUSALS.items():

@@ -18,12 +18,12 @@ from typing import Any
 import pandas as pd
 from bulk import Bulk, make
 
-from pipeline import needs
-from pipeline.formats import sealed_for
 from pipeline.home import Recipient
 from pipeline.lists.compile import FamilyList, compile_list
 from pipeline.lists.totals import AreaNumbers
 from pipeline.records import AREAS, Month, empty
+from pipeline.steps import needs
+from pipeline.steps.formats import sealed_for
 
 BIRTHS = 1_500  # of sixty centres
 FORMATS = {

@@ -13,9 +13,9 @@ from changes.writing import check_nothing_shown, families, reference
 from month_authority import MONTH, NOW, Authority, CommandLine
 from pipeline import month as months
 from pipeline.errors import IntegrityError
-from pipeline.inputs import ANSWERS, decisions_of
 from pipeline.ledger.entries import AnswersReceived, ExtractRefused, Kind
 from pipeline.reasons import Reason, unpack
+from pipeline.steps.inputs import ANSWERS, decisions_of
 
 DONE, INTEGRITY, WAITING = 0, 4, 6
 

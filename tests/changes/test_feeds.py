@@ -10,8 +10,8 @@ import pytest
 
 from changes.writing import changes_csv, families, reference
 from month_authority import MONTH, NOW, CommandLine
-from pipeline import changes
 from pipeline import month as months
+from pipeline.afterwards import changes
 from pipeline.encryption import gnupg
 from pipeline.errors import IntegrityError, Refused
 from pipeline.facts import opened_ledger

@@ -136,7 +136,7 @@ def test_a_file_that_is_no_such_list_is_refused_in_words(
 def test_a_list_that_is_too_large_is_not_read(
     birthshare: CommandLine, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.changes.MAX_BYTES", 50)
+    monkeypatch.setattr("pipeline.afterwards.changes.MAX_BYTES", 50)
     answer = birthshare("changes", "apply", write(*LIST), "--as", WHO)
     assert answer.code == WRONG_USE
     answer.says("too large", "list.csv")

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from month_authority import NOW, Authority, CommandLine
-from pipeline.companions import answers_about
 from pipeline.errors import SettingsError
 from pipeline.facts import opened_ledger
-from pipeline.inputs import check_datasets
 from pipeline.ledger.entries import ChangesApplied, Kind
 from pipeline.records import ANSWERS, SUPPRESSIONS, declared, empty
+from pipeline.steps.companions import answers_about
+from pipeline.steps.inputs import check_datasets
 from spec.world import agreement
 
 SETTINGS_WRONG = 2

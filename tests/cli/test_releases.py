@@ -10,7 +10,7 @@ import pytest
 
 from month_authority import MONTH, Authority, CommandLine, personal_values, shown_values
 from pipeline.ledger.entries import Kind
-from pipeline.release import digest
+from pipeline.steps.release import digest
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from crash.left import Left, left
 from crash.world import Kept, World
 from month_authority import MONTH, NOW
 from pipeline import month as months
-from pipeline import recalls
+from pipeline.afterwards import recalls
 from pipeline.demo.run import approve as sign
 
 KILLED = -signal.SIGKILL

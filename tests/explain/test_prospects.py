@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.prospects import Days, Prospect, may_change, next_look, stands_until, together
+from pipeline.looking_back.prospects import Days, Prospect, may_change, next_look, stands_until, together
 from pipeline.reasons import Reason, ReasonClass
 from pipeline.records import Month
 from spec.world import EXPECTING, MOMENT, MONTH, NOTICE, Row, World, agreement, birth, expecting, plain

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from ledger_examples import APPROVED, MONTH, child, digest, permit_body
 
+from pipeline.afterwards.sent import open_recalls, states
 from pipeline.errors import IntegrityError, Refused
 from pipeline.ledger.entries import Entry, Kind, NoticeBody, Publishing, RecallRaised
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.permits import TakenOver
 from pipeline.ledger.verify import verify
 from pipeline.records import SUPPRESSIONS, OnList, Permit, declared
-from pipeline.sent import open_recalls, states
 
 Later = Callable[[], datetime]
 MOTHER, HOME = child(50), child(60)

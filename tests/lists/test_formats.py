@@ -14,7 +14,6 @@ import pyzipper
 from pydantic import ValidationError
 from pypdf import PdfReader
 
-from pipeline import formats
 from pipeline.demo.keys import make_openpgp_key
 from pipeline.encryption import gnupg
 from pipeline.encryption.sealing import new_password
@@ -24,6 +23,7 @@ from pipeline.lists import labels as address_labels
 from pipeline.lists.compile import FamilyList
 from pipeline.lists.csv import count_rows as count_csv
 from pipeline.lists.workbook import count_rows as count_workbook
+from pipeline.steps import formats
 
 MADE_ON = date(2026, 11, 4)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from month_authority import MONTH, NOW, Authority, CommandLine
-from pipeline import closing
 from pipeline import month as months
 from pipeline.consent.words import heard
 from pipeline.encryption.signing import sign_ssh
@@ -27,8 +26,9 @@ from pipeline.errors import (
 from pipeline.ledger.entries import Kind
 from pipeline.lists import compile as compiling
 from pipeline.lists import csv as writing
-from pipeline.release import NAMESPACE, forgoing
 from pipeline.stages import STAGES
+from pipeline.steps import closing
+from pipeline.steps.release import NAMESPACE, forgoing
 from pipeline.validation import checks
 
 FIRST, SECOND = "centre-01", "centre-02"

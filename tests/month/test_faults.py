@@ -20,10 +20,10 @@ from pipeline import month as months
 from pipeline.delivery.manifest import manifest_name
 from pipeline.delivery.problems import DeliveryFailed, Problem
 from pipeline.delivery.sftp import FarSide
-from pipeline.dispatch import endpoint
 from pipeline.errors import NotAllDelivered, SettingsError
 from pipeline.facts import opened_ledger, verified
 from pipeline.ledger.entries import Delivered, Disclosure, Kind
+from pipeline.steps.dispatch import endpoint
 from servers.sshd import CannotServe, OpenSshServer
 
 FIRST = "centre-01"
@@ -132,7 +132,7 @@ def test_a_server_that_comes_back_within_the_run_gets_its_list(
         others.append(len(approved.files()))
         server.start()
 
-    monkeypatch.setattr("pipeline.desk.Desk.wait", staticmethod(back_up))
+    monkeypatch.setattr("pipeline.steps.desk.Desk.wait", staticmethod(back_up))
     server.kill()
     assert approved.run()["state"] == "closed"
     assert waits == [2.0]
@@ -145,7 +145,7 @@ def test_after_the_last_try_the_month_stays_open_and_says_whom_to_call(
     approved: Authority, server: OpenSshServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("pipeline.desk.Desk.wait", staticmethod(waits.append))
+    monkeypatch.setattr("pipeline.steps.desk.Desk.wait", staticmethod(waits.append))
     server.kill()
     with pytest.raises(NotAllDelivered, match=r"(?s)1 of 4 lists.*Call Centre office, 01632 960 001"):
         approved.run()
@@ -160,7 +160,7 @@ def test_a_changed_host_key_is_never_tried_again(
     approved: Authority, server: OpenSshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("pipeline.desk.Desk.wait", staticmethod(waits.append))
+    monkeypatch.setattr("pipeline.steps.desk.Desk.wait", staticmethod(waits.append))
     monkeypatch.setattr("pipeline.delivery.line._check_host_key", wrong_host_key)
     with pytest.raises(NotAllDelivered, match="host key that was agreed"):
         approved.run()

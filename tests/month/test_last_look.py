@@ -9,11 +9,11 @@ import pytest
 
 from month_authority import MONTH, NOW, Authority
 from pipeline import month as months
-from pipeline.approval import approved
-from pipeline.desk import Desk
-from pipeline.dispatch import Gate
 from pipeline.reasons import Outcome, Reason, having
 from pipeline.records import SUPPRESSIONS, declared
+from pipeline.steps.approval import approved
+from pipeline.steps.desk import Desk
+from pipeline.steps.dispatch import Gate
 
 
 @pytest.fixture

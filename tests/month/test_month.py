@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from month_authority import MONTH, NOW, Authority
-from pipeline import closing
 from pipeline import month as months
 from pipeline.errors import Refused, SettingsError, WaitingForPerson
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import Kind
+from pipeline.steps import closing
 
 
 def test_nothing_leaves_before_a_person_has_approved(authority: Authority) -> None:

@@ -11,8 +11,8 @@ import yaml
 from month_authority import AGREEMENT, MONTH, NOW, Authority, CommandLine, clear
 from pipeline import month as months
 from pipeline.errors import NotAllDelivered, SettingsError
-from pipeline.inputs import PLACEMENTS
 from pipeline.ledger.entries import Placed
+from pipeline.steps.inputs import PLACEMENTS
 
 CENTRES = {"centre-01", "centre-02", "centre-03", "centre-04"}
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from geography.town import NAMES, NSPL_2021, OLD_NSPL, ONSPD_2023, TOWN, published
-from pipeline import needs
 from pipeline.agreements.loading import read_agreement
 from pipeline.agreements.model import Agreement
 from pipeline.errors import SettingsError
 from pipeline.geography.directory import build_directory
 from pipeline.home import Authority, Geography, Home, Settings
 from pipeline.records import TEMPLATES
+from pipeline.steps import needs
 
 BASE = read_agreement(TEMPLATES / "welcome-card-first-visit.v1.yaml")[0]
 LINKAGE = {"shares": "pseudonyms", "household": "each_child", "fields": ["pseudonym", "sex"]}

@@ -13,12 +13,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from pipeline import kept, release
 from pipeline.agreements.model import Agreement
-from pipeline.desk import Desk
 from pipeline.founding import make_home
 from pipeline.home import Home
-from pipeline.inputs import (
+from pipeline.keeping import kept
+from pipeline.records import ANSWERS as ANSWER_COLUMNS
+from pipeline.records import Month
+from pipeline.steps import release
+from pipeline.steps.desk import Desk
+from pipeline.steps.inputs import (
     ANSWERS,
     BIRTHS,
     DISCLOSED,
@@ -28,9 +31,7 @@ from pipeline.inputs import (
     terms_of,
     words_of,
 )
-from pipeline.pack import PACK
-from pipeline.records import ANSWERS as ANSWER_COLUMNS
-from pipeline.records import Month
+from pipeline.steps.pack import PACK
 from spec.world import COLUMNS, MONTH, Row, World, agreement, birth, frame
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 
 from month_authority import MONTH, Authority, CommandLine, personal_values, shown_values
 from pipeline.ledger.entries import Kind
-from pipeline.preview import preview_file
+from pipeline.looking_back.preview import preview_file
 
 DONE, WRONG_USE = 0, 2
 

@@ -12,13 +12,14 @@ import pytest
 from month_authority import MONTH as LAST_MONTH
 from month_authority import NOW as TODAY
 from month_authority import Authority, CommandLine, personal_values
-from pipeline import kept, preview
 from pipeline import month as months
 from pipeline.errors import IntegrityError
 from pipeline.facts import opened_ledger, verified
 from pipeline.home import Home
-from pipeline.kept import Kept, destroy_overdue
+from pipeline.keeping import kept
+from pipeline.keeping.kept import Kept, destroy_overdue
 from pipeline.ledger.entries import Kind
+from pipeline.looking_back import preview
 from pipeline.reasons import Outcome
 from pipeline.staging import Staging, WrappingKey
 from preview.past import family, keep, world
@@ -238,7 +239,7 @@ def test_a_close_that_was_killed_after_the_books_still_keeps_the_month(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-        broken.setattr("pipeline.closing.keep", dies)
+        broken.setattr("pipeline.steps.closing.keep", dies)
         authority.run()
     assert standing(authority.home) == []
     assert authority.run()["state"] == "closed"

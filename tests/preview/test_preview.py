@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import kept
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
+from pipeline.keeping import kept
 from pipeline.ledger.entries import Kind
-from pipeline.preview import preview, preview_file
+from pipeline.looking_back.preview import preview, preview_file
 from pipeline.records import Month
 from preview.past import NOW, family, keep, proposed, world, written
 from spec.world import COLUMNS, MONTH, NOTICE, NUMBERS, agreement, placed

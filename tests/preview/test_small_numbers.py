@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.small_numbers import FEWEST, Shown, other_view, shown, table
+from pipeline.looking_back.small_numbers import FEWEST, Shown, other_view, shown, table
 
 # Every table of up to four parts with counts around what matters: none, small, just large enough.
 COUNTS = (0, 1, 2, 3, 6, 7, 8, 9, 15)

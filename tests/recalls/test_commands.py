@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline import recalls
+from pipeline.afterwards import recalls
 from pipeline.errors import IntegrityError, NotAllDelivered
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import Acknowledged, Entry, Kind

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline import notices, recalls
+from pipeline.afterwards import notices, recalls
 from pipeline.delivery import push
 from pipeline.demo.authority import sign_register
 from pipeline.encryption.sealing import new_password

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import recalls
+from pipeline.afterwards import recalls
 from recalls.town import FEEDS, Town, said
 from scenarios.arrangement import (
     EARLIER,

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from pipeline import recalls
+from pipeline.afterwards import recalls
 from pipeline.agreements.loading import read_agreement
 from pipeline.consent.words import SAYABLE
 from pipeline.ledger.entries import Kind, NoticeBody

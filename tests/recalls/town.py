@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from month_authority import Answer, CommandLine
-from pipeline import recalls
+from pipeline.afterwards import recalls
+from pipeline.afterwards.recalls import Followed
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.ledger.entries import Body, Kind, RecallRaised
 from pipeline.lists.references import CODE_FORM
-from pipeline.recalls import Followed
 from receipts.centres import _restore
 from scenarios.arrangement import (
     EARLIER,

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import yaml
 
-from pipeline import receipts
+from pipeline.afterwards import receipts
+from pipeline.afterwards.receipts import Looked
+from pipeline.afterwards.sent import Sent, states
 from pipeline.demo.authority import sign_register
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.ledger.entries import Body, Kind
 from pipeline.lists.references import CODE_FORM
-from pipeline.receipts import Looked
 from pipeline.records import Month
-from pipeline.sent import Sent, states
 from scenarios.arrangement import MONTH, Arrangement, principal
 
 LEAD = principal("data_lead")

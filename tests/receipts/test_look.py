@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline import receipts
+from pipeline.afterwards import receipts
 from pipeline.errors import NotAllDelivered, SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import Acknowledged, Entry, Kind, PermitAnnulled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import receipts
+from pipeline.afterwards import receipts
 from receipts.centres import LEAD, Town
 from receipts.test_recalls_answered import call_back
 from scenarios.arrangement import EARLIER, MONTH

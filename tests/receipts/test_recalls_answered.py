@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline import notices, receipts
-from pipeline.desk import Desk
+from pipeline.afterwards import notices, receipts
 from pipeline.ledger.entries import Disclosure, Kind, RecallRaised
+from pipeline.steps.desk import Desk
 from receipts.centres import LEAD, Town
 from scenarios.arrangement import MONTH, TODAY
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import receipts
+from pipeline.afterwards import receipts
 from pipeline.ledger.entries import Kind, NoticeBody
 from receipts.centres import Town
 from scenarios.arrangement import EARLIER, MONTH

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import receipts
+from pipeline.afterwards import receipts
 from pipeline.errors import Refused, SettingsError
 from pipeline.ledger.entries import DestructionAttested, Kind
 from receipts.centres import LEAD, Town

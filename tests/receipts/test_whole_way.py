@@ -11,7 +11,7 @@ import pytest
 
 from month_authority import clear
 from pipeline import month as months
-from pipeline import receipts
+from pipeline.afterwards import receipts
 from pipeline.demo.authority import sign_register
 from pipeline.facts import opened_ledger
 from pipeline.ledger.replay import replay

@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 
 from month_authority import NOW, Answer, Authority, CommandLine
-from pipeline import register
 from pipeline.demo.authority import APPROVERS
 from pipeline.errors import BirthshareError
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import Kind, RegisterAgreed
+from pipeline.recipients import register
 
 LEAD, GUARDIAN, OFFICER = "data_lead", "caldicott_guardian", "data_protection_officer"
 FIRST, SECOND, WITH_KEY = "centre-01", "centre-02", "centre-04"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from month_authority import NOW, Authority, CommandLine
-from pipeline import register
 from pipeline.agreed import LONDON
 from pipeline.demo.keys import make_openpgp_key
 from pipeline.encryption import gnupg
 from pipeline.encryption.public_keys import expires, fingerprint
+from pipeline.recipients import register
 from register.signing import FIRST, SECOND, WITH_KEY, why_not
 
 DONE, NOT_ALL_DELIVERED, WAITING = 0, 5, 6

@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from month_authority import MONTH, NOW, Authority, CommandLine
-from pipeline import dispatch, inputs
 from pipeline.demo.authority import APPROVERS
 from pipeline.demo.keys import make_openpgp_key, make_ssh_key
 from pipeline.encryption.signing import verify_ssh
 from pipeline.errors import SettingsError
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Kind, PermitBody
+from pipeline.steps import dispatch, inputs
 from register.signing import (
     FIRST,
     GUARDIAN,

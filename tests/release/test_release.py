@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import release
 from pipeline.agreements.loading import read_agreement
 from pipeline.agreements.model import Agreement, Release
 from pipeline.demo.keys import make_ssh_key
@@ -16,6 +15,7 @@ from pipeline.encryption.signing import sign_ssh
 from pipeline.errors import IntegrityError, Refused, SettingsError
 from pipeline.home import Approver
 from pipeline.records import TEMPLATES
+from pipeline.steps import release
 
 NOW = datetime.now(UTC)
 PACK = release.canonical({"month": "2026-10"})

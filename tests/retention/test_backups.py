@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from month_authority import MONTH, NOW, Authority, CommandLine, personal_values
-from pipeline import kept, retention
 from pipeline import month as months
 from pipeline.demo.authority import APPROVERS
 from pipeline.encryption import at_rest
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
+from pipeline.keeping import kept, retention
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXCLUDED = REPOSITORY / "infra" / "backup.exclude"

@@ -15,14 +15,15 @@ from explain.conftest import ask
 from month_authority import MONTH as LAST_MONTH
 from month_authority import NOW as TODAY
 from month_authority import Authority, CommandLine
-from pipeline import erasing, kept, preview, retention
 from pipeline import month as months
 from pipeline.encryption import at_rest
 from pipeline.errors import IntegrityError, Refused, SettingsError
 from pipeline.facts import opened_ledger, verified
 from pipeline.home import Home
-from pipeline.kept import Kept
+from pipeline.keeping import erasing, kept, retention
+from pipeline.keeping.kept import Kept
 from pipeline.ledger.entries import FamilyErased, FamilyLookedUp, Kind
+from pipeline.looking_back import preview
 from pipeline.records import Month, keyed_references
 from preview.past import NOW, family, keep, world
 from spec.world import MONTH, agreement, answer, word

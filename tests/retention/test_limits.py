@@ -15,14 +15,14 @@ from threading import Thread
 import pytest
 
 from month_authority import CommandLine
-from pipeline import retention
-from pipeline.desk import Desk
 from pipeline.encryption.gnupg import left_over, temporary_home
 from pipeline.errors import IntegrityError, WaitingForPerson
 from pipeline.facts import opened_ledger, verified
 from pipeline.home import Home
+from pipeline.keeping import retention
+from pipeline.keeping.limits import CLASSES, class_of
 from pipeline.ledger.entries import DataDestroyed, Kind, RetentionChecked
-from pipeline.limits import CLASSES, class_of
+from pipeline.steps.desk import Desk
 from retention.conftest import Write
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)

@@ -9,11 +9,11 @@ import pytest
 
 from month_authority import MONTH, NOW, Authority, CommandLine
 from pipeline import month as months
-from pipeline import retention
 from pipeline.demo.authority import APPROVERS
 from pipeline.errors import NotAllDelivered, Refused, SettingsError, WaitingForPerson
+from pipeline.keeping import retention
+from pipeline.keeping.limits import last_day
 from pipeline.ledger.entries import Kind, StagingDestroyed
-from pipeline.limits import last_day
 from pipeline.records import Month
 
 LATE = NOW + timedelta(days=91)  # one day after the last: the extract came today

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from month_authority import MONTH, NOW, Authority, CommandLine
-from pipeline import changes, retention
+from pipeline.afterwards import changes
 from pipeline.demo.births import as_csv
 from pipeline.errors import IntegrityError
+from pipeline.keeping import retention
 
 OBJECTED = {"subject": "child", "nhs_number": "9990000018", "word": "objected", "since": "2026-10-30"}
 

@@ -27,8 +27,8 @@ from python_calamine import CalamineWorkbook
 
 from geography.town import published
 from month_authority import MONTH, NOW, clear
-from pipeline import changes
 from pipeline import month as months
+from pipeline.afterwards import changes
 from pipeline.agreed import LONDON
 from pipeline.agreements.loading import NAMESPACE as AGREEMENT
 from pipeline.agreements.loading import read_agreement
@@ -46,9 +46,9 @@ from pipeline.errors import WaitingForPerson
 from pipeline.geography.areas import HEADER
 from pipeline.geography.directory import build_directory
 from pipeline.home import Home
+from pipeline.recipients.register import NAMESPACE as REGISTER
 from pipeline.records import TEMPLATES, Month
-from pipeline.register import NAMESPACE as REGISTER
-from pipeline.release import NAMESPACE as RELEASE
+from pipeline.steps.release import NAMESPACE as RELEASE
 
 TODAY = NOW.astimezone(LONDON).date()
 EARLIER = MONTH.plus(-1)  # the month before the one that is run, where a scenario has two

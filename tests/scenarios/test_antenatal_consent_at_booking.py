@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.changes import listed
+from pipeline.afterwards.changes import listed
 from pipeline.errors import WaitingForPerson
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import Kind, RecallRaised

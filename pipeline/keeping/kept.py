@@ -20,13 +20,18 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import release
 from pipeline.agreed import LONDON
 from pipeline.agreements.model import Agreement
-from pipeline.desk import Desk
 from pipeline.errors import IntegrityError
 from pipeline.home import Home
-from pipeline.inputs import (
+from pipeline.ledger.entries import DecisionsKept, Entry, FamilyErased, KeptDestroyed, Kind
+from pipeline.ledger.ledger import Ledger
+from pipeline.reasons import Outcome, unpack
+from pipeline.records import SUPPRESSIONS, Month, declared
+from pipeline.staging import Staging, WrappingKey
+from pipeline.steps import release
+from pipeline.steps.desk import Desk
+from pipeline.steps.inputs import (
     ANSWERS,
     BIRTHS,
     DISCLOSED,
@@ -36,12 +41,7 @@ from pipeline.inputs import (
     terms_of,
     words_of,
 )
-from pipeline.ledger.entries import DecisionsKept, Entry, FamilyErased, KeptDestroyed, Kind
-from pipeline.ledger.ledger import Ledger
-from pipeline.pack import PACK
-from pipeline.reasons import Outcome, unpack
-from pipeline.records import SUPPRESSIONS, Month, declared
-from pipeline.staging import Staging, WrappingKey
+from pipeline.steps.pack import PACK
 
 # Names of what is kept, each in the agreement's own part of the month.
 ABOUT, WORDS, DECISIONS_THEN = "about", "words", "decisions"

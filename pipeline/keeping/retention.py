@@ -2,9 +2,9 @@
 
     what is over → its key, its files → the record → a look at every file → what waits for a person
 
-What is kept for how long stands in `pipeline.limits`. What a clock alone may not destroy is said in words:
-a file that nobody has read may hold a death, and the books of a month that is half sent could never be
-balanced without its working files.
+What is kept for how long stands in `pipeline.keeping.limits`. What a clock alone may not destroy is said in
+words: a file that nobody has read may hold a death, and the books of a month that is half sent could never
+be balanced without its working files.
 """
 
 from __future__ import annotations
@@ -21,13 +21,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline import closing, facts, kept, limits, releasing, sent
+from pipeline import facts
 from pipeline import month as months
+from pipeline.afterwards import sent
 from pipeline.agreed import LONDON
-from pipeline.desk import Desk, Watch, no_watch
 from pipeline.errors import BirthshareError, Refused, SettingsError, WaitingForPerson
 from pipeline.home import Home
-from pipeline.inputs import sha256
+from pipeline.keeping import kept, limits
+from pipeline.keeping.limits import (
+    CLASSES,
+    ELSEWHERE,
+    LEFTOVERS,
+    SEALED_FILES,
+    WORKING_FILES,
+    DataClass,
+    class_of,
+)
 from pipeline.ledger.entries import (
     AnswersReceived,
     Balanced,
@@ -43,9 +52,11 @@ from pipeline.ledger.entries import (
     check_note,
 )
 from pipeline.ledger.ledger import Ledger
-from pipeline.limits import CLASSES, ELSEWHERE, LEFTOVERS, SEALED_FILES, WORKING_FILES, DataClass, class_of
-from pipeline.pack import PACK
 from pipeline.records import Month
+from pipeline.steps import closing, releasing
+from pipeline.steps.desk import Desk, Watch, no_watch
+from pipeline.steps.inputs import sha256
+from pipeline.steps.pack import PACK
 
 
 @dataclass(frozen=True)

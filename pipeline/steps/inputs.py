@@ -12,13 +12,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import needs, register, release
 from pipeline.agreements.model import Agreement
-from pipeline.desk import Desk
 from pipeline.errors import SettingsError, WaitingForPerson
 from pipeline.home import SETTINGS_FILE, Home
 from pipeline.ledger.entries import AnswersReceived, ChangesApplied, ExtractReceived, Validated
 from pipeline.ledger.ledger import Ledger
+from pipeline.recipients import register
+from pipeline.steps import needs, release
+from pipeline.steps.desk import Desk
 
 # Names of the working files; those of decisions carry the agreement.
 BIRTHS, PLACEMENTS, AREAS = "births", "placements", "areas"

@@ -18,11 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import agreed, register
-from pipeline.desk import Desk
-from pipeline.dispatch import arrived, endpoint, told
+from pipeline import agreed
 from pipeline.errors import BirthshareError, IntegrityError, NotAllDelivered, SettingsError, one_to_a_line
-from pipeline.formats import ENDINGS, seal
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import (
     Delivered,
@@ -37,9 +34,13 @@ from pipeline.ledger.entries import (
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.notices import permit_of
 from pipeline.ledger.permits import TakenOver
+from pipeline.recipients import register
+from pipeline.recipients.statement import part_digest
 from pipeline.records import Permit, Receipt
 from pipeline.staging import write_whole
-from pipeline.statement import part_digest
+from pipeline.steps.desk import Desk
+from pipeline.steps.dispatch import arrived, endpoint, told
+from pipeline.steps.formats import ENDINGS, seal
 
 if TYPE_CHECKING:
     from pipeline.delivery.way import Lines

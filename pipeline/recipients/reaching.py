@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline import agreed, register
-from pipeline.desk import Watch, no_watch
-from pipeline.dispatch import endpoint
+from pipeline import agreed
 from pipeline.errors import BirthshareError, SettingsError
 from pipeline.home import Home, Recipient
 from pipeline.ledger.ledger import Ledger
+from pipeline.recipients import register
+from pipeline.steps.desk import Watch, no_watch
+from pipeline.steps.dispatch import endpoint
 
 _PROBE = ".birthshare-check"
 _CONTENT = b"Birthshare looked whether it may write here. This file can be deleted.\n"

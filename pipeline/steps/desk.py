@@ -12,10 +12,11 @@ from functools import cached_property
 from time import perf_counter, sleep
 from typing import TypeVar
 
-from pipeline import agreed, limits
+from pipeline import agreed
 from pipeline.agreements.loading import Loaded, check_still_stands
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Home, Recipient, key_check
+from pipeline.keeping import limits
 from pipeline.ledger.entries import Body, Entry, MonthClosed, Recorded, SubjectKeyUsed
 from pipeline.ledger.ledger import Ledger
 from pipeline.records import Month

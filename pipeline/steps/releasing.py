@@ -1,4 +1,4 @@
-"""Asking for a month's release; `pipeline.deciding` is how people answer.
+"""Asking for a month's release; `pipeline.steps.deciding` is how people answer.
 
 While nothing that a release binds has changed, asking again asks about the same release.
 """
@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import account, needs, release
 from pipeline.agreements.loading import Loaded
 from pipeline.agreements.model import Agreement
-from pipeline.desk import Desk
 from pipeline.errors import Refused
-from pipeline.inputs import (
+from pipeline.ledger.entries import Decided, ReleaseRequested
+from pipeline.steps import account, needs, release
+from pipeline.steps.desk import Desk
+from pipeline.steps.inputs import (
     ANSWERS,
     AREAS,
     BIRTHS,
@@ -26,8 +27,7 @@ from pipeline.inputs import (
     decisions_of,
     recipients_by_network,
 )
-from pipeline.ledger.entries import Decided, ReleaseRequested
-from pipeline.pack import (
+from pipeline.steps.pack import (
     PACK,
     Prepared,
     asked_pack,

@@ -2,8 +2,8 @@
 
     look into each recipient's folder → record what is new → clocks → reminders → months' pages
 
-A recipient is looked at once for all that it was sent; `pipeline.visits` says what such a look finds, and
-`pipeline.sent` has the rules of where a list stands and when it is late.
+A recipient is looked at once for all that it was sent; `pipeline.afterwards.visits` says what such a look
+finds, and `pipeline.afterwards.sent` has the rules of where a list stands and when it is late.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline import closing, facts, notices, sent, visits
-from pipeline.desk import Desk, Watch, no_watch
+from pipeline import facts
+from pipeline.afterwards import notices, sent, visits
+from pipeline.afterwards.notices import Brought
+from pipeline.afterwards.sent import Sent
 from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError, one_to_a_line
 from pipeline.home import Home
 from pipeline.ledger.entries import Entry, Overdue
-from pipeline.notices import Brought
 from pipeline.records import Month
-from pipeline.sent import Sent
+from pipeline.steps import closing
+from pipeline.steps.desk import Desk, Watch, no_watch
 
 if TYPE_CHECKING:
     from pipeline.delivery.receipt_files import Word

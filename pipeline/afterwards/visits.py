@@ -14,12 +14,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline import dispatch, notices, register
-from pipeline.desk import Desk
+from pipeline.afterwards import notices
+from pipeline.afterwards.sent import Sent
 from pipeline.errors import SettingsError
 from pipeline.home import Recipient
 from pipeline.ledger.entries import Acknowledged, Body, Collected, DestructionAttested, Entry, FileRemoved
-from pipeline.sent import Sent
+from pipeline.recipients import register
+from pipeline.steps import dispatch
+from pipeline.steps.desk import Desk
 
 if TYPE_CHECKING:
     from pipeline.delivery.receipt_files import Word

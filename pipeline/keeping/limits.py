@@ -1,7 +1,7 @@
 """What is kept in a home, where, for how long and why: the one list of it.
 
 Every file under a home belongs to one class of data here, or nobody knows what it is. What has no limit
-stands here too, with the reason. `pipeline.retention` destroys by this list and shows it.
+stands here too, with the reason. `pipeline.keeping.retention` destroys by this list and shows it.
 """
 
 from __future__ import annotations

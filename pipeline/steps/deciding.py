@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from pipeline import approval, release
 from pipeline.agreements.loading import Loaded
-from pipeline.desk import Desk
 from pipeline.errors import Refused, SettingsError
 from pipeline.home import Approver
 from pipeline.ledger.entries import ListForgone, ReleaseApproved, ReleaseRefused
-from pipeline.pack import agreements_of, asked_content, asked_pack, read_release, refusal_of
+from pipeline.steps import approval, release
+from pipeline.steps.desk import Desk
+from pipeline.steps.pack import agreements_of, asked_content, asked_pack, read_release, refusal_of
 from pipeline.wording import SHOWN
 
 

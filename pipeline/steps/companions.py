@@ -9,11 +9,13 @@ import pandas as pd
 
 from pipeline.agreements.model import Agreement
 from pipeline.contract import contract_of
-from pipeline.desk import Desk
 from pipeline.errors import IntegrityError
-from pipeline.inputs import ANSWERS, Inputs, answers_used, consents_not_arrived
 from pipeline.ledger.entries import AnswersReceived
-from pipeline.receiving import (
+from pipeline.records import ANSWERS as COLUMNS
+from pipeline.records import Extract, empty
+from pipeline.steps.desk import Desk
+from pipeline.steps.inputs import ANSWERS, Inputs, answers_used, consents_not_arrived
+from pipeline.steps.receiving import (
     check_not_of_another_month,
     check_turn,
     opened_file,
@@ -21,8 +23,6 @@ from pipeline.receiving import (
     record_refusal,
     report_to_supplier,
 )
-from pipeline.records import ANSWERS as COLUMNS
-from pipeline.records import Extract, empty
 
 
 def receive_answers(desk: Desk, inputs: Inputs) -> list[Extract]:

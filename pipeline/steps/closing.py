@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline import account, facts
-from pipeline.desk import Desk
-from pipeline.dispatch import file_of
+from pipeline import facts
 from pipeline.errors import NotAllDelivered
-from pipeline.inputs import decisions_of
-from pipeline.kept import destroy_overdue, keep
+from pipeline.keeping.kept import destroy_overdue, keep
 from pipeline.ledger.entries import Balanced, MonthClosed, StagingDestroyed, Validated
-from pipeline.pack import PACK, asked, outstanding
 from pipeline.reasons import Outcome
 from pipeline.records import Permit
 from pipeline.staging import write_whole
+from pipeline.steps import account
+from pipeline.steps.desk import Desk
+from pipeline.steps.dispatch import file_of
+from pipeline.steps.inputs import decisions_of
+from pipeline.steps.pack import PACK, asked, outstanding
 
 
 def balance(desk: Desk) -> None:

@@ -17,14 +17,14 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import closing, kept, limits, recalls, retention, sent
 from pipeline import month as months
-from pipeline.desk import Desk
+from pipeline.afterwards import recalls, sent
+from pipeline.afterwards.recalls import Followed
 from pipeline.errors import IntegrityError
-from pipeline.explain import checked_number
 from pipeline.home import Home
-from pipeline.inputs import BIRTHS
-from pipeline.kept import Kept
+from pipeline.keeping import kept, limits, retention
+from pipeline.keeping.kept import Kept
+from pipeline.keeping.limits import SEALED_FILES
 from pipeline.ledger.entries import (
     Body,
     DecisionsKept,
@@ -35,11 +35,13 @@ from pipeline.ledger.entries import (
     KeptDestroyed,
     Kind,
 )
-from pipeline.limits import SEALED_FILES
-from pipeline.preview import check_reproduced
-from pipeline.recalls import Followed
+from pipeline.looking_back.explain import checked_number
+from pipeline.looking_back.preview import check_reproduced
 from pipeline.records import SUPPRESSIONS, Month, declared, keyed_references
 from pipeline.staging import Staging
+from pipeline.steps import closing
+from pipeline.steps.desk import Desk
+from pipeline.steps.inputs import BIRTHS
 
 STAYS = (
     "Later words about the family, such as a death, a refusal or this wish: they keep it from being shared.",

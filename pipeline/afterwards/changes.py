@@ -20,15 +20,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import closing, facts
+from pipeline import facts
 from pipeline.agreed import LONDON
 from pipeline.contract import contract_of
-from pipeline.desk import Desk, Watch, no_watch
 from pipeline.errors import BirthshareError, IntegrityError, Refused, SettingsError
 from pipeline.home import Home
 from pipeline.ledger.entries import ChangesApplied, SuppressionRecorded
-from pipeline.receiving import opened_file, profile_of, record_refusal, report_to_supplier
 from pipeline.records import Extract, Month
+from pipeline.steps import closing
+from pipeline.steps.desk import Desk, Watch, no_watch
+from pipeline.steps.receiving import opened_file, profile_of, record_refusal, report_to_supplier
 
 AUTHORITY = "authority"  # the source of its own lists
 MAX_BYTES = 100_000_000  # of an authority's own list

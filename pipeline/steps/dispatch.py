@@ -18,20 +18,21 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline import needs, register, release
 from pipeline.agreements.loading import Loaded
-from pipeline.approval import Approved
-from pipeline.companions import answers_about
-from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError
-from pipeline.formats import miscounted, sealed_for
 from pipeline.home import Home, Recipient
-from pipeline.inputs import feeds_applied, used
 from pipeline.ledger.entries import Delivered, DeliveryFailed, PermitBody
-from pipeline.pack import recipient_digest
-from pipeline.preparation import words_about
 from pipeline.reasons import Outcome, Reason, count
+from pipeline.recipients import register
 from pipeline.records import OnList, Permit, Receipt
+from pipeline.steps import needs, release
+from pipeline.steps.approval import Approved
+from pipeline.steps.companions import answers_about
+from pipeline.steps.desk import Desk
+from pipeline.steps.formats import miscounted, sealed_for
+from pipeline.steps.inputs import feeds_applied, used
+from pipeline.steps.pack import recipient_digest
+from pipeline.steps.preparation import words_about
 
 if TYPE_CHECKING:
     from pipeline.delivery.way import Lines, Way

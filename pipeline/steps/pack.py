@@ -1,7 +1,7 @@
 """The pack of a release: what people approve, as canonical JSON kept with the working files.
 
 It binds by digest what the decisions rest on, the working files themselves, the agreements, and each
-recipient's address and key. `pipeline.releasing` makes it, `pipeline.approval` holds to it.
+recipient's address and key. `pipeline.steps.releasing` makes it, `pipeline.steps.approval` holds to it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import register, release
 from pipeline.agreements.loading import Loaded
-from pipeline.desk import Desk
 from pipeline.errors import Refused, WaitingForPerson
 from pipeline.home import Recipient
 from pipeline.ledger.entries import ListForgone, ReleaseRefused, ReleaseRequested
-from pipeline.statement import part_digest
+from pipeline.recipients import register
+from pipeline.recipients.statement import part_digest
+from pipeline.steps import release
+from pipeline.steps.desk import Desk
 
 PACK = "release-pack"
 

@@ -4,7 +4,7 @@
 
 A recall is about one row of one list that went out, or may have gone out. It names the list's file and the
 row's reference, and neither the family nor the reason. What a word does to lists that are still to be sent
-is the gate's business (`pipeline.dispatch`). Raising recalls again adds nothing, and what could not be
+is the gate's business (`pipeline.steps.dispatch`). Raising recalls again adds nothing, and what could not be
 brought is tried again by every later run.
 """
 
@@ -19,19 +19,20 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import agreed, changes, notices, sent
+from pipeline import agreed
+from pipeline.afterwards import changes, notices, sent
+from pipeline.afterwards.changes import Applied
+from pipeline.afterwards.notices import Brought, Draft
+from pipeline.afterwards.sent import Sent
 from pipeline.agreements.loading import Version
 from pipeline.agreements.model import Agreement
-from pipeline.changes import Applied
-from pipeline.desk import Desk, Watch, no_watch
 from pipeline.errors import NotAllDelivered, SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.ledger.entries import DeliveryFailed, Kind, PermitBody, RecallRaised
 from pipeline.ledger.ledger import Ledger
-from pipeline.notices import Brought, Draft
 from pipeline.reasons import Reason
-from pipeline.sent import Sent
+from pipeline.steps.desk import Desk, Watch, no_watch
 
 _WEEKEND = (5, 6)  # days of the week; bank holidays are not known here
 

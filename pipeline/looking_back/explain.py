@@ -14,17 +14,13 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import kept
 from pipeline import month as months
 from pipeline.agreed import LONDON
 from pipeline.agreements.clauses import clause
 from pipeline.agreements.model import Agreement
-from pipeline.companions import answers_about
-from pipeline.desk import Desk
-from pipeline.dispatch import file_of
 from pipeline.errors import Refused, SettingsError
 from pipeline.home import Home
-from pipeline.inputs import ANSWERS, BIRTHS, decisions_of, terms_of
+from pipeline.keeping import kept
 from pipeline.ledger.entries import (
     Decided,
     Delivered,
@@ -38,11 +34,15 @@ from pipeline.ledger.entries import (
     check_note,
 )
 from pipeline.ledger.ledger import Ledger
-from pipeline.pack import PACK
-from pipeline.prospects import Days, may_change, next_look, stands_until, together
+from pipeline.looking_back.prospects import Days, may_change, next_look, stands_until, together
 from pipeline.reasons import Reason
 from pipeline.records import Month, keyed_references
 from pipeline.staging import Staging, WrappingKey
+from pipeline.steps.companions import answers_about
+from pipeline.steps.desk import Desk
+from pipeline.steps.dispatch import file_of
+from pipeline.steps.inputs import ANSWERS, BIRTHS, decisions_of, terms_of
+from pipeline.steps.pack import PACK
 
 _DIGITS = 10
 

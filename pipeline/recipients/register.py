@@ -2,8 +2,8 @@
 
 `reference/recipients.yaml`, the key files that it names and the reach areas are files that one person
 could change. So they count only as several approvers signed them: beside them lies the statement
-(`register.txt`, see `pipeline.statement`) and each person's signature over its exact bytes, made by
-`birthshare recipients sign` or `ssh-keygen -Y sign -n register@birthshare`. The register that enough
+(`register.txt`, see `pipeline.recipients.statement`) and each person's signature over its exact bytes, made
+by `birthshare recipients sign` or `ssh-keygen -Y sign -n register@birthshare`. The register that enough
 persons signed is recorded in the ledger at its next use. A recipient that differs from the newest
 register there gets nothing; the others go on. Other reach areas stop the month.
 """
@@ -27,7 +27,7 @@ from pipeline.errors import BirthshareError, IntegrityError, Refused, SettingsEr
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Entry, Kind, RegisterAgreed, RegisterSignature
 from pipeline.ledger.ledger import Ledger
-from pipeline.statement import (
+from pipeline.recipients.statement import (
     changes_of,
     differences,
     fingerprint,

@@ -2,8 +2,8 @@
 
 The proposal is replayed as if it had been in force from the first of these months: a family that it
 would have shared in one month was shared before in the next. Only counts come out, and small ones are
-hidden (`pipeline.small_numbers`). That protects the numbers of one preview; whoever may run several, of
-other months or other drafts, can compare them, so each one is recorded.
+hidden (`pipeline.looking_back.small_numbers`). That protects the numbers of one preview; whoever may run
+several, of other months or other drafts, can compare them, so each one is recorded.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import kept, release
 from pipeline.agreements.loading import read_agreement
 from pipeline.agreements.model import Agreement
-from pipeline.companions import answers_about
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
-from pipeline.kept import Kept
+from pipeline.keeping import kept
+from pipeline.keeping.kept import Kept
 from pipeline.ledger.entries import AgreementPreviewed, Entry
 from pipeline.ledger.ledger import Ledger
-from pipeline.preparation import said_by_others
+from pipeline.looking_back.small_numbers import Shown, other_view, shown, table
 from pipeline.reasons import Reason
 from pipeline.records import DISCLOSURES, Month, declared
-from pipeline.small_numbers import Shown, other_view, shown, table
+from pipeline.steps import release
+from pipeline.steps.companions import answers_about
+from pipeline.steps.preparation import said_by_others
 
 # Why a family's outcome differs, beside the reasons of the decision itself.
 OTHER_RECIPIENT, NOT_DECIDED = "other_recipient", "not_decided"

@@ -1,7 +1,7 @@
 """From the sealed extract to decisions: intake, validation, geography, consent.
 
 Each step leaves its work in the month's encrypted working files and then records in the ledger
-that it is done. `pipeline.releasing` binds that work into a release that a person can decide on.
+that it is done. `pipeline.steps.releasing` binds that work into a release that a person can decide on.
 """
 
 from __future__ import annotations
@@ -14,14 +14,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pipeline import account, needs, release
 from pipeline.agreements.model import Agreement
-from pipeline.companions import answers_about
 from pipeline.contract import contract_of
-from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, IntegrityError
 from pipeline.home import Home
-from pipeline.inputs import (
+from pipeline.ledger.entries import (
+    Decided,
+    ExtractReceived,
+    Placed,
+    Validated,
+)
+from pipeline.reasons import Reason, having
+from pipeline.records import SUPPRESSIONS, declared
+from pipeline.steps import account, needs, release
+from pipeline.steps.companions import answers_about
+from pipeline.steps.desk import Desk
+from pipeline.steps.inputs import (
     AREAS,
     BIRTHS,
     DISCLOSED,
@@ -37,14 +45,7 @@ from pipeline.inputs import (
     used,
     words_of,
 )
-from pipeline.ledger.entries import (
-    Decided,
-    ExtractReceived,
-    Placed,
-    Validated,
-)
-from pipeline.reasons import Reason, having
-from pipeline.receiving import (
+from pipeline.steps.receiving import (
     check_not_of_another_month,
     check_turn,
     opened_file,
@@ -52,7 +53,6 @@ from pipeline.receiving import (
     record_refusal,
     report_to_supplier,
 )
-from pipeline.records import SUPPRESSIONS, declared
 
 if TYPE_CHECKING:
     from pipeline.records import Extract

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from pipeline import records, release
+from pipeline import records
 from pipeline.agreements.loading import Loaded
-from pipeline.desk import Desk
 from pipeline.errors import BirthshareError, IntegrityError, WaitingForPerson
-from pipeline.inputs import ANSWERS, AREAS, BIRTHS, PLACEMENTS, decisions_of
 from pipeline.ledger.entries import Balanced, ReleaseApproved, ReleaseRefused, ReleaseRequested
-from pipeline.pack import PACK, Prepared, agreements_of, asked_content, files_unchanged, read_release
+from pipeline.steps import release
+from pipeline.steps.desk import Desk
+from pipeline.steps.inputs import ANSWERS, AREAS, BIRTHS, PLACEMENTS, decisions_of
+from pipeline.steps.pack import PACK, Prepared, agreements_of, asked_content, files_unchanged, read_release
 from pipeline.wording import SHOWN
 
 

@@ -1,0 +1,1 @@
+"""What comes after sending: later words, recalls, notices, and what recipients say of their lists."""
