@@ -27,6 +27,7 @@ from birthshare_tasks import home_of, home_param, quietly
 
 @task(
     show_return_value_in_logs=False,
+    multiple_outputs=False,
     retries=5,
     retry_delay=timedelta(minutes=5),
     retry_exponential_backoff=True,

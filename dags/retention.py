@@ -6,9 +6,10 @@ Runs every day at 5 in the morning.
 1. **destroy_and_look** destroys every file and key whose time is up, and then compares every file in the home
    with what may be kept there. Both are recorded in the ledger.
 
-**When something is red**, open the task's log: the error names each thing that waits for a person. Running it
-again is safe: what was destroyed is gone, and nothing that stays is touched. `birthshare retention` says what
-to do about each, and `birthshare retention --limits` what is kept, for how long and why.
+**When something is red**, open the task's log: the error says how many things wait for a person, and of which
+class of data. Running it again is safe: what was destroyed is gone, and nothing that stays is touched.
+`birthshare retention` names each and says what to do about it, and `birthshare retention --limits` what is
+kept, for how long and why.
 
 - *a month that is half sent*: send the other lists, or end it without them.
 - *a file that was never read, or a feed that was refused*: it may hold a death. Apply it, or ask the
@@ -25,7 +26,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 from birthshare_tasks import home_of, home_param, quietly
 
 
-@task(show_return_value_in_logs=False)
+@task(show_return_value_in_logs=False, multiple_outputs=False)
 @quietly
 def destroy_and_look() -> dict[str, int]:
     """Destroy what is over, look at every file; gives counts. Raises where a person must see to it."""

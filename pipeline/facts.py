@@ -292,6 +292,8 @@ def _waiting_for(desk: Desk, recipients: list[dict[str, Any]]) -> str:
 
 def _what_to_begin_with(desk: Desk) -> str:
     """What a month without working files waits for: it was not begun, or they are gone."""
+    if desk.recorded(Balanced):
+        return "`birthshare run`, to close the month"  # it was killed while it closed it
     if desk.ledger.standing_permits(str(desk.month)):
         return f"somebody to end it, since its working files are lost: birthshare retention end {desk.month}"
     gone = [entry.at for entry in desk.entries(StagingDestroyed)]

@@ -15,7 +15,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -202,16 +202,18 @@ class Staging:
         """A kept frame, in the types it had, its rows numbered from 0."""
         return _read_frame(self.get(name))
 
-    def destroy(self) -> None:
+    def destroy(self, record: Callable[[], object] = lambda: None) -> None:
         """Remove the key first, then the files, and replace the key under which the key was wrapped.
 
-        May be called again, and after a call was cut short.
+        May be called again, and after a call was cut short. `record` is called when all files are gone and
+        the folder, by which a later call would be made, is still there.
         """
         if not self.folder.is_dir():
+            record()
             self._wrapping_key.finish()
             return
         with self._wrapping_key.replaced():
-            self._remove()
+            self._remove(record)
 
     def move(self, other: Staging) -> None:
         """Take the place of the same month's files elsewhere, which must be gone."""
@@ -221,12 +223,13 @@ class Staging:
         _sync_folder(other.folder.parent)
         _sync_folder(self.folder.parent)
 
-    def _remove(self) -> None:
+    def _remove(self, record: Callable[[], object]) -> None:
         with self._wrapping_key.still():
             self._key_file.unlink(missing_ok=True)
             _sync_folder(self.folder)
             for file in list(self.folder.iterdir()):
                 file.unlink(missing_ok=True)
+            record()
             self.folder.rmdir()
         _sync_folder(self.folder.parent)
 

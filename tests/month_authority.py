@@ -326,7 +326,7 @@ def _opened_csv(file: Path, key: Path) -> list[list[str]]:
     import csv
     import tempfile
 
-    with tempfile.TemporaryDirectory(prefix="bs") as home:
+    with tempfile.TemporaryDirectory(prefix="bs", dir="/tmp") as home:
         gpg = ["gpg", "--homedir", home, "--batch", "--quiet"]
         subprocess.run([*gpg, "--import", str(key)], check=True, capture_output=True)
         plain = subprocess.run([*gpg, "--decrypt", str(file)], check=True, capture_output=True).stdout

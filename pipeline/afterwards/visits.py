@@ -24,6 +24,7 @@ from pipeline.steps import dispatch
 from pipeline.steps.desk import Desk
 
 if TYPE_CHECKING:
+    from pipeline.delivery.problems import Problem
     from pipeline.delivery.receipt_files import Word
     from pipeline.delivery.way import FarSide
 
@@ -82,28 +83,49 @@ def _known(desk: Desk, code: str) -> Recipient:
 
 def _found(desk: Desk, folder: _Folder, row: Sent, remarks: list[str]) -> Iterator[Body]:
     """What the folder newly shows of one list or notice."""
-    from pipeline.delivery.problems import DeliveryFailed
-    from pipeline.delivery.receipt_files import MOST_BYTES, holds, receipts_beside
+    from pipeline.delivery.receipt_files import receipts_beside
 
     if not row.collected and not row.removed and folder.names.isdisjoint({row.file, _aside(row)}):
         yield Collected(of=row.entry)
-    for word, name in receipts_beside(folder.names, row.file).items():
-        if not is_new(row, word):
-            continue
-        try:
-            content = folder.far.read(name, MOST_BYTES)
-        except DeliveryFailed as error:
-            if not folder.far.is_open:
-                raise
-            remarks.append(f"{row.recipient}: the receipt beside {row.file} cannot be read. {error.what}.")
-            continue
-        if holds(content, _code(desk, row)):
+    for word, receipts in receipts_beside(folder.names, row.file).items():
+        if is_new(row, word):
+            yield from _heard(desk, folder, row, word, receipts, remarks)
+
+
+def _heard(
+    desk: Desk, folder: _Folder, row: Sent, word: Word, receipts: Collection[str], remarks: list[str]
+) -> Iterator[Body]:
+    """What the receipts of one word come to: where one of them is right, the others do not matter."""
+    from pipeline.delivery.receipt_files import MOST_BYTES, holds
+
+    doubts = []
+    for name in receipts:
+        content, problem = _read(folder, name, MOST_BYTES)
+        if problem is not None:
+            doubts.append(
+                f"{row.recipient}: the receipt beside {row.file} cannot be read. {problem.wording}."
+            )
+        elif holds(content, _code(desk, row)):
             yield said(row, word, way="file", receipt_sha256=hashlib.sha256(content).hexdigest())
+            return
         else:
-            remarks.append(
+            doubts.append(
                 f"{row.recipient}: {row.file} has a receipt ({word}) without the code that stands inside it. "
                 "It does not count. Ask the recipient which file it opened."
             )
+    remarks.extend(dict.fromkeys(doubts))
+
+
+def _read(folder: _Folder, name: str, limit_bytes: int) -> tuple[bytes, Problem | None]:
+    """A small file there, or why it cannot be read; raises DeliveryFailed where the session is over."""
+    from pipeline.delivery.problems import DeliveryFailed
+
+    try:
+        return folder.far.read(name, limit_bytes), None
+    except DeliveryFailed as error:
+        if not folder.far.is_open:
+            raise
+        return b"", error.problem
 
 
 def _code(desk: Desk, row: Sent) -> str:
@@ -160,10 +182,11 @@ def _clear_away(folder: _Folder, row: Sent) -> None:
 
 
 def _take_manifest_away(folder: _Folder, row: Sent) -> None:
+    """Remove the list's manifest where it is ours; what cannot be read is not, and stays."""
     from pipeline.delivery.manifest import LIMIT_BYTES, is_manifest_of, manifest_name
 
     name = manifest_name(row.file)
-    if name in folder.names and is_manifest_of(folder.far.read(name, LIMIT_BYTES), row.file):
+    if name in folder.names and is_manifest_of(_read(folder, name, LIMIT_BYTES)[0], row.file):
         folder.far.discard(name)
 
 

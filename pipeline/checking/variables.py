@@ -353,6 +353,9 @@ def _beside(setting: Setting) -> list[Variable]:
 # --- other rows: versions and siblings --------------------------------------------------------------
 
 
+# Nobody else answers in this person's name: a newer answer of the mother's would answer her older refusal.
+_ALONE = {"consent_given_by": "grandmother"}
+
 _FAULTS = {
     "none": ("nothing is the matter with it", Fault()),
     "stillborn": ("it says stillborn", Fault({"live_or_still_birth": "2"})),
@@ -364,8 +367,10 @@ _FAULTS = {
     "test_number": ("its number is not issued", Fault({"nhs_number": "5000000009"})),
     "looked_after": ("it says looked after", Fault({"looked_after": "Y"})),
     "in_hospital": ("it says still in hospital", Fault({"in_hospital": "Y"})),
-    "refused": ("it says that the parents refused", Fault({"consent_status": "refused"})),
-    "withdrawn": ("it says that the parents took it back", Fault({"consent_status": "withdrawn"})),
+    "refused": ("it says that a third person refused", Fault({"consent_status": "refused", **_ALONE})),
+    "withdrawn": (
+        "it says that a third person took it back", Fault({"consent_status": "withdrawn", **_ALONE}),
+    ),
     "objected": ("it gives a day of an objection", Fault({"objection_date": Day("today", -1)})),
     "elsewhere": ("it lives in another authority", Fault(authority=ANOTHER_AUTHORITY)),
 }  # fmt: skip

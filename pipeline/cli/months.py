@@ -181,8 +181,10 @@ def _tell_decisions(voice: Voice, state: Mapping[str, Any]) -> None:
 
 def _state(row: Mapping[str, Any]) -> str:
     """How far its delivery came; once it is there, what its recipient did since and must take off it."""
+    from pipeline.delivery.problems import in_words
+
     if row.get("problem"):
-        return f"{row['state']}: {row['problem']}"
+        return f"{row['state']}: {in_words(row['problem'])}"
     receipt, back = row.get("receipt"), row.get("called_back")
     said = receipt["state"] if receipt else str(row["state"])
     late = " and ".join(receipt["overdue"]) if receipt else ""

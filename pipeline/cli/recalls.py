@@ -34,6 +34,7 @@ def recalls(context: click.Context, home_path: Path, as_json: bool) -> None:
 
 def _tell_state(home: Home, voice: Voice) -> None:
     from pipeline.afterwards.recalls import shown
+    from pipeline.delivery.problems import in_words
 
     found = shown(home, now=moment())
     voice.answer(found)
@@ -46,7 +47,7 @@ def _tell_state(home: Home, voice: Voice) -> None:
         return
     voice.table("Rows to take off lists", ("recipient", "name", "first due", *_COUNTS), rows, numbers=5)
     problems = [
-        f"{one['recipient']}: {_worded(one['problem'])}" for one in found["recalls"] if one["problem"]
+        f"{one['recipient']}: {in_words(one['problem'])}" for one in found["recalls"] if one["problem"]
     ]
     voice.warn(f"A notice could not be brought to {problem}" for problem in problems)
     if any(one["waiting"] for one in found["recalls"]):
@@ -56,14 +57,6 @@ def _tell_state(home: Home, voice: Voice) -> None:
         )
         error.answered = True
         raise error
-
-
-def _worded(problem: str) -> str:
-    """Why a notice is not there, in words where delivery has words for it."""
-    from pipeline.delivery.problems import Problem
-
-    known = {str(one): one.wording for one in Problem}
-    return known.get(problem, problem.replace("_", " "))
 
 
 _COUNTS = ("recalled", "waiting", "told", "done", "late")

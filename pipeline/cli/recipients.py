@@ -226,7 +226,7 @@ def _tell(voice: Voice, home: Home, now: Standing) -> None:
     voice.say("Changed since it was signed, and not in use until it is signed again:")
     _tell_changes(voice, now)
     voice.say(f"Signed so far by: {', '.join(now.signed_by) or 'nobody'}.")
-    voice.advise(register.how_to_agree(home))
+    voice.advise(register.how_to_agree(home, now.signed_by))
 
 
 def _tell_changes(voice: Voice, now: Standing) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -136,10 +137,14 @@ def erase(who: str, why: str, home: Home, voice: Voice) -> None:
 def end(month: Month, who: str, why: str, home: Home, voice: Voice) -> None:
     """End MONTH, whose working files are lost, without books: nothing more of it is ever sent.
 
-    After a restored backup, this keeps a month that was sent already from being sent a second time.
+    After a restored backup, this keeps a month that was sent already from being sent a second time. At a
+    terminal you are asked first, since it cannot be undone.
     """
     from pipeline.keeping.retention import end as ended
 
+    if sys.stdin.isatty() and not voice.as_json:
+        voice.say(f"{month} gets no books and is never run again: nothing more of it is sent, to anybody.")
+        click.confirm(f"End {month} for good?", abort=True, err=True)
     ended(home, month, principal=who, why=why, now=moment())
     voice.answer({"month": str(month), "ended_by": who})
     voice.say(f"{month} is ended. Nothing more of it will be sent.")

@@ -109,3 +109,9 @@ class DeliveryFailed(NotAllDelivered):
         self.problem = problem
         super().__init__(problem.wording, where=where, do=problem.advice)
         self.passing = problem in _PASSING
+
+
+def in_words(code: str) -> str:
+    """A code of what went wrong, in words where they stand here."""
+    known = {str(one): one.wording for one in Problem}
+    return known.get(code, code.replace("_", " "))

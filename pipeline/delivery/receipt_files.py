@@ -26,16 +26,16 @@ _BYTE_ORDER_MARKS = {
 }
 
 
-def receipts_beside(names: Iterable[str], file_name: str) -> dict[Word, str]:
-    """The names of those in a folder that are receipts for this file, by what they say."""
+def receipts_beside(names: Iterable[str], file_name: str) -> dict[Word, list[str]]:
+    """The names in a folder that are receipts for this file, by what they say; a word may have several."""
     said = "|".join(WORDS)
     form = re.compile(rf"{re.escape(file_name)}\.({said})\.txt(\.txt)?", re.IGNORECASE)
-    found: dict[Word, str] = {}
+    found: dict[Word, list[str]] = {}
     for name in sorted(names):
         match = form.fullmatch(name)
         for word in WORDS:
             if match and match[1].lower() == word:
-                found.setdefault(word, name)
+                found.setdefault(word, []).append(name)
     return found
 
 

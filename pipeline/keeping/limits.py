@@ -50,7 +50,7 @@ class DataClass:
 LEFTOVERS = DataClass(
     "leftovers",
     ("**/*.part", "state/anew/**"),
-    "what a run that was killed had not finished writing; GnuPG's homes outside of this one",
+    "what a run that was killed had not finished writing, in any folder; GnuPG's homes outside of this one",
     f"{LEFT_OVER_DAYS} day",
     "nobody uses it, and it may hold what it was to become",
 )
@@ -133,8 +133,8 @@ AGREEMENTS = DataClass(
 )
 MADE_AGAIN = DataClass(
     "made_again",
-    ("state/locks/*", "state/reach/*"),
-    "empty locks, and the index of postcodes to recipients",
+    ("state/locks/*", "state/reach/*", "state/destroying.json"),
+    "empty locks, the index of postcodes to recipients, and paths of what is being destroyed",
     "none",
     "no personal value is in them",
     ends=False,

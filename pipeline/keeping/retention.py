@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -27,7 +27,7 @@ from pipeline.afterwards import sent
 from pipeline.agreed import LONDON
 from pipeline.errors import BirthshareError, Refused, SettingsError, WaitingForPerson
 from pipeline.home import Home
-from pipeline.keeping import kept, limits
+from pipeline.keeping import kept, limits, under_way
 from pipeline.keeping.limits import (
     CLASSES,
     ELSEWHERE,
@@ -92,6 +92,7 @@ def run(home: Home, *, now: datetime, dry_run: bool = False, watch: Watch = no_w
         found = _look(home)
         if not dry_run:
             _record(desk, destroyed, waiting, found)
+            under_way.end(home)
         return {
             "at": desk.now.isoformat(timespec="seconds"),
             "dry_run": dry_run,
@@ -105,20 +106,28 @@ def run(home: Home, *, now: datetime, dry_run: bool = False, watch: Watch = no_w
 
 
 def run_day(home: Home, *, now: datetime) -> dict[str, int]:
-    """The daily run; counts alone. Raises WaitingForPerson where there is something to see to."""
+    """The daily run; counts alone. Raises WaitingForPerson where there is something to see to.
+
+    It names classes of data and no file: a scheduler keeps what an error says, and whoever put a file there
+    chose its name.
+    """
     found = run(home, now=now)
-    check_nothing_waits(found)
+    check_nothing_waits(found, named=False)
     kept_files = sum(found["kept"].values())
     return {**found["destroyed"], "kept": kept_files, "not_attested": found["not_attested"]}
 
 
-def check_nothing_waits(found: Mapping[str, Any]) -> None:
-    """Raises WaitingForPerson, with each place, where the answer of `run` names something for a person."""
-    places = [one["where"] for one in found["waiting"]] + list(found["unknown"])
+def check_nothing_waits(found: Mapping[str, Any], *, named: bool = True) -> None:
+    """Raises WaitingForPerson, with each place, where the answer of `run` names something for a person.
+
+    Not `named`, it has the classes of data in place of paths.
+    """
+    places = [one["where" if named else "class"] for one in found["waiting"]]
+    places += [path if named else "unknown" for path in found["unknown"]]
     if places:
         raise WaitingForPerson(
             f"{len(places)} {'thing waits' if len(places) == 1 else 'things wait'} for a person",
-            where=", ".join(places),
+            where=", ".join(dict.fromkeys(places)),
             do="What to do about each: birthshare retention",
         )
 
@@ -250,8 +259,7 @@ def _put_away(home: Home, month: Month, now: datetime) -> None:
                 do=f"Send the others (birthshare run {month}), or end the month without them (birthshare "
                 f"release forgo {month}, then birthshare run {month}).",
             )
-        desk.staging.destroy()
-        desk.record(StagingDestroyed())
+        desk.staging.destroy(partial(desk.record, StagingDestroyed()))
 
 
 def _kept_decisions(desk: Desk) -> Iterator[Held]:
@@ -323,9 +331,15 @@ def _would(over: Iterable[Held]) -> tuple[Counter[str], list[dict[str, str]]]:
     return Counter(one.of.name for one in over if not one.waits), [_told(one) for one in over if one.waits]
 
 
-def _destroyed(desk: Desk, over: Iterable[Held]) -> tuple[Counter[str], list[dict[str, str]]]:
-    """How many things of each class are gone, and what waits for a person."""
-    destroyed: Counter[str] = Counter()
+def _destroyed(desk: Desk, over: Collection[Held]) -> tuple[Counter[str], list[dict[str, str]]]:
+    """How many things of each class are gone, and what waits for a person.
+
+    What a run that was killed had destroyed before it could record it is counted now.
+    """
+    named = {(one.of.name, str(one.where)) for one in over if not one.waits}
+    gone = under_way.cut_short(desk.home, desk.ledger, named)
+    under_way.begin(desk.home, desk.ledger, named | gone)
+    destroyed = Counter(of for of, _ in gone)
     waiting = []
     for one in over:
         stop = one.waits
@@ -382,8 +396,8 @@ def end(home: Home, month: Month, *, principal: str, why: str, now: datetime) ->
                 do=f"Run it (birthshare run {month}); a list that cannot be brought is left out by "
                 "birthshare release forgo.",
             )
-        desk.staging.destroy()
-        desk.record(StagingDestroyed(principal=principal, note=why), MonthClosed())
+        ended = StagingDestroyed(principal=principal, note=why), MonthClosed()
+        desk.staging.destroy(partial(desk.record, *ended))
         closing.finish(desk)
 
 

@@ -31,6 +31,7 @@ from pipeline.recipients.statement import (
     changes_of,
     differences,
     fingerprint,
+    lines_changed,
     part_digest,
     reach_areas_sha256,
     statement,
@@ -158,11 +159,12 @@ def _not_agreed(home: Home, known: RegisterAgreed | None, recipient: Recipient) 
     return NotAgreed("not_agreed", what, where=recipient.code, do=how_to_agree(home))
 
 
-def how_to_agree(home: Home) -> str:
-    """Who may sign, and by which command."""
-    people = [one.principal for one in home.settings.approvers]
+def how_to_agree(home: Home, signed_by: Collection[str] = ()) -> str:
+    """Who may sign, besides those who have, and by which command."""
+    people = [one.principal for one in home.settings.approvers if one.principal not in signed_by]
+    missing = home.settings.recipients.persons - len(signed_by)
     return (
-        f"{home.settings.recipients.persons} of these must sign it: {', '.join(people)}. "
+        f"{missing}{' more' if signed_by else ''} of these must sign it: {', '.join(people)}. "
         "See what has changed: birthshare recipients diff. Then each, with their own key: "
         "birthshare recipients sign --as WHO --key THEIR-PRIVATE-KEY"
     )
@@ -281,7 +283,7 @@ def standing(home: Home, ledger: Ledger, *, at: datetime) -> Standing:
     return Standing(
         present,
         tuple(_changes(home, known, present)),
-        tuple(_to_compare(home, known)),
+        tuple(_to_compare(home, known, present)),
         tuple(one.principal for one in signatures_on(home, present, at=at)),
         home.settings.recipients.persons,
     )
@@ -349,13 +351,17 @@ def _digests(home: Home) -> dict[str, str]:
     return {code: part_digest(home, one) for code, one in home.recipients().items()}
 
 
-def _to_compare(home: Home, known: RegisterAgreed | None) -> Iterator[str]:
-    """The fingerprints of the keys of each recipient that is not agreed as it stands."""
+def _to_compare(home: Home, known: RegisterAgreed | None, present: str) -> Iterator[str]:
+    """The fingerprints of keys that are not agreed; where nobody knows which, of all of that recipient."""
+    before = agreed_text(home, known)
     for code, one in sorted(home.recipients().items()):
         if not _is_agreed(home, known, one):
-            hosts = [key for key in (one.host_key, one.jump.host_key if one.jump else "") if key]
-            yield from (f"{code}: host key {fingerprint(key)}" for key in hosts)
-            if one.format == "csv" and (found := openpgp_fingerprint(home.at(one.key))):
+            changed = lines_changed(code, before, present)
+            hosts = {"host_key": one.host_key, "jump.host_key": one.jump.host_key if one.jump else ""}
+            keys = [key for name, key in hosts.items() if key and name in changed]
+            yield from (f"{code}: host key {fingerprint(key)}" for key in keys)
+            is_new = one.format == "csv" and not {"key_check", "format"}.isdisjoint(changed)
+            if is_new and (found := openpgp_fingerprint(home.at(one.key))):
                 yield f"{code}: OpenPGP key {found}"
 
 

@@ -101,9 +101,17 @@ def changes_of(recipient: str, before: str, after: str) -> list[str]:
     return _between(_parts(before).get(recipient, {}), _parts(after).get(recipient, {}))
 
 
+def lines_changed(recipient: str, before: str, after: str) -> list[str]:
+    """The names of the lines about a recipient that are not the same in both."""
+    return _changed(_parts(before).get(recipient, {}), _parts(after).get(recipient, {}))
+
+
 def _between(old: dict[str, str], new: dict[str, str]) -> list[str]:
-    changed = [name for name in old | new if old.get(name) != new.get(name)]
-    return [_change(name, old.get(name), new.get(name)) for name in changed]
+    return [_change(name, old.get(name), new.get(name)) for name in _changed(old, new)]
+
+
+def _changed(old: dict[str, str], new: dict[str, str]) -> list[str]:
+    return [name for name in old | new if old.get(name) != new.get(name)]
 
 
 def _change(name: str, old: str | None, new: str | None) -> str:

@@ -42,15 +42,18 @@ def finish(desk: Desk) -> None:
         names = json.loads(desk.staging.get(PACK))["agreements"]
         keep(desk, {name: _final_decisions(desk, name, permits) for name in names})
     destroy_overdue(desk.home, desk.ledger, desk.clock)
-    desk.staging.destroy()
-    if not desk.closed:
-        desk.record(StagingDestroyed(), MonthClosed())
+    desk.staging.destroy(partial(_record_end, desk))
     closing = desk.entries(MonthClosed)[-1].seq
     checkpoint = desk.ledger.latest_checkpoint()
     if checkpoint is None or checkpoint.size < closing:
         sign(desk)
     if not _page(desk).exists():
         _write_page(desk)
+
+
+def _record_end(desk: Desk) -> None:
+    if not desk.closed:
+        desk.record(StagingDestroyed(), MonthClosed())
 
 
 def sign(desk: Desk) -> None:

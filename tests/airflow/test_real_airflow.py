@@ -1,21 +1,24 @@
-"""A month through real Airflow: triggered and approved over its REST API, found on real OpenSSH accounts.
+"""A month and the days after it through real Airflow: triggered and approved over its REST API.
 
-The lists are opened by other programs than those that made them, and compared with the families that a
-few plain lines find in the extract before it was sealed. Then everything that Airflow has kept is
-searched for anybody's name, number or address.
+Everything that is sent is found on real OpenSSH accounts. The lists are opened by other programs than
+those that made them, and compared with the families that a few plain lines find in the extract before it
+was sealed. Then everything that Airflow has kept is searched for anybody's name, number or address.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import re
+import shutil
 import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -27,13 +30,18 @@ import yaml
 from python_calamine import CalamineWorkbook
 
 from airflow_environment import Site
-from airflow_server import AirflowServer, Run, free_port
+from airflow_server import AirflowServer, Login, Run, free_port
+from changes.writing import changes_csv
 from pipeline import month as months
 from pipeline.agreements.loading import NAMESPACE, read_agreement
 from pipeline.demo.authority import TEMPLATE, Demonstration, make_authority, sign_register
+from pipeline.demo.keys import seal_as_supplier
 from pipeline.demo.places import SAMPLE
 from pipeline.encryption.signing import sign_ssh
+from pipeline.facts import opened_ledger
 from pipeline.home import Home
+from pipeline.ledger.entries import Acknowledged, Kind
+from pipeline.lists.references import CODE_FORM
 from pipeline.records import Month
 from servers.sshd import CannotServe, OpenSshServer
 
@@ -42,6 +50,14 @@ MONTH = Month(NOW.year, NOW.month).plus(-1)
 BIRTHS = 300
 DAG = "monthly_births"
 QUESTION, NEXT_QUESTION = "release_decision", "second_decision"
+
+# In the order in which a family's death becomes known, is answered, and is over.
+DAILY = {
+    "daily_changes": "hear_and_recall",
+    "daily_receipts": "look_and_remind",
+    "retention": "destroy_and_look",
+}
+CANARY = "Zenobia Quillfeather"  # whom the files of others name without need
 
 # parent, first line, postcode -> dates of birth
 Families = dict[tuple[str, str, str], set[str]]
@@ -177,6 +193,52 @@ def approved(
     return Approved(run, state, run.states(), files_on(centres), question, next_question, nothing, refused)
 
 
+@dataclass(frozen=True)
+class Days:
+    """The daily runs after the month was closed, all of them over, and what was there for them."""
+
+    runs: dict[str, Run]  # by DAG
+    stopped: Run  # of retention once more, with a file in the home that nobody knows
+    centre: str  # that has the family in which a child died
+    list_file: Path
+    reference: str  # of the family's row on that list
+    receipts: list[Path]
+    left_over: Path
+    codes: set[str]  # that stand inside sealed files alone
+
+
+@pytest.fixture(scope="module")
+def days(
+    airflow: AirflowServer, authority: Demonstration, centres: OpenSshServer, approved: Approved
+) -> Days:
+    """A death is heard and called back; its centre answers; what a killed run left behind grows old."""
+    operator = airflow.login("operator")
+    for dag in DAILY:
+        operator.open_dag(dag)
+
+    def day_of(dag: str) -> Run:
+        run = operator.trigger(dag, {"home": str(authority.home)})
+        run.until_finished(seconds=60)
+        return run
+
+    centre = authority.centres[0]
+    list_file = list_of(centre, centres)
+    reference, child = somebody_on(list_file, centre, authority)
+    report_death(child, authority)
+    left_over = leave_behind(authority)
+    runs = {"daily_changes": day_of("daily_changes")}
+    there = {file: code_in(file, centre, authority) for file in [list_file, *notices(centre, centres)]}
+    receipts = [
+        put_receipt(file, "received" if file == list_file else "done", code, centres.user(centre))
+        for file, code in there.items()
+    ]
+    runs |= {dag: day_of(dag) for dag in ("daily_receipts", "retention")}
+    with stray_file(authority):
+        stopped = day_of("retention")
+    codes = {reference, *there.values()}
+    return Days(runs, stopped, centre, list_file, reference, receipts, left_over, codes)
+
+
 def status_of(run: Run, question: str, option: str) -> int:
     """The HTTP status that Airflow refuses an answer with."""
     with pytest.raises(httpx.HTTPStatusError) as refused:
@@ -263,8 +325,7 @@ def test_every_centre_finds_exactly_its_families(
     expected = expected_families(authority)
     assert set(expected) == set(authority.centres), "every centre has families in this extract"
     for code in authority.centres:
-        (file,) = (one for one in centres.files(code).iterdir() if not one.name.endswith(".manifest.json"))
-        assert opened(file, code, authority) == expected[code], code
+        assert opened(list_of(code, centres), code, authority) == expected[code], code
 
 
 def test_running_the_month_by_hand_afterwards_sends_nothing(
@@ -278,13 +339,7 @@ def test_running_the_month_by_hand_afterwards_sends_nothing(
 def test_what_travels_between_tasks_is_references_and_counts(
     airflow: AirflowServer, approved: Approved
 ) -> None:
-    lead, path = airflow.login("data_lead"), approved.run.path
-    entries = {
-        (entry["task_id"], entry["key"]): lead.get(
-            f"{path}/taskInstances/{entry['task_id']}/xcomEntries/{entry['key']}?map_index={entry['map_index']}"
-        )["value"]
-        for entry in lead.get(f"{path}/taskInstances/~/xcomEntries")["xcom_entries"]
-    }
+    entries = returned(airflow.login("data_lead"), approved.run)
     assert set(entries) == {(task, "return_value") for task in ("prepare", "deliver", "close")}
     codes = [["welcome-card-first-visit", f"centre-0{number}"] for number in (1, 2, 3, 4)]
     assert entries["prepare", "return_value"] == [codes]
@@ -292,12 +347,75 @@ def test_what_travels_between_tasks_is_references_and_counts(
     assert entries["close", "return_value"] is True
 
 
+def returned(login: Login, run: Run) -> dict[tuple[str, str], Any]:
+    """What the tasks of a run gave back, by task and key."""
+    return {
+        (entry["task_id"], entry["key"]): login.get(
+            f"{run.path}/taskInstances/{entry['task_id']}/xcomEntries/{entry['key']}"
+            f"?map_index={entry['map_index']}"
+        )["value"]
+        for entry in login.get(f"{run.path}/taskInstances/~/xcomEntries")["xcom_entries"]
+    }
+
+
+def test_every_daily_run_ends_in_success(days: Days) -> None:
+    for dag, task in DAILY.items():
+        assert days.runs[dag].until_finished(seconds=5) == "success"
+        assert days.runs[dag].states() == {task: ["success"]}
+
+
+def test_a_death_in_the_feed_is_called_back_from_the_one_centre_that_has_the_family(
+    authority: Demonstration, centres: OpenSshServer, days: Days
+) -> None:
+    assert {code for code in authority.centres if notices(code, centres)} == {days.centre}
+    [notice] = notices(days.centre, centres)
+    assert table(workbook(notice, days.centre, authority), "References") == [
+        {"List": days.list_file.name, "Month": str(MONTH), "Reference": days.reference}
+    ]
+
+
+def test_the_receipts_that_the_centre_put_there_are_recorded(authority: Demonstration, days: Days) -> None:
+    with opened_ledger(Home.open(authority.home)) as ledger:
+        bodies = [entry.body for entry in ledger.entries(kinds={Kind.ACKNOWLEDGED})]
+    recorded = [(body.way, body.receipt_sha256) for body in bodies if isinstance(body, Acknowledged)]
+    assert len(days.receipts) == 2, "one for the list, one for the recall"
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in days.receipts]
+    assert sorted(recorded) == sorted(("file", digest) for digest in digests)
+
+
+def test_what_was_left_behind_is_destroyed(days: Days) -> None:
+    assert not days.left_over.exists()
+
+
+def test_a_file_that_nobody_knows_stops_retention_and_is_not_named(
+    airflow: AirflowServer, days: Days
+) -> None:
+    """Whoever put it there chose its name: the command line says it, and no log keeps it."""
+    assert days.stopped.until_finished(seconds=5) == "failed"
+    log = "".join(file.read_text() for file in airflow.site.logs.rglob("*retention*/**/*.log"))
+    assert "WaitingForPerson, exit code 6: 1 thing waits for a person" in log
+
+
+def test_daily_runs_give_back_counts_alone(airflow: AirflowServer, days: Days) -> None:
+    operator = airflow.login("operator")
+    given = {dag: returned(operator, run) for dag, run in days.runs.items()}
+    assert [set(one) for one in given.values()] == [{(task, "return_value")} for task in DAILY.values()]
+    counts = {dag: given[dag][task, "return_value"] for dag, task in DAILY.items()}
+    assert counts["retention"].pop("kept") > 0
+    assert counts == {
+        "daily_changes": {"feeds": 1, "words": 1, "recalled": 1, "notices": 1},
+        "daily_receipts": {"acknowledged": 2, "reminders": 0},
+        "retention": {"leftovers": 1, "not_attested": 0},
+    }
+
+
 def test_airflow_has_kept_nothing_of_any_family(
-    airflow: AirflowServer, authority: Demonstration, before: bytes, approved: Approved
+    airflow: AirflowServer, authority: Demonstration, before: bytes, approved: Approved, days: Days
 ) -> None:
     after = everything_in(airflow.site.folder)
-    assert approved.run.run_id.encode() in after, "the search looks where runs are kept"
-    planted = personal_values(authority)
+    for run in (approved.run, *days.runs.values(), days.stopped):
+        assert run.run_id.encode() in after, "the search looks where runs are kept"
+    planted = personal_values(authority) | days.codes | {CANARY, *CANARY.split()}
     assert len(planted) > 4 * BIRTHS
     assert sorted(value for value in planted if found(value, after) and not found(value, before)) == []
 
@@ -369,7 +487,7 @@ def opened(file: Path, code: str, authority: Demonstration) -> Families:
 
 
 def from_gpg(file: Path, code: str, authority: Demonstration) -> list[tuple[str, ...]]:
-    with tempfile.TemporaryDirectory(prefix="g") as home:  # short: gpg's agent refuses long paths
+    with tempfile.TemporaryDirectory(prefix="g", dir="/tmp") as home:  # short: gpg's agent refuses long paths
         gpg = ["gpg", "--homedir", home, "--batch", "--quiet"]
         subprocess.run([*gpg, "--import", authority.recipient(code) / f"{code}.private.asc"], check=True)
         text = subprocess.run([*gpg, "--decrypt", file], check=True, capture_output=True).stdout.decode()
@@ -380,6 +498,12 @@ def from_gpg(file: Path, code: str, authority: Demonstration) -> list[tuple[str,
 
 
 def from_office(file: Path, code: str, authority: Demonstration) -> list[tuple[str, ...]]:
+    names = ("Parent or carer", "Address line 1", "Postcode", "Date of birth")
+    return [tuple(row[name] for name in names) for row in table(workbook(file, code, authority), "Families")]
+
+
+def workbook(file: Path, code: str, authority: Demonstration) -> CalamineWorkbook:
+    """A list or notice, opened with the centre's password."""
     how = (authority.recipient(code) / "HOW-TO-OPEN.txt").read_text(encoding="utf-8")
     password = next(line.strip() for line in how.splitlines() if line.startswith("    "))
     plain = BytesIO()
@@ -388,11 +512,13 @@ def from_office(file: Path, code: str, authority: Demonstration) -> list[tuple[s
         office.load_key(password=password)
         office.decrypt(plain, verify_integrity=True)
     plain.seek(0)
-    header, *rows = CalamineWorkbook.from_filelike(plain).get_sheet_by_name("Families").to_python()
-    places = [
-        header.index(name) for name in ("Parent or carer", "Address line 1", "Postcode", "Date of birth")
-    ]
-    return [tuple(str(row[place]) for place in places) for row in rows]
+    return CalamineWorkbook.from_filelike(plain)
+
+
+def table(book: CalamineWorkbook, sheet: str) -> list[dict[str, str]]:
+    """The rows of a sheet, by their headings."""
+    header, *rows = book.get_sheet_by_name(sheet).to_python()
+    return [dict(zip(map(str, header), map(str, row), strict=True)) for row in rows]
 
 
 def day(text: str) -> str:
@@ -412,6 +538,87 @@ def compact(postcode: str) -> str:
 def read_csv(file: Path) -> list[dict[str, str]]:
     with file.open(encoding="utf-8-sig", newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+# --- what others do after the month was closed ------------------------------------------------------
+
+
+def list_of(code: str, centres: OpenSshServer) -> Path:
+    """The sealed list in a centre's folder."""
+    found = centres.files(code).glob(f"*_{MONTH}_{code}.*")
+    (file,) = (one for one in found if one.suffix in (".xlsx", ".gpg"))
+    return file
+
+
+def notices(code: str, centres: OpenSshServer) -> list[Path]:
+    """The sealed recalls in a centre's folder."""
+    found = centres.files(code).glob("recall_*")
+    return sorted(file for file in found if file.suffix in (".xlsx", ".gpg"))
+
+
+def somebody_on(file: Path, code: str, authority: Demonstration) -> tuple[str, str]:
+    """The reference of an only child's row on a list, and the child's NHS number."""
+    children = {
+        (row["address_line_1"], compact(row["postcode"]), row["date_of_birth"]): row["nhs_number"]
+        for row in read_csv(authority.extract)
+        if row["number_of_births"] == "1" and not row["record_id"].startswith("case-")
+    }
+    for row in table(workbook(file, code, authority), "Families"):
+        where = row["Address line 1"], compact(row["Postcode"])
+        if " and " not in row["Date of birth"] and (*where, day(row["Date of birth"])) in children:
+            return row["Reference"], children[*where, day(row["Date of birth"])]
+    raise AssertionError("the list has no only child")
+
+
+def report_death(nhs_number: str, authority: Demonstration) -> None:
+    """The supplier's sealed feed of changes, of which the settings now know, arrives in the inbox."""
+    settings = authority.home / "birthshare.toml"
+    text = settings.read_text()
+    assert text.count("[suppliers.chis]\n") == 1
+    feed = 'changes = "changes_{supplier}_{date}.csv.gpg"'
+    settings.write_text(text.replace("[suppliers.chis]\n", f"[suppliers.chis]\n{feed}\n"))
+    death = {"subject": "child", "nhs_number": nhs_number, "word": "child_died", "since": str(NOW.date())}
+    seal_as_supplier(
+        changes_csv([death | {"record_id": CANARY}]),
+        authority.home / "inbox" / "chis" / f"changes_chis_{NOW.date()}.csv.gpg",
+        supplier_private=authority.folder / "supplier" / "chis.private.asc",
+        recipient_public=authority.folder / "supplier" / "authority.asc",
+    )
+
+
+def leave_behind(authority: Demonstration) -> Path:
+    """What a run that was killed three days ago had not finished writing."""
+    file = authority.home / "outbox" / "months" / f"{MONTH}.html.part"
+    file.write_text(CANARY)
+    then = (NOW - timedelta(days=3)).timestamp()
+    os.utime(file, (then, then))
+    return file
+
+
+@contextmanager
+def stray_file(authority: Demonstration) -> Iterator[None]:
+    """Somebody's own file, for a while, named after a family."""
+    file = authority.home / "outbox" / f"{CANARY}.xlsx"
+    file.touch()
+    yield
+    file.unlink()
+
+
+def code_in(file: Path, centre: str, authority: Demonstration) -> str:
+    """The code that a list or notice asks for, read where it explains itself."""
+    book = workbook(file, centre, authority)
+    [sheet] = {"Conditions of use", "What to do"} & set(book.sheet_names)
+    said = "\n".join(str(cell) for row in book.get_sheet_by_name(sheet).to_python() for cell in row)
+    [code] = set(re.findall(rf"(?:^|the code )({CODE_FORM})\b", said, re.MULTILINE))
+    return str(code)
+
+
+def put_receipt(file: Path, word: str, code: str, user: str) -> Path:
+    """A centre's text file beside a list or notice, with more on it than it was asked for."""
+    receipt = file.with_name(f"{file.name}.{word}.txt")
+    receipt.write_text(f"{code}\r\n{CANARY} did this.\r\n")
+    shutil.chown(receipt, user, "nogroup")
+    return receipt
 
 
 # --- what Airflow keeps -----------------------------------------------------------------------------

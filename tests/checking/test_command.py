@@ -42,7 +42,9 @@ def test_an_agreement_that_cannot_work_is_refused_with_its_key(
 
 def test_everything_can_be_asked_at_once(birthshare: CommandLine) -> None:
     """Also where a rule is not there to be asked about: no national opt-out stops this agreement."""
-    found = birthshare("agreement", "check", FILE, "--ask", "all", "--json").json
+    answer = birthshare("agreement", "check", FILE, "--ask", "all", "--json")
+    assert answer.code == 0, answer.err
+    found = answer.json
     asked = {answer["asked"] for answer in found["answers"]}
     assert {"a refused parent", "a death status"} <= asked
     assert "a national opt-out" not in asked

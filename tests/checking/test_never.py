@@ -21,6 +21,7 @@ from pipeline.reasons import Reason, ReasonClass
 
 every_template = pytest.mark.parametrize("file", TEMPLATE_FILES, ids=lambda file: file.name)
 MANY = 1_000
+MUCH = 20_000  # a group that looks at another only where rare parts meet shows in few records
 
 
 def test_every_reason_that_no_agreement_lifts_has_its_records() -> None:
@@ -49,7 +50,7 @@ def test_each_of_those_reasons_is_reached(file: Path) -> None:
 
 @every_template
 def test_groups_do_not_look_at_one_another(file: Path) -> None:
-    assert disagreements(template(file.name), np.random.default_rng(1), MANY) == 0
+    assert disagreements(template(file.name), np.random.default_rng(1), MUCH) == 0
 
 
 def test_a_group_that_looks_at_another_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from month_authority import MONTH, NOW, Authority, CommandLine
+from pipeline.delivery.problems import in_words
 
 
 @pytest.fixture
@@ -102,7 +103,10 @@ def test_a_centre_that_cannot_be_served_makes_it_5(authority: Authority, waiting
     assert states.pop("centre-01") == "failed"
     assert set(states.values()) == {"delivered"}
     assert answer.json["waiting_for"] == "delivery to centre-01"
-    assert "failed: " in waiting("status", str(MONTH)).out
+    [failed] = [row for row in waiting("status", str(MONTH), "--json").json["recipients"] if "problem" in row]
+    code, said = failed["problem"], waiting("status", str(MONTH)).out
+    assert f"failed: {in_words(code)[:3]}" in said and f"failed: {code}" not in said
+    assert in_words(code) != code
     assert waiting.run().code == 0
 
 

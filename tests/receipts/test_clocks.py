@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -140,6 +143,32 @@ def test_something_else_under_the_list_s_name_is_left_alone_and_told(town: Town)
     assert file.read_bytes() == b"the centre's own"
     assert "something else stands under the name" in " ".join(looked.remarks)
     assert town.row("north").removed is None
+
+
+def too_large(manifest: Path) -> None:
+    manifest.write_bytes(b"{" + b" " * 70_000)
+
+
+@pytest.mark.parametrize("spoil", [too_large, Path.unlink], ids=["too large", "vanished"])
+def test_a_manifest_that_cannot_be_read_ends_no_look(
+    town: Town, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None]
+) -> None:
+    names = FarSide.names
+    spoiled = town["north"].list_of(EARLIER).name + ".manifest.json"
+
+    def spoilt_meanwhile(far: FarSide, wanted: re.Pattern[str]) -> list[str]:
+        found = names(far, wanted)
+        if spoiled in found:
+            spoil(town["north"].folder / spoiled)
+        return found
+
+    monkeypatch.setattr(FarSide, "names", spoilt_meanwhile)
+    town.days_pass(200)
+    looked = town.looks()
+    assert looked.not_looked_at == {}
+    assert town.row("north", EARLIER).removed and town.row("north", MONTH).removed
+    left = [file.name for file in town["north"].folder.iterdir()]
+    assert left == ([spoiled] if spoil is too_large else [])
 
 
 def test_a_look_that_was_killed_while_it_took_a_list_away_does_not_call_it_collected(town: Town) -> None:

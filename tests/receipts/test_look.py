@@ -120,6 +120,24 @@ def test_a_receipt_that_is_far_too_large_is_not_read_and_stops_nothing(town: Tow
     assert "cannot be read" in looked.remarks[0]
 
 
+@pytest.mark.parametrize("wrong_one", ["received", "received.txt"])
+def test_of_two_receipts_that_say_the_same_the_right_one_counts(town: Town, wrong_one: str) -> None:
+    centre = town["north"]
+    right_one = {"received": "received.txt", "received.txt": "received"}[wrong_one]
+    centre.says(wrong_one, centre.list_of(MONTH), other_month(centre))
+    centre.says(right_one, centre.list_of(MONTH))
+    looked = town.looks()
+    assert looked.recorded == {"acknowledged": 1}
+    assert looked.remarks == []
+
+
+def test_two_wrong_receipts_that_say_the_same_are_told_once(town: Town) -> None:
+    for word in ("received", "received.txt"):
+        town["north"].says(word, town["north"].list_of(MONTH), "wrong")
+    [remark] = town.looks().remarks
+    assert "does not count" in remark
+
+
 def test_what_a_centre_puts_there_is_never_touched(town: Town) -> None:
     centre = town["north"]
     own = {

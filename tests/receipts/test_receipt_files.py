@@ -38,7 +38,7 @@ def test_no_code_is_never_held() -> None:
     "name", [f"{LIST}.received.txt", f"{LIST.upper()}.Received.TXT", f"{LIST}.received.txt.txt"]
 )
 def test_a_receipt_is_known_by_its_name(name: str) -> None:
-    assert receipts_beside([LIST, name], LIST) == {"received": name}
+    assert receipts_beside([LIST, name], LIST) == {"received": [name]}
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_other_names_are_no_receipts(name: str) -> None:
     assert receipts_beside([LIST, name], LIST) == {}
 
 
-def test_of_two_receipts_that_say_the_same_one_is_read() -> None:
+def test_of_two_receipts_that_say_the_same_both_are_read() -> None:
     names = [f"{LIST}.received.txt.txt", f"{LIST}.received.txt", f"{LIST}.destroyed.txt"]
     assert receipts_beside(names, LIST) == {
-        "received": f"{LIST}.received.txt",
-        "destroyed": f"{LIST}.destroyed.txt",
+        "received": [f"{LIST}.received.txt", f"{LIST}.received.txt.txt"],
+        "destroyed": [f"{LIST}.destroyed.txt"],
     }

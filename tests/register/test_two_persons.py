@@ -154,6 +154,35 @@ def test_one_person_is_not_enough_however_often_they_sign(
     assert why_not(authority, FIRST) == ""
 
 
+def test_after_one_has_signed_it_is_said_how_many_more_must_and_who_may(
+    authority: Authority, birthshare: CommandLine
+) -> None:
+    assert why_not(authority, FIRST) == ""
+    authority.change_recipient(FIRST, signed=False, user="another")
+    everybody = " ".join(birthshare("recipients", "diff").out.split())
+    assert f"2 of these must sign it: {', '.join(APPROVERS.values())}." in everybody
+    assert sign(birthshare, LEAD).code == DONE
+    others = [APPROVERS[role] for role in APPROVERS if role != LEAD]
+    said = " ".join(birthshare("recipients", "diff").out.split())
+    assert f"1 more of these must sign it: {', '.join(others)}." in said
+
+
+def test_a_key_is_to_be_compared_only_where_it_changed(authority: Authority, birthshare: CommandLine) -> None:
+    def to_compare() -> list[str]:
+        return [words.split(":")[0] for words in birthshare("recipients", "diff", "--json").json["compare"]]
+
+    assert why_not(authority, FIRST) == ""
+    another_password(authority)
+    authority.change_recipient(SECOND, signed=False, user="another")
+    authority.change_recipient(WITH_KEY, signed=False, user="a-third")
+    assert to_compare() == []
+    another_public_key(authority)
+    another_host_key(authority)
+    assert to_compare() == [FIRST, WITH_KEY]
+    take_signatures_away(authority)  # and with them the text in force: nobody knows which changed
+    assert to_compare() == [FIRST, SECOND, WITH_KEY, WITH_KEY]
+
+
 def test_who_is_no_approver_does_not_count(authority: Authority, birthshare: CommandLine) -> None:
     assert why_not(authority, FIRST) == ""
     authority.change_recipient(FIRST, signed=False, user="another")

@@ -96,6 +96,9 @@ def test_a_database_of_another_name_is_known_too(home: Home, monkeypatch: pytest
         ("outbox/letters/centre-01.pdf", 1, "letters"),
         ("state/.0123456789abcdef.part", 1, "leftovers"),
         ("keys/.0123456789abcdef.part", 1, "leftovers"),
+        ("outbox/.0123456789abcdef.part", 1, "leftovers"),
+        ("outbox/months/.0123456789abcdef.part", 1, "leftovers"),
+        ("outbox/chis/.0123456789abcdef.part", 1, "leftovers"),
     ],
 )
 def test_a_file_is_destroyed_on_the_day_after_its_last(
@@ -220,6 +223,61 @@ def test_of_two_runs_at_once_one_destroys_a_thing_and_says_so(
     assert len(recorded(home, Kind.DATA_DESTROYED)) == 1
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+def test_what_a_killed_run_destroyed_is_recorded_by_the_next(
+    home: Home, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is killed, and together with what is over since."""
+    for name in ("centre-01", "centre-02"):
+        letter = write(f"outbox/letters/{name}.pdf", at=days_ago(9))
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(retention, "_record", killed)
+            retention.run(home, now=NOW)
+        assert not letter.exists()
+    write("outbox/months/2020-01.html", at=days_ago(3000))
+    assert recorded(home, Kind.DATA_DESTROYED) == []
+    assert retention.run(home, now=NOW)["destroyed"] == {"letters": 2, "reports": 1}
+    assert retention.run(home, now=NOW)["destroyed"] == {}
+    assert len(recorded(home, Kind.DATA_DESTROYED)) == 2
+
+
+def test_what_a_run_recorded_and_was_killed_then_is_not_recorded_again(
+    home: Home, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("outbox/letters/centre-01.pdf", at=days_ago(9))
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(retention.under_way, "end", killed)
+        retention.run(home, now=NOW)
+    assert retention.run(home, now=NOW)["destroyed"] == {}
+    assert len(recorded(home, Kind.DATA_DESTROYED)) == 1
+    assert not (home.state / "destroying.json").exists()
+
+
+def test_what_a_killed_run_had_not_come_to_is_counted_once(
+    home: Home, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("outbox/letters/centre-01.pdf", at=days_ago(9))
+    write("outbox/letters/centre-02.pdf", at=days_ago(9))
+    remove = retention._remove
+
+    def killed_at_the_second(file: Path) -> None:
+        if file.stem == "centre-02":
+            raise Killed
+        remove(file)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(retention, "_remove", killed_at_the_second)
+        retention.run(home, now=NOW)
+    assert retention.run(home, now=NOW)["destroyed"] == {"letters": 2}
+
+
 def test_the_ledger_is_whole_and_signed_afterwards(home: Home, write: Write) -> None:
     write("outbox/letters/centre-01.pdf", at=days_ago(5))
     retention.run(home, now=NOW)
@@ -312,11 +370,13 @@ def test_the_daily_run_gives_counts_alone(home: Home, write: Write) -> None:
     assert retention.run_day(home, now=NOW) == {"letters": 1, "kept": 0, "not_attested": 0}
 
 
-def test_the_daily_run_stops_with_the_places_where_a_person_is_needed(home: Home, write: Write) -> None:
+def test_the_daily_run_stops_where_a_person_is_needed_and_names_no_file(home: Home, write: Write) -> None:
     write("outbox/letters/centre-01.pdf", at=days_ago(5))
-    write("inbox/families.csv", at=NOW)
-    with pytest.raises(WaitingForPerson, match=r"inbox/families\.csv"):
+    for name in ("families.csv", "chis/the-quillfeathers.csv"):
+        write(f"inbox/{name}", at=days_ago(400))
+    with pytest.raises(WaitingForPerson, match=r"2 things wait .*\(sealed_files, unknown\)") as stop:
         retention.run_day(home, now=NOW)
+    assert ".csv" not in str(stop.value)
     assert recorded(home, Kind.DATA_DESTROYED), "what is over is destroyed all the same"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +11,14 @@ import pytest
 
 from month_authority import MONTH, NOW, Authority, CommandLine
 from pipeline import month as months
+from pipeline.cli import INTERRUPTED
 from pipeline.demo.authority import APPROVERS
 from pipeline.errors import NotAllDelivered, Refused, SettingsError, WaitingForPerson
 from pipeline.keeping import retention
 from pipeline.keeping.limits import last_day
-from pipeline.ledger.entries import Kind, StagingDestroyed
+from pipeline.ledger.entries import Body, Kind, StagingDestroyed
 from pipeline.records import Month
+from pipeline.steps.desk import Desk
 
 LATE = NOW + timedelta(days=91)  # one day after the last: the extract came today
 WORKING = f"state/working/{MONTH}"
@@ -103,6 +107,49 @@ def test_a_month_of_which_all_lists_are_there_is_closed_with_its_books(
     assert not at_work(authority)
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed_before_recording(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, of: type[Body], days: int
+) -> None:
+    record = Desk.record
+
+    def killed(desk: Desk, *bodies: Body) -> list[int]:
+        if any(isinstance(one, of) for one in bodies):
+            raise Killed
+        return record(desk, *bodies)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Desk, "record", killed)
+        kept_for(days, authority)
+
+
+def test_killed_before_it_recorded_what_it_destroyed_the_next_run_does(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.run(until="release")
+    killed_before_recording(authority, monkeypatch, StagingDestroyed, 91)
+    assert not [file for file in (authority.home.path / WORKING).iterdir() if file.suffix == ".sealed"]
+    kept_for(92, authority)
+    assert authority.recorded(Kind.STAGING_DESTROYED) == [StagingDestroyed()]
+    assert not at_work(authority)
+    assert "was not finished in time" in status(authority, 92)["waiting_for"]
+
+
+def test_a_month_that_was_killed_while_it_was_closed_is_closed_and_needs_no_person(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.prepare_and_approve()
+    authority.run(until="delivery")
+    killed_before_recording(authority, monkeypatch, StagingDestroyed, 91)
+    assert status(authority, 91)["waiting_for"] == "`birthshare run`, to close the month"
+    assert kept_for(92, authority)["waiting"] == []
+    assert (status(authority, 92)["state"], status(authority, 92)["balanced"]) == ("closed", True)
+    assert authority.recorded(Kind.STAGING_DESTROYED) == [StagingDestroyed()]
+
+
 def test_a_month_that_is_half_sent_waits_for_a_person_and_is_never_sent_twice(authority: Authority) -> None:
     sent = send_all_but_one(authority)
     found = kept_for(91, authority)
@@ -161,6 +208,26 @@ def test_a_month_whose_working_files_are_lost_is_ended_and_sends_nothing_more(
     assert (ended.principal, ended.note) == (APPROVERS["data_lead"], "a disk was lost")
     assert birthshare("ledger", "verify").code == 0
     assert birthshare("retention").code == 0
+
+
+class Terminal(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "code", "ends"), [("n\n", INTERRUPTED, 0), ("y\n", 0, 1)])
+def test_at_a_terminal_it_asks_before_it_ends_a_month(
+    birthshare: CommandLine, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, ends: int
+) -> None:
+    authority = birthshare.authority
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    who = ("--as", APPROVERS["data_lead"], "--why", "a disk was lost")
+    answer = birthshare("retention", "end", str(MONTH), *who)
+    assert f"End {MONTH} for good?" in answer.out + answer.err
+    assert answer.code == code
+    assert len(authority.recorded(Kind.MONTH_CLOSED)) == ends
 
 
 def test_a_month_that_is_still_to_come_is_not_ended_by_mistake(authority: Authority) -> None:
