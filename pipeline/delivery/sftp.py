@@ -246,7 +246,8 @@ class _Answers:
 class _Client(paramiko.SFTPClient):
     """paramiko's client, which also remembers what the server offers beyond the protocol.
 
-    And it asks several things at once where paramiko waits for each answer, or makes a thread to ask.
+    And it asks several things at once where paramiko waits for each answer, or makes a thread to ask. What
+    it uses for that the type stubs do not know.
     """
 
     extensions: frozenset[str] = frozenset()
