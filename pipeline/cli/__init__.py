@@ -24,6 +24,7 @@ from pipeline.cli import (
     receipts,
     recipients,
     releases,
+    reports,
     retention,
 )
 from pipeline.cli.voice import wrapped
@@ -66,6 +67,7 @@ for _commands in (
     recalls,
     receipts,
     explaining,
+    reports,
     retention,
     places,
     ledgers,

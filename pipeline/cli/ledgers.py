@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import for_home, moment
+from pipeline.cli import evidence, witnesses
+from pipeline.cli.options import for_home
 from pipeline.cli.voice import Voice
 from pipeline.errors import IntegrityError
 
@@ -65,7 +66,7 @@ def checkpoint(home: Home, voice: Voice) -> None:
     from pipeline import facts
 
     with facts.opened_ledger(home) as opened:
-        signed = opened.checkpoint(partial(facts.sign, home), origin=facts.origin(home), at=moment())
+        signed = opened.checkpoint(partial(facts.sign, home), origin=facts.origin(home))
     voice.answer({"size": signed.size, "root": signed.root, "note": signed.note})
     voice.say(signed.note.rstrip("\n"))
 
@@ -86,5 +87,9 @@ def _note(home: Home, file: Path) -> str:
         ) from None
     return note
 
+
+for _commands in (witnesses, evidence):
+    for _command in _commands.COMMANDS:
+        ledger.add_command(_command)
 
 COMMANDS = (ledger,)

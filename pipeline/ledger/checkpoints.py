@@ -9,12 +9,10 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import asdict, dataclass
-from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
 from pipeline.errors import IntegrityError, SettingsError
-from pipeline.ledger.entries import write_moment
 from pipeline.ledger.tables import CHECKPOINTS
 
 # A C2SP origin is also the name of the key that signs: no spaces and no plus sign.
@@ -33,7 +31,6 @@ class Checkpoint:
     size: int  # entries
     root: str  # hexadecimal
     note: str  # the signed note: three lines, a blank line, signatures
-    at: datetime
 
 
 def statement(origin: str, size: int, root: bytes) -> str:
@@ -62,10 +59,9 @@ def unsigned(note: str) -> str:
 def latest(connection: Connection) -> Checkpoint | None:
     """The newest checkpoint, if there is one."""
     row = connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.size.desc()).limit(1)).one_or_none()
-    return None if row is None else Checkpoint(row.size, row.root, row.note, datetime.fromisoformat(row.at))
+    return None if row is None else Checkpoint(row.size, row.root, row.note)
 
 
 def keep(connection: Connection, checkpoint: Checkpoint) -> None:
     """Record a checkpoint, for ever."""
-    row = {**asdict(checkpoint), "at": write_moment(checkpoint.at)}
-    connection.execute(insert(CHECKPOINTS), row)
+    connection.execute(insert(CHECKPOINTS), asdict(checkpoint))

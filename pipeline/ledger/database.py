@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from pipeline.errors import IntegrityError, SettingsError
 
 # The newest step under `migrations/versions`; a database that has it is opened without Alembic.
-REVISION = "0002"
+REVISION = "0003"
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10
@@ -137,6 +137,7 @@ def _create_private(file: Path) -> None:
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")  # what is destroyed is written over
 
 
 def _begin_sqlite(connection: Connection) -> None:

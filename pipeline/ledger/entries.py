@@ -3,10 +3,16 @@
 A body holds codes, counts, digests, signatures and keyed references, and nothing else: a ledger
 is never corrected, so a name written into it would stay for ever. Unknown kinds and unknown keys
 are refused. `schemas/ledger_entry.schema.json` is generated from here.
+
+Whom an entry is about is not in the entry itself, which only commits to it: HMAC-SHA-256, under a random
+salt of its own, of the keyed references. Salt and references, the *opening*, are kept beside the ledger and
+can be destroyed; every hash, proof and checkpoint stays good. The oldest entries say their references
+openly.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 from dataclasses import dataclass
@@ -127,6 +133,10 @@ class Kind(Worded):
     DATA_DESTROYED = "data_destroyed", "files or keys were destroyed when their time was up"
     FAMILY_ERASED = "family_erased", "what was kept about one family was destroyed"
     RETENTION_CHECKED = "retention_checked", "what is kept was compared with what may be kept"
+    OPENINGS_DESTROYED = "openings_destroyed", "what told whom earlier entries are about was destroyed"
+    LEDGER_CHECKED = "ledger_checked", "the whole ledger was read again and found sound"
+    CHECKPOINT_WITNESSED = "checkpoint_witnessed", "another organisation countersigned a checkpoint"
+    EVIDENCE_GIVEN = "evidence_given", "a person took evidence from the ledger to show it to others"
     BALANCED = "balanced", "the month's books were computed and balance"
     STAGING_DESTROYED = "staging_destroyed", "the month's working files and their key were destroyed"
     MONTH_CLOSED = "month_closed", "the month was closed"
@@ -151,6 +161,23 @@ class Body(Strict):
             where=f"{cls.kind}: {', '.join(fields)}",
             do="Nothing was recorded.",
         )
+
+
+class AboutSubject(Body):
+    """What is about somebody: as it is made and read it says whom, as it is recorded it commits to that.
+
+    Where the opening was destroyed, what is read has its commitment, and blanks for whom it is about.
+    """
+
+    subjects: ClassVar[tuple[str, ...]]  # the fields that are committed to; the first is never blank
+    commitment: MaybeSha256 = ""
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if not self.commitment and not getattr(self, self.subjects[0]):
+            where = f"{self.kind}: {self.subjects[0]}"
+            raise IntegrityError("An entry must say whom it is about", where=where)
+        return self
 
 
 class AgreementSigned(Body):
@@ -203,11 +230,12 @@ def _is_word_about_subject(text: str) -> str:
     return text
 
 
-class SuppressionRecorded(Body):
+class SuppressionRecorded(AboutSubject):
     """A later word about a child, a parent or a dwelling; `since` is blank where it is not known."""
 
     kind = Kind.SUPPRESSION_RECORDED
-    subject: Subject
+    subjects = ("subject",)
+    subject: Subject | Literal[""] = ""
     word: Annotated[Word, AfterValidator(_is_word_about_subject)]
     since: Annotated[
         str, StringConstraints(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})?$")
@@ -319,11 +347,12 @@ class KeptDestroyed(Body):
     agreement: Name
 
 
-class FamilyLookedUp(Body):
+class FamilyLookedUp(AboutSubject):
     """About whom somebody asked, by keyed reference, who asked, and why."""
 
     kind = Kind.FAMILY_LOOKED_UP
-    subject: Subject
+    subjects = ("subject",)
+    subject: Subject | Literal[""] = ""
     principal: Principal
     purpose: Note
 
@@ -387,12 +416,13 @@ class PermitBody(Body):
         return self
 
 
-class Disclosure(Body):
+class Disclosure(AboutSubject):
     """A child on a permitted list, with the parent and dwelling of its row, by keyed reference."""
 
     kind = Kind.DISCLOSURE
+    subjects = ("child", "parent", "dwelling")
     permit: Ordinal
-    child: Subject
+    child: Subject | Literal[""] = ""
     agreement: Name
     recipient: Name
     parent: Subject | Literal[""] = ""
@@ -451,13 +481,14 @@ class ListForgone(Body):
     note: Note = ""
 
 
-class RecallRaised(Body):
+class RecallRaised(AboutSubject):
     """Which row of which list is called back, since which later word, and by which day it must be done."""
 
     kind = Kind.RECALL_RAISED
+    subjects = ("child",)
     permit: Ordinal
     reference: ListReference
-    child: Subject
+    child: Subject | Literal[""] = ""
     agreement: Name
     recipient: Name
     word: Annotated[Word, AfterValidator(_is_word_about_subject)]
@@ -581,11 +612,12 @@ class DataDestroyed(Body):
     limit_days: Count
 
 
-class FamilyErased(Body):
+class FamilyErased(AboutSubject):
     """About whom what was kept is gone, by keyed reference, who asked, and why."""
 
     kind = Kind.FAMILY_ERASED
-    subject: Subject
+    subjects = ("subject",)
+    subject: Subject | Literal[""] = ""
     principal: Principal
     purpose: Note
     parts: Count  # made anew without the family; of an open month, when it is closed
@@ -598,6 +630,50 @@ class RetentionChecked(Body):
     kept: Counts
     overdue: Counts
     unknown: Count
+
+
+class OpeningsDestroyed(Body):
+    """Of which entries the openings are gone, as first and last numbers, and why.
+
+    Entries between two numbers that never had an opening are not touched by it.
+    """
+
+    kind = Kind.OPENINGS_DESTROYED
+    entries: tuple[tuple[Ordinal, Ordinal], ...]
+    because: Literal["erasure", "retention"]
+    principal: Principal | Literal[""] = ""
+
+
+class LedgerChecked(Body):
+    """How many entries were read again, and the Merkle root that they have."""
+
+    kind = Kind.LEDGER_CHECKED
+    entries: Count
+    root: Sha256
+
+
+class CheckpointWitnessed(Body):
+    """Which checkpoint was countersigned, when (by the other's clock), and the line of its signature.
+
+    See https://c2sp.org/tlog-cosignature: the name of the other's key stands in the line.
+    """
+
+    kind = Kind.CHECKPOINT_WITNESSED
+    size: Count
+    root: Sha256
+    witness: Annotated[str, StringConstraints(pattern=r"^[!-*,-~]{1,150}$"), AfterValidator(_no_identifier)]
+    cosigned_at: AwareDatetime
+    line: Annotated[str, StringConstraints(pattern=r"^\u2014 [!-*,-~]+ [A-Za-z0-9+/]+={0,2}$")]
+
+
+class EvidenceGiven(Body):
+    """What a person took out, its digest, and why; about one family that is `family_looked_up` before it."""
+
+    kind = Kind.EVIDENCE_GIVEN
+    about: Literal["ledger", "month", "transfers", "family", "breach"]
+    sha256: Sha256
+    principal: Principal
+    purpose: Note
 
 
 class Balanced(Body):
@@ -633,7 +709,8 @@ BODIES: dict[str, type[Body]] = {
         ReleaseRequested, ReleaseApproved, ReleaseRefused, PermitBody, Disclosure, Publishing, PermitAnnulled,
         Delivered, DeliveryFailed, ListForgone, RecallRaised, NoticeBody, Collected, Acknowledged,
         DestructionAttested, FileRemoved, Overdue, RegisterAgreed, PasswordMade, DataDestroyed, FamilyErased,
-        RetentionChecked, Balanced, StagingDestroyed, MonthClosed,
+        RetentionChecked, OpeningsDestroyed, LedgerChecked, CheckpointWitnessed, EvidenceGiven,
+        Balanced, StagingDestroyed, MonthClosed,
     )
 }  # fmt: skip
 
@@ -678,9 +755,23 @@ def canonical(content: Any) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def write_body(body: Body) -> str:
-    """A body as canonical JSON."""
-    return canonical(body.model_dump(mode="json"))
+def write_body(body: Body, salt: bytes) -> tuple[str, str]:
+    """A body as canonical JSON, and that of what it commits to; "" where it is about nobody.
+
+    Raises ValueError for a body whose opening was destroyed: what it was about is not known.
+    """
+    if not isinstance(body, AboutSubject):
+        return canonical(body.model_dump(mode="json")), ""
+    if body.commitment:
+        raise ValueError("an entry that was destroyed in part cannot be recorded again")
+    content = body.model_dump(mode="json")
+    said = canonical({name: content.pop(name) for name in body.subjects})
+    return canonical(content | {"commitment": commitment(salt, said)}), said
+
+
+def commitment(salt: bytes, said: str) -> str:
+    """What binds an entry to whom it is about, and tells nothing about them without the salt."""
+    return hmac.digest(salt, said.encode(), "sha256").hex()
 
 
 def write_moment(moment: datetime) -> str:
@@ -690,10 +781,15 @@ def write_moment(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def read_entry(seq: int, kind: str, month: str, at: str, body: str) -> Recorded:
-    """An entry from its columns; raises IntegrityError where it is not one that this program knows."""
+def read_entry(seq: int, kind: str, month: str, at: str, body: str, said: str | None = None) -> Recorded:
+    """An entry from its columns, and what it commits to where that is there still.
+
+    Raises IntegrityError where it is not one that this program knows.
+    """
     try:
-        model = BODIES[kind].model_validate_json(body)
+        model = BODIES[kind].model_validate_json(f"{body[:-1]},{said[1:]}" if said else body)
+        if said:
+            model = model.model_copy(update={"commitment": ""})
         return Recorded(seq, month, datetime.fromisoformat(at), model)
     except (KeyError, ValueError, BirthshareError):
         pass  # what stands there must not travel on in the error

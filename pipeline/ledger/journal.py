@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Join, Select, insert, select, update
 
 from pipeline.errors import IntegrityError
 from pipeline.ledger.entries import Body, Entry, Kind, Recorded, leaf, read_entry, write_body, write_moment
 from pipeline.ledger.merkle import CompactRange, chain_hash, leaf_hash
-from pipeline.ledger.tables import ENTRIES, HEAD
+from pipeline.ledger.tables import ENTRIES, HEAD, OPENINGS, SUBTREES
+
+SALT_BYTES = 32
+_AT_ONCE = 500  # numbers in one question; databases limit them
 
 SomeBody = TypeVar("SomeBody", bound=Body)
 
@@ -59,11 +63,21 @@ def write(connection: Connection, entries: Sequence[Entry], at: datetime) -> lis
     """Record entries after the last one; gives their numbers. The caller holds the ledger's lock."""
     head = read_head(connection)
     moment = write_moment(at)
-    rows = [_next_row(head, entry, moment) for entry in entries]
+    openings: list[dict[str, Any]] = []
+    rows = [_next_row(head, entry, moment, openings) for entry in entries]
     if rows:
         connection.execute(insert(ENTRIES), rows)
         connection.execute(update(HEAD).values(**head.row()))
+    if openings:
+        connection.execute(insert(OPENINGS), openings)
+    if subtrees := head.tree.completed():
+        connection.execute(insert(SUBTREES), [subtree_row(*one) for one in subtrees])
     return [row["seq"] for row in rows]
+
+
+def subtree_row(level: int, number: int, root: bytes) -> dict[str, Any]:
+    """A complete subtree as the table keeps it."""
+    return {"level": level, "number": number, "hash": root.hex()}
 
 
 def read(
@@ -75,14 +89,32 @@ def read(
     limit: int | None = None,
 ) -> Iterator[Recorded]:
     """Entries after number `after`, in order, of one month (`""`: of none) and of some kinds."""
-    columns = (ENTRIES.c.seq, ENTRIES.c.kind, ENTRIES.c.month, ENTRIES.c.at, ENTRIES.c.body)
-    query = select(*columns).where(ENTRIES.c.seq > after).order_by(ENTRIES.c.seq).limit(limit)
+    query = _entries().where(ENTRIES.c.seq > after).limit(limit)
     if month is not None:
         query = query.where(ENTRIES.c.month == month)
     if kinds is not None:
         query = query.where(ENTRIES.c.kind.in_([str(kind) for kind in kinds]))
     for row in connection.execute(query):
         yield read_entry(*row)
+
+
+def numbered(connection: Connection, numbers: Sequence[int]) -> Iterator[Recorded]:
+    """The entries with these numbers, in order."""
+    wanted = sorted(set(numbers))
+    for first in range(0, len(wanted), _AT_ONCE):
+        query = _entries().where(ENTRIES.c.seq.in_(wanted[first : first + _AT_ONCE]))
+        for row in connection.execute(query):
+            yield read_entry(*row)
+
+
+def _entries() -> Select[Any]:
+    columns = (ENTRIES.c.seq, ENTRIES.c.kind, ENTRIES.c.month, ENTRIES.c.at, ENTRIES.c.body, OPENINGS.c.said)
+    return select(*columns).select_from(with_openings()).order_by(ENTRIES.c.seq)
+
+
+def with_openings() -> Join:
+    """Entries beside what opens them, where anything does."""
+    return ENTRIES.outerjoin(OPENINGS, OPENINGS.c.entry == ENTRIES.c.seq)
 
 
 def bodies(
@@ -100,13 +132,18 @@ def _last_entry() -> Select[int, str]:
     return select(ENTRIES.c.seq, ENTRIES.c.chain_hash).order_by(ENTRIES.c.seq.desc()).limit(1)
 
 
-def _next_row(head: Head, entry: Entry, moment: str) -> dict[str, Any]:
+def _next_row(head: Head, entry: Entry, moment: str, openings: list[dict[str, Any]]) -> dict[str, Any]:
+    """The entry's row; what opens it, if it is about somebody, is added to `openings`."""
+    salt = secrets.token_bytes(SALT_BYTES)  # not handed in: a salt that somebody could foretell hides nothing
+    body, said = write_body(entry.body, salt)
+    if said:
+        openings.append({"entry": head.tree.size + 1, "salt": salt.hex(), "said": said})
     row: dict[str, Any] = {
         "seq": head.tree.size + 1,
         "kind": str(entry.kind),
         "month": entry.month,
         "at": moment,
-        "body": write_body(entry.body),
+        "body": body,
     }
     digest = leaf_hash(leaf(**row))
     head.add(digest)

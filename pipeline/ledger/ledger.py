@@ -7,13 +7,15 @@ transactions only.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Literal
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, or_, select, update
 
 from pipeline.errors import IntegrityError
-from pipeline.ledger import checkpoints, journal, notices, permits
+from pipeline.ledger import checkpoints, journal, notices, openings, permits
 from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.database import Database
 from pipeline.ledger.entries import (
@@ -31,6 +33,7 @@ from pipeline.ledger.entries import (
 )
 from pipeline.ledger.journal import Head
 from pipeline.ledger.merkle import CHAIN_START, CompactRange
+from pipeline.ledger.proofs import Proofs
 from pipeline.ledger.replay import Verification, read_on, read_to_end
 from pipeline.ledger.tables import DISCLOSURES, ENTRIES, LEASES, RECALLS, SUPPRESSIONS
 from pipeline.records import DISCLOSURES as DISCLOSURE_COLUMNS
@@ -307,7 +310,40 @@ class Ledger:
             rows = connection.execute(query).all()
         return declared(pd.DataFrame(rows, columns=list(columns)), columns)
 
-    def checkpoint(self, sign: Callable[[str], str], *, origin: str, at: datetime) -> Checkpoint:
+    def disclosures_of(self, subjects: Collection[str]) -> list[Recorded]:
+        """The disclosures of these children, or of children of these parents, in order.
+
+        Those whose opening was destroyed are not found by anybody.
+        """
+        wanted = sorted(set(subjects) - {""})
+        about = or_(DISCLOSURES.c.child.in_(wanted), DISCLOSURES.c.parent.in_(wanted))
+        with self.database.reading() as connection:
+            numbers = connection.execute(select(DISCLOSURES.c.entry).where(about)).scalars().all()
+            return list(journal.numbered(connection, numbers))
+
+    def destroy_openings(
+        self,
+        disclosures: Collection[int],
+        *,
+        because: Literal["erasure", "retention"],
+        at: datetime,
+        principal: str = "",
+    ) -> int:
+        """Destroy what tells whom these disclosures, and recalls of the same rows, are about; how many.
+
+        Recorded in the same transaction. They are found by no later word from then on: the caller has made
+        sure that no recipient holds the list any more.
+        """
+        with self.database.writing() as connection:
+            return openings.destroy(connection, disclosures, because=because, at=at, principal=principal)
+
+    @contextmanager
+    def proving(self) -> Iterator[Proofs]:
+        """Proofs from one state of the ledger."""
+        with self.database.reading() as connection:
+            yield Proofs(connection)
+
+    def checkpoint(self, sign: Callable[[str], str], *, origin: str) -> Checkpoint:
         """Sign how long the ledger is and its Merkle root; the newest one again if nothing was added.
 
         Reads the whole ledger first: raises IntegrityError rather than sign a damaged one. Others may write
@@ -323,7 +359,7 @@ class Ledger:
             if newest is not None and newest.size == found.entries:
                 return newest
             text = checkpoints.statement(origin, found.entries, bytes.fromhex(found.root))
-            checkpoint = Checkpoint(found.entries, found.root, sign(text), at)
+            checkpoint = Checkpoint(found.entries, found.root, sign(text))
             checkpoints.keep(connection, checkpoint)
             return checkpoint
 

@@ -14,6 +14,10 @@ from functools import reduce
 # Domain separation, RFC 6962 section 2.1: a leaf can never pass for a node.
 _LEAF, _NODE = b"\x00", b"\x01"
 
+# The tree is kept and read in tiles of eight levels: 256 hashes side by side.
+TILE_LEVELS = 8
+TILE = 1 << TILE_LEVELS
+
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 CHAIN_START = bytes(32)
 
@@ -40,17 +44,26 @@ class CompactRange:
         """Take up a tree where it was left; ValueError where `nodes` cannot belong to that size."""
         self.size = size
         self.nodes = list(nodes)
+        self._completed: list[tuple[int, int, bytes]] = []
         if size < 0 or len(self.nodes) != size.bit_count():
             raise ValueError("a compact range has one node for each bit of its size")
 
     def append(self, leaf: bytes) -> None:
         """Add the hash of one more leaf."""
-        node, size = leaf, self.size
-        while size & 1:
+        node, left, level = leaf, self.size, 0
+        while left & 1:
             node = node_hash(self.nodes.pop(), node)
-            size >>= 1
+            left >>= 1
+            level += 1
+            if level % TILE_LEVELS == 0:
+                self._completed.append((level // TILE_LEVELS, left, node))
         self.nodes.append(node)
         self.size += 1
+
+    def completed(self) -> list[tuple[int, int, bytes]]:
+        """Subtrees of 256 ** level leaves that became complete since this was asked: level, number, root."""
+        found, self._completed = self._completed, []
+        return found
 
     def root(self) -> bytes:
         """The Merkle tree hash of all leaves so far."""

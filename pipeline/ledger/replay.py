@@ -8,20 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
-from pipeline.errors import BirthshareError
+from pipeline.errors import BirthshareError, IntegrityError
 from pipeline.ledger.checkpoints import read_statement, unsigned
-from pipeline.ledger.entries import Kind, canonical, leaf
-from pipeline.ledger.journal import Head
+from pipeline.ledger.entries import Kind, OpeningsDestroyed, canonical, commitment, leaf
+from pipeline.ledger.journal import Head, read, with_openings
 from pipeline.ledger.merkle import CHAIN_START, CompactRange, leaf_hash
-from pipeline.ledger.tables import CHECKPOINTS, DISCLOSURES, ENTRIES, HEAD, RECALLS, SUPPRESSIONS
+from pipeline.ledger.tables import (
+    CHECKPOINTS,
+    DISCLOSURES,
+    ENTRIES,
+    HEAD,
+    OPENINGS,
+    RECALLS,
+    SUBTREES,
+    SUPPRESSIONS,
+)
 from pipeline.wording import Worded
 
 _PAGE = 1000
@@ -39,6 +49,9 @@ class Damage(Worded):
     CHECKPOINT = "checkpoint", "is the last of a checkpoint that is not the one recorded"
     SIGNATURE = "signature", "is the last of a checkpoint whose signature is not genuine"
     LOOKUP = "lookup", "recorded something that a look-up table does not repeat"
+    OPENING = "opening", "is about somebody else than what is kept beside it says"
+    UNOPENED = "unopened", "has lost what told whom it is about, and nobody recorded that it was destroyed"
+    STILL_OPEN = "still_open", "keeps what tells whom it is about, which was recorded as destroyed"
 
 
 @dataclass(frozen=True)
@@ -121,7 +134,7 @@ def read_on(connection: Connection, head: Head) -> Verification:
     """
 
     def check() -> None:
-        for row in _stream(connection, ENTRIES, after=head.tree.size):
+        for row in _stream(connection, after=head.tree.size):
             _check_link(connection, row, head)
         _check_end(connection, head, [])
 
@@ -142,19 +155,31 @@ def _check_entries(connection: Connection, head: Head, promises: list[_Promise])
     for promise in promises:
         if promise.damage is None:
             promised[promise.size].add(promise.root)
-    lookups = _Lookups()
+    openings, lookups = _Openings(_destroyed(connection)), _Lookups()
     _check_promised(head, promised)
-    for row in _stream(connection, ENTRIES):
-        lookups.expect(row, _check_link(connection, row, head))
+    for row in _stream(connection):
+        body = openings.open(row, _check_link(connection, row, head))
+        lookups.expect(row, body)
+        lookups.complete(head)
         _check_promised(head, promised)
     _check_end(connection, head, promises)
+    openings.check(connection)
     lookups.check(connection)
 
 
-def _stream(connection: Connection, table: Table, *, after: int = 0) -> Iterator[Any]:
-    query = select(table).order_by(*table.primary_key.columns)
+def _stream(connection: Connection, *, after: int = 0) -> Iterator[Any]:
+    """The entries, each with its `salt` and what is `said` under it: None where nothing opens it."""
+    query = select(ENTRIES, OPENINGS.c.salt, OPENINGS.c.said).select_from(with_openings())
     if after:
-        query = query.where(table.c.seq > after)
+        query = query.where(ENTRIES.c.seq > after)
+    yield from _paged(connection, query.order_by(ENTRIES.c.seq))
+
+
+def _rows(connection: Connection, table: Table) -> Iterator[Any]:
+    yield from _paged(connection, select(table))
+
+
+def _paged(connection: Connection, query: Select[Any]) -> Iterator[Any]:
     yield from connection.execute(query, execution_options={"yield_per": _PAGE})
 
 
@@ -236,6 +261,63 @@ def _promise(note: str, check_note: Callable[[str], str] | None, *, size: int = 
         return _Promise(size, b"", Damage.CHECKPOINT)
 
 
+def _destroyed(connection: Connection) -> list[tuple[int, int]]:
+    """From which to which entry openings were destroyed, as far as entries say so; they are read again."""
+    try:
+        said = [
+            entry.body
+            for entry in read(connection, month=None, kinds=[Kind.OPENINGS_DESTROYED])
+            if isinstance(entry.body, OpeningsDestroyed)
+        ]
+    except IntegrityError:
+        return []  # where it stands is found when it is read again
+    return sorted({stretch for body in said for stretch in body.entries})
+
+
+class _Openings:
+    """Compares what entries commit to with what opens them, and what is gone with what was destroyed."""
+
+    def __init__(self, destroyed: list[tuple[int, int]]) -> None:
+        self._found = 0
+        self._first: list[int] = []
+        self._last: list[int] = []
+        for first, last in destroyed:  # put together where they touch, so that one look finds the right one
+            if self._last and first <= self._last[-1] + 1:
+                self._last[-1] = max(self._last[-1], last)
+            else:
+                self._first.append(first)
+                self._last.append(last)
+
+    def open(self, row: Any, body: Any) -> Any:
+        """The body with what it commits to; as it is where that was destroyed, or it commits to nothing."""
+        if not isinstance(body, dict):  # no entry of ours is that, however well it is hashed
+            raise _FoundError(Damage.ALTERED, row.seq)
+        committed = body.get("commitment")
+        if row.said is None:
+            if committed and not self._is_destroyed(row.seq):
+                raise _FoundError(Damage.UNOPENED, row.seq)
+            return body
+        if self._is_destroyed(row.seq):
+            raise _FoundError(Damage.STILL_OPEN, row.seq)
+        self._found += 1
+        try:
+            if commitment(bytes.fromhex(row.salt), row.said) == committed:
+                return body | json.loads(row.said)
+        except ValueError:
+            pass
+        raise _FoundError(Damage.OPENING, row.seq)
+
+    def check(self, connection: Connection) -> None:
+        """Raise where there is an opening of nothing."""
+        kept = connection.execute(select(func.count()).select_from(OPENINGS)).scalar_one()
+        if kept != self._found:
+            raise _FoundError(Damage.LOOKUP, 0)
+
+    def _is_destroyed(self, seq: int) -> bool:
+        place = bisect_right(self._first, seq) - 1
+        return place >= 0 and seq <= self._last[place]
+
+
 class _Lookups:
     """Compares the look-up tables with the entries that they were made from, in any order of rows.
 
@@ -243,7 +325,7 @@ class _Lookups:
     """
 
     def __init__(self) -> None:
-        self._suppressions = self._recalls = 0
+        self._suppressions = self._recalls = self._subtrees = 0
         self._disclosures: defaultdict[int, int] = defaultdict(int)  # by permit
         self._heard: dict[int, int] = {}  # by permit
         self._publishing: set[int] = set()  # permits whose list may have arrived
@@ -255,7 +337,14 @@ class _Lookups:
         except (KeyError, TypeError):  # no entry of ours says this, however well it is hashed
             raise _FoundError(Damage.ALTERED, row.seq) from None
 
+    def complete(self, head: Head) -> None:
+        """Note the subtrees that the newest entry completed."""
+        for level, number, root in head.tree.completed():
+            self._subtrees += _number([level, number, root.hex()])
+
     def _expect(self, row: Any, body: Any) -> None:
+        if body.get("commitment") and row.said is None:
+            return  # destroyed, and so were its look-ups
         if row.kind == Kind.SUPPRESSION_RECORDED:
             self._suppressions += _number([row.seq, body["subject"], body["word"], body["since"]])
         elif row.kind == Kind.RECALL_RAISED:
@@ -276,13 +365,17 @@ class _Lookups:
     def check(self, connection: Connection) -> None:
         """Raise at the first difference."""
         found: defaultdict[int, int] = defaultdict(int)
-        for row in _stream(connection, DISCLOSURES):
+        for row in _rows(connection, DISCLOSURES):
             found[row.permit] += _number(list(row))
         for permit in sorted(found.keys() | self._disclosures.keys()):
             if found[permit] != self._disclosures[permit]:
                 raise _FoundError(Damage.LOOKUP, permit)
-        for table, expected in ((SUPPRESSIONS, self._suppressions), (RECALLS, self._recalls)):
-            if sum(_number(list(row)) for row in _stream(connection, table)) != expected:
+        for table, expected in (
+            (SUPPRESSIONS, self._suppressions),
+            (RECALLS, self._recalls),
+            (SUBTREES, self._subtrees),
+        ):
+            if sum(_number(list(row)) for row in _rows(connection, table)) != expected:
                 raise _FoundError(Damage.LOOKUP, 0)
 
 

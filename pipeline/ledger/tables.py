@@ -36,7 +36,24 @@ CHECKPOINTS = Table(
     Column("size", Integer, primary_key=True, autoincrement=False),
     Column("root", Text, nullable=False),
     Column("note", Text, nullable=False),  # the signed note, which says the same and proves it
-    Column("at", Text, nullable=False),
+)
+
+# What an entry's commitment commits to: whom it is about. A row may be destroyed; none is ever changed.
+OPENINGS = Table(
+    "openings",
+    METADATA,
+    Column("entry", Integer, primary_key=True, autoincrement=False),
+    Column("salt", Text, nullable=False),  # 32 random bytes, hexadecimal
+    Column("said", Text, nullable=False),  # canonical JSON of the keyed references
+)
+
+# Roots of complete subtrees of 256, 256*256, ... entries, so that a proof reads a few hundred hashes.
+SUBTREES = Table(
+    "subtrees",
+    METADATA,
+    Column("level", Integer, primary_key=True, autoincrement=False),  # of 256 ** level entries
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 0, from the left
+    Column("hash", Text, nullable=False),
 )
 
 # Fencing: the holder of the highest token of a key may act, and nobody else.

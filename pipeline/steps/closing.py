@@ -58,9 +58,7 @@ def _record_end(desk: Desk) -> None:
 
 def sign(desk: Desk) -> None:
     """Sign how long the ledger is, and keep the note outside the database too."""
-    checkpoint = desk.ledger.checkpoint(
-        partial(facts.sign, desk.home), origin=facts.origin(desk.home), at=desk.clock
-    )
+    checkpoint = desk.ledger.checkpoint(partial(facts.sign, desk.home), origin=facts.origin(desk.home))
     _write(facts.checkpoint_file(desk.home), checkpoint.note)
 
 

@@ -60,7 +60,7 @@ def test_an_origin_that_would_change_the_text_is_refused(
     ledger: Ledger, sign: Sign, now: datetime, origin: str
 ) -> None:
     with pytest.raises(SettingsError, match="origin"):
-        ledger.checkpoint(sign, origin=origin, at=now)
+        ledger.checkpoint(sign, origin=origin)
     assert ledger.latest_checkpoint() is None
 
 
@@ -68,9 +68,9 @@ def test_a_checkpoint_states_size_and_root_under_a_signature(
     ledger: Ledger, sign: Sign, check_note: Sign, now: datetime
 ) -> None:
     ledger.append(CLOSED, CLOSED, at=now)
-    checkpoint = ledger.checkpoint(sign, origin=ORIGIN, at=now)
+    checkpoint = ledger.checkpoint(sign, origin=ORIGIN)
     assert checkpoint == ledger.latest_checkpoint()
-    assert (checkpoint.size, checkpoint.at) == (2, now)
+    assert checkpoint.size == 2
     assert checkpoint.root == verify(ledger, check_note=None).root
     assert read_statement(check_note(checkpoint.note)) == (2, bytes.fromhex(checkpoint.root))
 
@@ -79,14 +79,14 @@ def test_without_new_entries_the_checkpoint_stays_the_same(
     ledger: Ledger, sign: Sign, later: Callable[[], datetime]
 ) -> None:
     ledger.append(CLOSED, at=later())
-    first = ledger.checkpoint(sign, origin=ORIGIN, at=later())
-    assert ledger.checkpoint(sign, origin=ORIGIN, at=later()) == first
+    first = ledger.checkpoint(sign, origin=ORIGIN)
+    assert ledger.checkpoint(sign, origin=ORIGIN) == first
     ledger.append(CLOSED, at=later())
-    assert ledger.checkpoint(sign, origin=ORIGIN, at=later()).size == 2
+    assert ledger.checkpoint(sign, origin=ORIGIN).size == 2
 
 
 def test_an_empty_ledger_has_a_checkpoint_too(ledger: Ledger, sign: Sign, now: datetime) -> None:
-    assert ledger.checkpoint(sign, origin=ORIGIN, at=now).root == EMPTY_ROOT.hex()
+    assert ledger.checkpoint(sign, origin=ORIGIN).root == EMPTY_ROOT.hex()
     ledger.append(CLOSED, at=now)
     assert verify(ledger, check_note=None).checkpoints == 1
     assert verify(ledger, check_note=None).sound
@@ -98,12 +98,12 @@ def test_a_damaged_ledger_is_not_signed(
     ledger.append(CLOSED, CLOSED, CLOSED, at=now)
     sql("UPDATE entries SET month = '2026-09' WHERE seq = 2")
     with pytest.raises(IntegrityError, match="entry 2 does not say what was recorded"):
-        ledger.checkpoint(sign, origin=ORIGIN, at=now)
+        ledger.checkpoint(sign, origin=ORIGIN)
     assert ledger.latest_checkpoint() is None
 
 
 def test_another_key_is_noticed(ledger: Ledger, check_note: Sign, now: datetime) -> None:
     ledger.append(CLOSED, at=now)
-    ledger.checkpoint(lambda text: sign_note(text, name=ORIGIN, private_key=bytes(32)), origin=ORIGIN, at=now)
+    ledger.checkpoint(lambda text: sign_note(text, name=ORIGIN, private_key=bytes(32)), origin=ORIGIN)
     found = verify(ledger, check_note=check_note)
     assert str(found.problem) == "entry 1 is the last of a checkpoint whose signature is not genuine"

@@ -20,6 +20,7 @@ from pipeline.ledger.entries import (
     Balanced,
     Body,
     ChangesApplied,
+    CheckpointWitnessed,
     Collected,
     DataDestroyed,
     Decided,
@@ -29,6 +30,7 @@ from pipeline.ledger.entries import (
     DestructionAttested,
     Disclosure,
     Entry,
+    EvidenceGiven,
     ExtractReceived,
     ExtractRefused,
     FamilyErased,
@@ -36,9 +38,11 @@ from pipeline.ledger.entries import (
     FileRemoved,
     KeptDestroyed,
     Kind,
+    LedgerChecked,
     ListForgone,
     MonthClosed,
     NoticeBody,
+    OpeningsDestroyed,
     Overdue,
     PasswordMade,
     PermitAnnulled,
@@ -159,16 +163,26 @@ EXAMPLES: list[Body] = [
         subject=SUBJECT, principal="data.lead@example.org", purpose="The parents asked for it.", parts=2,
     ),
     RetentionChecked(kept={"reports": 4}, overdue={}, unknown=0),
+    OpeningsDestroyed(entries=((4, 6), (9, 9)), because="erasure", principal="data.lead@example.org"),
+    LedgerChecked(entries=12, root=SHA),
+    CheckpointWitnessed(
+        size=12, root=SHA, witness="example.org/witness", cosigned_at=datetime(2026, 11, 3, 10, tzinfo=UTC),
+        line="\u2014 example.org/witness zKZ0",
+    ),
+    EvidenceGiven(about="month", sha256=SHA, principal="data.lead@example.org", purpose="The annual audit."),
     StagingDestroyed(),
     StagingDestroyed(principal="data.lead@example.org", note="restored from a backup"),
     MonthClosed(),
 ]  # fmt: skip
 
 
+SALT = bytes(range(32))
+
+
 def document(body: Body, seq: int = 7) -> dict[str, Any]:
     return {
         "seq": seq, "kind": str(body.kind), "month": "2026-10", "at": "2026-11-03T09:30:00.000000Z",
-        "body": json.loads(write_body(body)),
+        "body": json.loads(write_body(body, SALT)[0]),
     }  # fmt: skip
 
 
@@ -180,7 +194,8 @@ def test_every_kind_has_a_body_a_wording_and_an_example_here() -> None:
 
 @pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: body.kind)
 def test_what_was_written_is_what_is_read(body: Body) -> None:
-    recorded = read_entry(7, body.kind, "2026-10", "2026-11-03T09:30:00.000000Z", write_body(body))
+    written, said = write_body(body, SALT)
+    recorded = read_entry(7, body.kind, "2026-10", "2026-11-03T09:30:00.000000Z", written, said or None)
     assert recorded.body == body
     assert recorded.kind is body.kind
 
@@ -188,7 +203,7 @@ def test_what_was_written_is_what_is_read(body: Body) -> None:
 @pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: body.kind)
 def test_a_leaf_is_the_canonical_form_of_the_whole_entry(body: Body) -> None:
     whole = document(body)
-    written = leaf(**{**whole, "body": write_body(body)})
+    written = leaf(**{**whole, "body": write_body(body, SALT)[0]})
     assert written == canonical(whole).encode()
 
 

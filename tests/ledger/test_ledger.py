@@ -94,7 +94,7 @@ def test_the_database_refuses_to_change_what_was_recorded(
     ledger: Ledger, sql: Callable[..., Any], sign: Callable[[str], str], now: datetime, change: str
 ) -> None:
     ledger.append(entry(), entry(), at=now)
-    ledger.checkpoint(sign, origin="test", at=now)
+    ledger.checkpoint(sign, origin="test")
     with pytest.raises(sqlalchemy.exc.DBAPIError, match="append-only"):
         sql(change)
     assert verify(ledger, check_note=None).sound
@@ -105,7 +105,7 @@ def test_sqlite_refuses_to_replace_an_entry(
     ledger: Ledger, sql: Callable[..., Any], sign: Callable[[str], str], now: datetime
 ) -> None:
     ledger.append(entry(), at=now)
-    ledger.checkpoint(sign, origin="test", at=now)
+    ledger.checkpoint(sign, origin="test")
     for table in ("entries", "checkpoints"):
         with pytest.raises(sqlalchemy.exc.DBAPIError, match="append-only"):
             sql(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")

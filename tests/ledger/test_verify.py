@@ -40,9 +40,9 @@ def history(ledger: Ledger, later: Callable[[], datetime], sign: Note) -> Ledger
     ledger.append(APPROVED, at=later())  # 3
     first = ledger.permit(permit_body("centre-1"), ON_LIST, month=MONTH, at=later())  # 4, 5, 6
     ledger.annul(first, at=later())  # 7
-    ledger.checkpoint(sign, origin=ORIGIN, at=later())
+    ledger.checkpoint(sign, origin=ORIGIN)
     ledger.permit(permit_body("centre-1"), ON_LIST, month=MONTH, at=later())  # 8, 9, 10
-    ledger.checkpoint(sign, origin=ORIGIN, at=later())
+    ledger.checkpoint(sign, origin=ORIGIN)
     ledger.append(Entry(MonthClosed(), MONTH), Entry(MonthClosed(), MONTH), at=later())  # 11, 12
     return ledger
 
@@ -220,7 +220,7 @@ def test_a_whole_ledger_exchanged_for_an_empty_one_contradicts_a_checkpoint_kept
     exposed: Ledger, sql: Sql, check_note: Note
 ) -> None:
     kept = sql("SELECT note FROM checkpoints WHERE size = 10")[0][0]
-    for table in ("entries", "checkpoints", "disclosures", "suppressions"):
+    for table in ("entries", "openings", "checkpoints", "disclosures", "suppressions"):
         sql(f"DELETE FROM {table}")
     rehash(sql)
     assert verify(exposed, check_note=check_note).sound

@@ -1,0 +1,43 @@
+"""Answers as files: what kind is said by the ending of the name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import writing
+from pipeline.errors import SettingsError
+
+Makers = Mapping[str, Callable[[], bytes]]  # by ending, such as ".html"
+
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the answer to FILE, of the kind that its ending says. It is readable by you alone.",
+)
+
+
+def write_answer(file: Path | None, makers: Makers) -> str:
+    """Write the answer where one is wanted; says so in a sentence ("" where none is).
+
+    Raises SettingsError for an ending that this answer has no form for, or a place that cannot be written.
+    """
+    if file is None:
+        return ""
+    make = makers.get(file.suffix.lower())
+    if make is None:
+        raise SettingsError(
+            "This answer cannot be written as that kind of file",
+            where=file.name,
+            do=f"Let the name end in {' or '.join(makers)}.",
+        )
+    from pipeline.staging import write_whole
+
+    content = make()
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, content, mode=0o600)
+    return f"Written: {file}"

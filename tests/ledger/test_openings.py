@@ -1,0 +1,143 @@
+"""Whom an entry is about can be destroyed, and everything that was proved stays proved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+from ledger_examples import APPROVED, MONTH, child, permit_body
+
+from pipeline.ledger.entries import Disclosure, Kind, RecallRaised
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.openings import stretches
+from pipeline.ledger.verify import Damage, Problem, verify
+from pipeline.records import SUPPRESSIONS, OnList, Permit, declared
+
+Sql = Callable[..., Any]
+ORIGIN = "birthshare.example.org/test"
+
+
+@pytest.fixture
+def permit(ledger: Ledger, later: Callable[[], datetime]) -> Permit:
+    """A list of two children (entries 3 and 4); the first was called back (entry 5)."""
+    ledger.append(APPROVED, at=later())
+    on_list = [OnList(child(1), parent=child(7)), OnList(child(2))]
+    issued = ledger.permit(permit_body(), on_list, month=MONTH, at=later())
+    recall = RecallRaised(
+        permit=issued.entry, reference="", child=child(1), agreement="welcome-card",
+        recipient="centre-1", word="child_died", due=date(2026, 11, 5),
+    )  # fmt: skip
+    ledger.call_back([recall], at=later())
+    return issued
+
+
+def test_no_entry_says_whom_it_is_about(permit: Permit, sql: Sql) -> None:
+    bodies = [one[0] for one in sql("SELECT body FROM entries")]
+    assert not [body for body in bodies if child(1) in body or child(2) in body or child(7) in body]
+
+
+def test_what_is_read_says_it_as_it_was_recorded(ledger: Ledger, permit: Permit) -> None:
+    disclosed = [entry.body for entry in ledger.entries(kinds=[Kind.DISCLOSURE])]
+    assert [(one.child, one.parent) for one in disclosed if isinstance(one, Disclosure)] == [
+        (child(1), child(7)),
+        (child(2), ""),
+    ]
+
+
+def test_two_commitments_to_one_child_have_nothing_in_common(
+    ledger: Ledger, permit: Permit, sql: Sql
+) -> None:
+    bodies = [json.loads(one[0]) for one in sql("SELECT body FROM entries WHERE seq IN (3, 5)")]
+    salts = sql("SELECT DISTINCT salt FROM openings")
+    assert len({body["commitment"] for body in bodies}) == 2
+    assert len(salts) == 3
+
+
+def test_once_it_is_destroyed_nobody_finds_it_and_the_ledger_is_sound(
+    ledger: Ledger, permit: Permit, later: Callable[[], datetime], sign: Callable[[str], str],
+    check_note: Callable[[str], str], sql: Sql,
+) -> None:  # fmt: skip
+    kept = ledger.checkpoint(sign, origin=ORIGIN)
+    gone = ledger.destroy_openings([3], because="erasure", at=later(), principal="data.lead@example.org")
+    assert gone == 2, "the disclosure, and the recall of the same row"
+    assert ledger.disclosures_of([child(1), child(7)]) == []
+    assert sql("SELECT entry FROM openings ORDER BY entry") == [(4,)]
+    [first, second] = [entry.body for entry in ledger.entries(kinds=[Kind.DISCLOSURE])]
+    assert isinstance(first, Disclosure) and isinstance(second, Disclosure)
+    assert (first.child, bool(first.commitment), second.child) == ("", True, child(2))
+    assert verify(ledger, check_note=check_note, kept_elsewhere=[kept.note]).problem is None
+
+
+def test_who_destroyed_what_is_recorded(
+    ledger: Ledger, permit: Permit, later: Callable[[], datetime]
+) -> None:
+    ledger.destroy_openings([3, 4], because="retention", at=later())
+    [entry] = ledger.entries(kinds=[Kind.OPENINGS_DESTROYED])
+    assert entry.body.model_dump() == {"entries": ((3, 5),), "because": "retention", "principal": ""}
+
+
+def test_what_is_destroyed_already_is_not_recorded_again(
+    ledger: Ledger, permit: Permit, later: Callable[[], datetime]
+) -> None:
+    ledger.destroy_openings([3], because="erasure", at=later())
+    size = ledger.size
+    assert ledger.destroy_openings([3, 99], because="erasure", at=later()) == 0
+    assert ledger.size == size
+
+
+def test_a_word_that_comes_later_finds_only_what_can_be_opened(
+    ledger: Ledger, permit: Permit, later: Callable[[], datetime]
+) -> None:
+    ledger.destroy_openings([4], because="erasure", at=later())
+    words = pd.DataFrame({"subject": [child(2)], "word": "child_died", "since": pd.NaT})
+    ledger.suppress(declared(words, SUPPRESSIONS), later())
+    assert ledger.words_since().empty
+    assert verify(ledger, check_note=None).problem is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("DELETE FROM openings WHERE entry = 4", Problem(Damage.UNOPENED, 4)),
+        (
+            "UPDATE openings SET said = (SELECT said FROM openings WHERE entry = 4) WHERE entry = 3",
+            Problem(Damage.OPENING, 3),
+        ),
+        (
+            "UPDATE openings SET salt = (SELECT salt FROM openings WHERE entry = 4) WHERE entry = 3",
+            Problem(Damage.OPENING, 3),
+        ),
+        ("UPDATE openings SET salt = 'not hexadecimal' WHERE entry = 3", Problem(Damage.OPENING, 3)),
+        (
+            "INSERT INTO openings SELECT 1, salt, said FROM openings WHERE entry = 4",
+            Problem(Damage.OPENING, 1),
+        ),
+        (
+            "INSERT INTO openings SELECT 99, salt, said FROM openings WHERE entry = 4",
+            Problem(Damage.LOOKUP, 0),
+        ),
+    ],
+)  # fmt: skip
+def test_an_opening_that_was_touched_is_found(
+    ledger: Ledger, permit: Permit, unguarded: None, sql: Sql, statement: str, problem: Problem
+) -> None:
+    sql(statement)
+    assert verify(ledger, check_note=None).problem == problem
+
+
+def test_an_opening_that_was_put_back_is_found(
+    ledger: Ledger, permit: Permit, later: Callable[[], datetime], sql: Sql
+) -> None:
+    [(salt, said)] = sql("SELECT salt, said FROM openings WHERE entry = 3")
+    ledger.destroy_openings([3], because="erasure", at=later())
+    sql("INSERT INTO openings VALUES (3, :salt, :said)", salt=salt, said=said)
+    assert verify(ledger, check_note=None).problem == Problem(Damage.STILL_OPEN, 3)
+
+
+def test_numbers_become_unbroken_runs() -> None:
+    assert stretches([1, 2, 3, 7, 9, 10]) == ((1, 3), (7, 7), (9, 10))
+    assert stretches([]) == ()
