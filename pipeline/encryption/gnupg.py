@@ -6,6 +6,7 @@ read. Its messages for people are thrown away: they change between versions and 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -23,6 +24,9 @@ from pipeline.errors import IntegrityError, SettingsError
 _LONGEST_PLACE = 60
 _MEMORY = Path("/dev/shm")  # noqa: S108  a private folder is made inside
 _PREFIX = "bshare-gpg-"
+
+# Where a killed run may have left a home: looked into, and nothing is made there.
+PLACES = frozenset({_MEMORY, Path("/tmp"), Path(tempfile.gettempdir())})  # noqa: S108
 _SECONDS = 900.0  # a hang guard, far above what the largest extract takes
 _CHUNK = 1 << 20
 _OPTIONS = (
@@ -85,7 +89,8 @@ def temporary_home(*, agent: bool = True) -> Iterator[Path]:
     """
     home = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_short_place()))
     try:
-        yield home
+        with _marked(home):
+            yield home
     finally:
         if agent:
             _stop_agent(home)
@@ -95,7 +100,7 @@ def temporary_home(*, agent: bool = True) -> Iterator[Path]:
 def left_over(places: Iterable[Path], before: float) -> list[Path]:
     """Homes of killed runs of this account, older than a moment (seconds since 1970), that nobody uses.
 
-    An agent that outlived its run is nobody: it ends by itself when its home is gone.
+    An agent that outlived its run does not count: it ends by itself when its home is gone.
     """
     found = {home for place in places for home in place.glob(f"{_PREFIX}*")}
     ours = [one for one in sorted(found) if _is_ours(one) and one.lstat().st_mtime < before]
@@ -107,17 +112,29 @@ def _is_ours(home: Path) -> bool:
     return S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
 
 
-def _is_used(home: Path) -> bool:
-    """Whether a process other than an agent names it; where the system does not tell, its age decides."""
-    said = [_command(process) for process in Path("/proc").glob("[0-9]*")]
-    return any(str(home).encode() in line and b"gpg-agent" not in line.split(b"\0")[0] for line in said)
-
-
-def _command(process: Path) -> bytes:
+@contextmanager
+def _marked(home: Path) -> Iterator[None]:
+    """Whoever looks sees that the home is in use; the system takes the mark away when a run is killed."""
+    folder = os.open(home, os.O_RDONLY)
     try:
-        return (process / "cmdline").read_bytes()
-    except OSError:  # it has ended, or is somebody else's
-        return b""
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _is_used(home: Path) -> bool:
+    try:
+        folder = os.open(home, os.O_RDONLY)
+    except FileNotFoundError:
+        return True  # its user has just removed it
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(folder)
+    return False
 
 
 def run(home: Path, *arguments: str, given: bytes = b"", limit: int | None = None) -> Finished:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -292,12 +291,11 @@ def _by_age(home: Home) -> Iterator[Held]:
 
 def _left_outside(now: datetime) -> Iterator[Held]:
     """GnuPG's homes of ours in memory and in the temporary folder, that nobody uses any more."""
-    from pipeline.encryption.gnupg import left_over
+    from pipeline.encryption import gnupg
 
     today = now.astimezone(LONDON).date()
     old = now - timedelta(days=limits.LEFT_OVER_DAYS)
-    # Looked into, and nothing is made there.
-    for folder in left_over({Path("/dev/shm"), Path("/tmp"), Path(tempfile.gettempdir())}, old.timestamp()):  # noqa: S108
+    for folder in gnupg.left_over(gnupg.PLACES, old.timestamp()):
         destroy = partial(shutil.rmtree, folder, ignore_errors=True)
         yield Held(LEFTOVERS, folder, today - timedelta(days=1), destroy)
 

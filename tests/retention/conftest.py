@@ -11,12 +11,22 @@ import pytest
 
 from changes.conftest import answering, feeding
 from month_authority import authority, birthshare, prototype
+from pipeline.encryption import gnupg
 from pipeline.home import Home
 from preview.past import new_home
 
 __all__ = ["answering", "authority", "birthshare", "feeding", "prototype"]
 
 Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where runs that were killed leave something: a place of this test alone, whose clock runs ahead."""
+    place = tmp_path / "memory"
+    place.mkdir()
+    monkeypatch.setattr(gnupg, "PLACES", {place})
+    return place
 
 
 @pytest.fixture

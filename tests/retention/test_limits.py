@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 
 from month_authority import CommandLine
-from pipeline.encryption.gnupg import left_over, temporary_home
+from pipeline.encryption.gnupg import left_over
 from pipeline.errors import IntegrityError, WaitingForPerson
 from pipeline.facts import opened_ledger, verified
 from pipeline.home import Home
@@ -328,15 +328,6 @@ def gnupg_home(place: Path, name: str, *, at: datetime) -> Path:
     return folder
 
 
-@pytest.fixture
-def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The temporary folder, of this test alone."""
-    place = tmp_path / "memory"
-    place.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(place))
-    return place
-
-
 def test_what_a_killed_run_left_of_gnupg_goes_after_a_day(home: Home, memory: Path) -> None:
     old = gnupg_home(memory, "bshare-gpg-abcdefgh", at=days_ago(2))
     fresh = gnupg_home(memory, "bshare-gpg-ijklmnop", at=NOW)
@@ -345,21 +336,24 @@ def test_what_a_killed_run_left_of_gnupg_goes_after_a_day(home: Home, memory: Pa
     assert (old.exists(), fresh.exists(), somebody_elses.exists()) == (False, True, True)
 
 
-def test_what_a_process_still_uses_stays(home: Home, memory: Path) -> None:
-    used = gnupg_home(memory, "bshare-gpg-abcdefgh", at=days_ago(2))
-    at_work = [sys.executable, "-c", "print(flush=True); input()", str(used)]
-    with subprocess.Popen(at_work, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout and process.stdout.readline()
-        assert left_over([memory], NOW.timestamp()) == []
-        process.communicate(b"\n")
-    assert left_over([memory], NOW.timestamp()) == [used]
+AT_WORK = """
+from pipeline.encryption.gnupg import temporary_home
+with temporary_home(agent=False) as home:
+    print(home, flush=True)
+    input()
+"""
 
 
-def test_a_running_gpg_works_in_a_folder_that_would_be_found(memory: Path) -> None:
-    """Else a killed run's folder would never be."""
-    with temporary_home(agent=False) as own:
-        assert own in left_over([own.parent], own.stat().st_mtime + 1)
-    assert not own.exists()
+def test_what_a_process_still_uses_stays_however_old_it_is(home: Home, memory: Path) -> None:
+    at_work = [sys.executable, "-c", AT_WORK]
+    with subprocess.Popen(at_work, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        used = Path(process.stdout.readline().strip())
+        later = used.stat().st_mtime + 1
+        assert used not in left_over([used.parent], later)
+        process.kill()
+    assert used in left_over([used.parent], later), "its run was killed"
+    shutil.rmtree(used)
 
 
 # --- every day ------------------------------------------------------------------------------------
