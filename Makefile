@@ -30,6 +30,7 @@ bench: .venv/dev  ## the figures of the README, as ratios measured in one run
 
 crash: .venv/dev  ## a month killed at every single step, on both databases, beside an undisturbed one
 	$(BIN)/python tests/crash/matrix.py
+	BIRTHSHARE_EVERY_CALL=1 $(BIN)/python -m pytest -q tests/ledger/test_faults.py
 
 airflow: .venv/runtime  ## Airflow on a demonstration home, for a person
 	$(BIN)/python infra/airflow/start.py

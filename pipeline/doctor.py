@@ -13,9 +13,10 @@ from pipeline import agreed
 from pipeline.agreements.loading import NAMESPACE as AGREEMENT
 from pipeline.agreements.loading import Loaded
 from pipeline.contract import contract_of
-from pipeline.errors import BirthshareError, IntegrityError, SettingsError
-from pipeline.facts import opened_ledger, verified
-from pipeline.home import SETTINGS_FILE, Home, Recipient, Supplier
+from pipeline.errors import BirthshareError, SettingsError
+from pipeline.facts import damaged, opened_ledger, verified
+from pipeline.home import SETTINGS_FILE, Home, Place, Recipient, Supplier
+from pipeline.outside import countersigned, places
 from pipeline.recipients import register
 from pipeline.recipients.reaching import check_key, check_reached
 from pipeline.records import TEMPLATES
@@ -60,8 +61,11 @@ def examine(
     yield _tried("the ledger's database", partial(_check_ledger, home))
     yield _tried("the register of recipients is signed", partial(_check_register, home, now))
     watch("looking", 1, 1)
+    if home.settings.ledger.witnesses:
+        yield _tried("the keys of the witnesses", partial(countersigned.witnesses, home))
     if connect:
         yield from _servers(home, watch)
+        yield from _outside(home)
 
 
 def _tried(what: str, look: Callable[[], object]) -> Finding:
@@ -344,11 +348,9 @@ def _check_reach(home: Home, one: Loaded, now: datetime) -> None:
 
 def _check_ledger(home: Home) -> None:
     with opened_ledger(home) as ledger:
-        problem = verified(home, ledger).problem
-    if problem is not None:
-        raise IntegrityError(
-            "The ledger is damaged", where=str(problem), do="Keep the database and restore a backup."
-        )
+        found = verified(home, ledger)
+    if found.problem is not None:
+        raise damaged(home, found)
 
 
 def _servers(home: Home, watch: Watch) -> Iterator[Finding]:
@@ -357,3 +359,14 @@ def _servers(home: Home, watch: Watch) -> Iterator[Finding]:
         watch("servers", done, len(known))
         yield _tried(f"the server of {code}", partial(check_reached, home, recipient))
     watch("servers", 1, 1)
+
+
+def _outside(home: Home) -> Iterator[Finding]:
+    for place in home.settings.ledger.places:
+        yield _tried(f"the place {place.name} for checkpoints", partial(_check_opened, home, place))
+
+
+def _check_opened(home: Home, place: Place) -> None:
+    """Raises DeliveryFailed where a place outside cannot be reached; nothing is written there."""
+    with places.opened(home, place):
+        return

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any
 from pipeline.afterwards import sent
 from pipeline.errors import BirthshareError, IntegrityError
 from pipeline.home import Home
+from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.entries import (
     Balanced,
     Decided,
@@ -35,7 +36,11 @@ from pipeline.ledger.entries import (
     Validated,
 )
 from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.verify import Verification, verify
+from pipeline.ledger.verify import Damage, Verification, Watch, no_watch, verify
+from pipeline.looking_back.course import course
+from pipeline.looking_back.history import COUNTED, history
+from pipeline.looking_back.history import agreements as agreements_closed
+from pipeline.outside import countersigned, places
 from pipeline.recipients import register
 from pipeline.steps.approval import how_to_decide, missing, told
 from pipeline.steps.desk import Desk
@@ -51,7 +56,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
     mine = {one.entry: one for one in sendings if one.month == str(desk.month)}
     back = sent.called_back(desk.ledger, sendings)
     recipients = _recipients(desk, mine, back)
-    ledger = verified(desk.home, desk.ledger)
+    ledger = verified(desk.home, desk.ledger, whole=False)
     checkpoint = desk.ledger.latest_checkpoint()
     return {
         "month": str(desk.month),
@@ -69,6 +74,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
         "balanced": bool(desk.recorded(Balanced)),
         "ledger": {
             "entries": ledger.entries,
+            "since": ledger.since,
             "root": ledger.root,
             "verified": ledger.problem is None,
         },
@@ -76,10 +82,22 @@ def of_month(desk: Desk) -> dict[str, Any]:
         "receipts_to": sent.newest(mine.values(), back),
         "warnings": [
             *desk.warnings,
+            *places.warnings(desk.home),
+            *countersigned.warnings(desk.home, desk.ledger, desk.now),
             *register.warnings(desk.home, desk.now.date()),
             *overdue(desk, sendings),
         ],
         "seconds": {name: round(seconds, 3) for name, seconds in desk.seconds.items()},
+    }
+
+
+def in_full(desk: Desk) -> dict[str, Any]:
+    """As `of_month`, with how the month went (`course`) and the months before it (`history`) beside it."""
+    state = of_month(desk)
+    return {
+        **state,
+        "course": course(desk.ledger, state["month"]),
+        "history": history(desk.ledger, state),
     }
 
 
@@ -101,36 +119,110 @@ def opened_ledger(home: Home) -> Iterator[Ledger]:
         yield ledger
 
 
+@contextmanager
+def sound_ledger(home: Home) -> Iterator[Ledger]:
+    """The same, to show what stands in it; raises IntegrityError where it was altered since it was signed."""
+    with opened_ledger(home) as ledger:
+        found = verified(home, ledger, whole=False)
+        if found.problem is not None:
+            raise damaged(home, found)
+        yield ledger
+
+
 def check_trusted(desk: Desk) -> None:
     """Raises IntegrityError where what every step trusts was altered: the ledger, or the key to it."""
     found = verified(desk.home, desk.ledger)
     if found.problem is not None:
-        raise IntegrityError(
-            "The ledger is damaged",
-            where=str(found.problem),
-            do="Nothing was done. Keep the database as it is, and restore it from a backup.",
-        )
+        raise damaged(desk.home, found)
     desk.check_subject_key()
 
 
-def verified(home: Home, ledger: Ledger, *, kept_elsewhere: Iterable[str] = ()) -> Verification:
+def verified(
+    home: Home,
+    ledger: Ledger,
+    *,
+    kept_elsewhere: Iterable[str] = (),
+    whole: bool = True,
+    since: str | None = None,
+    watch: Watch = no_watch,
+) -> Verification:
     """The whole ledger read again, with the signatures of its checkpoints and of those from outside.
 
-    The newest checkpoint that this authority wrote beside its database always counts among these.
+    Those that are always at hand (`kept`) count among these. `since`: what this checkpoint covers is not read
+    again. Not `whole`: nor is what the newest one beside the database covers, which is enough to show what
+    stands there, and not to act on it.
     """
+    ours = [one.note for one in kept(home)]
+    if not whole and checkpoint_file(home).is_file():
+        since = ours[0]
+    return verify(
+        ledger,
+        check_note=note_check(home),
+        kept_elsewhere=[*ours, *kept_elsewhere],
+        since=since,
+        watch=watch,
+    )
+
+
+def kept(home: Home) -> list[places.Held]:
+    """The newest checkpoints outside the database: beside it, and at every place that is a folder."""
+    beside, found = checkpoint_file(home), []
+    if beside.is_file():
+        note = beside.read_text(encoding="utf-8", errors="replace")
+        found.append(places.Held.of(str(beside.relative_to(home.path)), note))
+    return [*found, *places.held(home, origin(home), note_check(home))]
+
+
+def given(home: Home, files: Iterable[Path], notes: Iterable[str]) -> list[places.Held]:
+    """Checkpoints that somebody gave, with the files that they came in."""
+    return [places.Held.of(str(file), note) for file, note in zip(files, notes, strict=True)]
+
+
+def damaged(home: Home, found: Verification, compared: Collection[places.Held] = ()) -> IntegrityError:
+    """What a problem that was found means, and what to do.
+
+    A database that is shorter than a checkpoint elsewhere was restored from too old a backup, or cut.
+    """
+    problem, where = found.problem, str(found.problem)
+    held = {one.where: one for one in [*kept(home), *compared]}
+    longer = [one.where for one in held.values() if one.size > found.entries]
+    if problem and problem.damage is Damage.MISSING and longer:
+        return IntegrityError(
+            "The ledger is damaged: its database is older than it was",
+            where=f"{where}; longer ones were signed, see {', '.join(longer)}",
+            do="Nothing was done. If a backup was put back, put back the newest there is: "
+            "infra/runbooks/backups.md says what to do where none is new enough.",
+        )
+    others = [one.where for one in held.values() if one.size == found.entries and one.root != found.root]
+    if problem and problem.damage is Damage.ROOT and others:
+        where += f": {', '.join(others)}"
+    return IntegrityError(
+        "The ledger is damaged",
+        where=where,
+        do="Nothing was done. Keep the database as it is, and restore it from a backup.",
+    )
+
+
+def note_check(home: Home) -> Callable[[str], str]:
+    """Gives the text of a note that this authority's ledger signed, and raises IntegrityError for others."""
     from pipeline.encryption.signing import note_verifier, verify_note
 
-    verifier = note_verifier(origin(home), home.secret("ledger.key"))
-    newest = checkpoint_file(home)
-    ours = [newest.read_text(encoding="utf-8")] if newest.is_file() else []
-    return verify(
-        ledger, check_note=partial(verify_note, vkey=verifier), kept_elsewhere=[*ours, *kept_elsewhere]
-    )
+    return partial(verify_note, vkey=note_verifier(origin(home), home.secret("ledger.key")))
 
 
 def checkpoint_file(home: Home) -> Path:
     """The newest checkpoint, outside the database: an older database put back does not go unnoticed."""
     return home.outbox / "checkpoint.txt"
+
+
+def signed(home: Home, ledger: Ledger) -> Checkpoint:
+    """Sign how long the ledger is; raises IntegrityError where it does not go on from what is `kept`."""
+    return ledger.checkpoint(
+        partial(sign, home),
+        origin=origin(home),
+        check_note=note_check(home),
+        kept_elsewhere=[one.note for one in kept(home)],
+    )
 
 
 def sign(home: Home, text: str) -> str:
@@ -147,54 +239,37 @@ def origin(home: Home) -> str:
 
 def _agreements(desk: Desk, received: Mapping[str, Validated]) -> dict[str, dict[str, Any]]:
     """By agreement: what was decided, less what the gate has taken off since."""
+    if desk.recorded(Balanced):
+        return agreements_closed(list(desk.ledger.entries(month=str(desk.month), kinds=COUNTED)))
     decided = _last_by(desk.recorded(Decided), "agreement")
     current = _current_agreements(desk)
-    decided = {name: one for name, one in decided.items() if current is None or name in current}
     removed = _removed_at_gate(desk)
-    balanced = desk.recorded(Balanced)
-    found = {}
-    for name, one in decided.items():
-        columns = {**one.outcomes, "duplicates": one.duplicates}
-        if balanced:
-            columns = _final(balanced[-1].books.get(name, {}))
-        reasons = Counter(one.reasons) + removed.get(name, Counter())
-        found[name] = {
+    return {
+        name: {
             "version": one.version,
             **_rows_received(desk, name, received),
-            **{column: columns[column] for column in ("shared", "held", "withheld", "duplicates")},
-            "reasons": dict(sorted(reasons.items())),
+            **{column: one.outcomes[column] for column in ("shared", "held", "withheld")},
+            "duplicates": one.duplicates,
+            "reasons": dict(sorted((Counter(one.reasons) + removed.get(name, Counter())).items())),
         }
-    return found
+        for name, one in decided.items()
+        if current is None or name in current
+    }
 
 
 def _current_agreements(desk: Desk) -> set[str] | None:
-    """The agreements that the month was, or is to be, closed under; None before they are known."""
-    balanced = desk.recorded(Balanced)
-    if balanced:
-        return set(balanced[-1].books)
+    """The agreements that the month is to be closed under; None before they are known."""
     return set(json.loads(desk.staging.get(PACK))["agreements"]) if desk.staging.has(PACK) else None
 
 
 def _rows_received(desk: Desk, agreement: str, received: Mapping[str, Validated]) -> dict[str, int]:
     """Rows received and quarantined from the suppliers of one agreement."""
-    balanced = desk.recorded(Balanced)
-    if balanced:
-        books = balanced[-1].books.get(agreement, {}).values()
-        return {column: sum(row[column] for row in books) for column in ("received", "quarantined")}
     suppliers = {s for one in desk.loaded if one.agreement.id == agreement for s in one.agreement.suppliers}
     mine = [one for supplier, one in received.items() if supplier in suppliers]
     return {
         "received": sum(one.rows for one in mine),
         "quarantined": sum(one.rows - one.accepted for one in mine),
     }
-
-
-def _final(books: Any) -> Counter[str]:
-    """One agreement's books, its suppliers together."""
-    total: Counter[str] = Counter({"shared": 0, "held": 0, "withheld": 0, "duplicates": 0})
-    for columns in books.values():
-        total.update(columns)
-    return total
 
 
 def _removed_at_gate(desk: Desk) -> dict[str, Counter[str]]:

@@ -26,6 +26,23 @@ code = "E06999999"  # REPLACE: the authority's GSS code
 # ward_names = "reference/ward_names.csv"    # ward names and codes, from Documents in the directory's zip
 # deprivation = "reference/deprivation.csv"  # English indices of deprivation 2025, File 7, from gov.uk
 
+# Places outside to which every checkpoint of the ledger is brought, so that its past cannot be changed
+# unnoticed; and witnesses, other organisations that countersign it (infra/runbooks/witnesses.md):
+# [ledger]
+# witnesses = ["council.example.org/witness+1a2b3c4d+B..."]  # shown there: birthshare ledger witness init
+# witnesses_needed = 1
+# witness_days = 35  # how old the newest countersigned checkpoint may be before you are warned
+# [[ledger.places]]
+# name = "guardian"
+# folder = "/srv/guardian/birthshare"  # a folder from the root, that is not in this home
+# [[ledger.places]]
+# name = "neighbour"
+# host = "sftp.example.org"            # our delivery key logs in there
+# user = "birthshare"
+# host_key = "ssh-ed25519 AAAA..."     # from the server's owner
+# folder = "checkpoints"
+# witness = "council.example.org/witness"  # requests to it lie here, and its answers
+
 # For how many days things are kept, where these do not suit (see `birthshare retention --limits`):
 # [retention]
 # sealed_files_days = 30   # what suppliers sent, after its month is closed or the feed applied

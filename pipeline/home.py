@@ -123,6 +123,8 @@ class Retention(Strict):
     working_files_days: Annotated[int, Field(ge=1)] = 90  # of a month that was not closed, after its last day
     reports_days: Annotated[int, Field(ge=1)] = 730  # pages and suppliers' reports in the outbox
     letters_days: Annotated[int, Field(ge=1)] = 1  # letters with a recipient's password
+    # Whom ledger entries are about, after a list's last day. A child can come again for 60 months (Cohort).
+    references_days: Annotated[int, Field(ge=2_000)] = 2_192
 
 
 class RecipientsSettings(Strict):
@@ -141,6 +143,56 @@ class Geography(Strict):
     deprivation: str | None = None  # English indices of deprivation 2025, File 7
 
 
+Port = Annotated[int, Field(gt=0, lt=65536)]
+_VERIFIER = re.compile(r"^[!-*,-~]{1,150}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$")
+VerifierKey = Annotated[str, StringConstraints(pattern=_VERIFIER)]
+
+
+class Place(Strict):
+    """A place outside this home to which every checkpoint is brought: a folder, or one at an SFTP server."""
+
+    name: Code
+    folder: Line
+    host: Line = ""  # "" for a folder of this machine, or one that is mounted here
+    port: Port = 22
+    user: Line = ""
+    host_key: Line = ""  # "ssh-ed25519 AAAA..."
+    witness: Line = ""  # the name of the witness that takes requests here, and leaves its answers
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Place:
+        if bool(self.host) != bool(self.user and self.host_key):
+            raise ValueError("host, user and host_key are needed together, or none of them")
+        return self
+
+
+class Outside(Strict):
+    """Where checkpoints of the ledger are kept besides, and who countersigns them."""
+
+    places: tuple[Place, ...] = ()
+    witnesses: tuple[VerifierKey, ...] = ()  # name+id+key, of another organisation each
+    witnesses_needed: Annotated[int, Field(ge=0)] = 0  # of them, for a checkpoint to be fully countersigned
+    witness_days: Annotated[int, Field(ge=2)] = 35  # how old the newest such may be before somebody is told
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Outside:
+        names = [one.name for one in self.places]
+        witnesses = [one.split("+", 1)[0] for one in self.witnesses]
+        keys = [one.split("+", 2)[2] for one in self.witnesses]
+        if len(set(names)) < len(names):
+            raise ValueError("places must have different names")
+        if any(re.search("[0-9]{9}", name) for name in witnesses):
+            raise ValueError("a witness's name must not hold nine or more digits in a row")
+        if len(set(witnesses)) < len(witnesses) or len(set(keys)) < len(keys):
+            raise ValueError("witnesses must have different names and keys")
+        if self.witnesses_needed > len(witnesses):
+            raise ValueError("witnesses_needed is more than there are witnesses")
+        asked = [one.witness for one in self.places if one.witness]
+        if not set(asked) <= set(witnesses) or len(set(asked)) < len(asked):
+            raise ValueError("a place's witness must be one of witnesses, each at one place")
+        return self
+
+
 class Settings(Strict):
     """`birthshare.toml`."""
 
@@ -153,9 +205,7 @@ class Settings(Strict):
     receipts: Receipts = Receipts()
     retention: Retention = Retention()
     recipients: RecipientsSettings = RecipientsSettings()
-
-
-Port = Annotated[int, Field(gt=0, lt=65536)]
+    ledger: Outside = Outside()
 
 
 class Jump(Strict):

@@ -26,7 +26,7 @@ from pipeline.afterwards import changes, recalls
 from pipeline.errors import BirthshareError, NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.home import Approver, Home
 from pipeline.keeping import kept
-from pipeline.ledger.entries import Balanced, ReleaseRequested
+from pipeline.ledger.entries import Balanced, MonthClosed, ReleaseRequested
 from pipeline.reasons import Outcome
 from pipeline.records import Month
 from pipeline.stages import STAGES
@@ -169,10 +169,27 @@ def status(home: Home, month: Month, *, now: datetime) -> dict[str, Any]:
         return facts.of_month(desk)
 
 
+def overview(home: Home, *, now: datetime) -> list[dict[str, Any]]:
+    """The state of every month that was begun, the oldest first.
+
+    Of closed months before the newest only `month`, `state` and `waiting_for`: there may be many of them, and
+    they wait for nothing.
+    """
+    with facts.opened_ledger(home) as ledger:
+        closed = {entry.month for entry in ledger.entries(kinds={MonthClosed.kind})}
+    months = begun(home)
+    return [
+        {"month": str(month), "state": "closed", "waiting_for": ""}
+        if str(month) in closed and month != months[-1]
+        else status(home, month, now=now)
+        for month in months
+    ]
+
+
 def begun(home: Home) -> list[Month]:
     """Every month that the ledger knows, oldest first."""
     with facts.opened_ledger(home) as ledger:
-        return sorted({Month.parse(entry.month) for entry in ledger.entries() if entry.month})
+        return [Month.parse(month) for month in ledger.months()]
 
 
 def pack_asked_about(home: Home, month: Month, *, now: datetime) -> tuple[bytes, str] | None:

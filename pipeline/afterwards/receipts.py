@@ -97,12 +97,7 @@ def record(home: Home, file: str, word: Word, *, principal: str, note: str = "",
     The answer is whether it is new. Raises Refused for a person whom the settings do not know,
     SettingsError where nothing of that name was delivered, or that word does not belong to it.
     """
-    if principal not in {person.principal for person in home.settings.approvers}:
-        raise Refused(
-            "This person is not known here",
-            where=principal,
-            do="Use a principal that stands under [[approvers]] in birthshare.toml.",
-        )
+    _check_person(home, principal)
     with _desk(home, now) as desk:
         row = _delivered(sent.states(desk.ledger), file)
         if word not in visits.words(row):
@@ -116,6 +111,40 @@ def record(home: Home, file: str, word: Word, *, principal: str, note: str = "",
             visits.record(desk, row, visits.said(row, word, way="person", principal=principal, note=note))
     _renew_pages(home, now)
     return new
+
+
+def take_back(home: Home, file: str, *, principal: str, now: datetime) -> list[str]:
+    """Take a sealed list away from its recipient's folder at once, and record who had that done.
+
+    The answer is what a person should know; nothing where all is well. Raises Refused for a person whom the
+    settings do not know, SettingsError where no list of that name was delivered or where it lies there no
+    more, NotAllDelivered where its folder cannot be looked into.
+    """
+    _check_person(home, principal)
+    with _desk(home, now) as desk:
+        row = _delivered(sent.states(desk.ledger), file)
+        if not row.is_list:
+            raise SettingsError("A notice is not taken back", where=file, do="Name a list.")
+        mine = [one for one in sent.states(desk.ledger) if one.recipient == row.recipient and one.delivered]
+        _, remarks = visits.visit(desk, row.recipient, mine, take_back=row.entry, principal=principal)
+        [after] = [one for one in sent.states(desk.ledger) if one.entry == row.entry]
+    _renew_pages(home, now)
+    if after.removed is None and not remarks:
+        raise SettingsError(
+            "The list lies there no more: its recipient has it",
+            where=file,
+            do="Call the recipient, and record what it says: birthshare receipts record",
+        )
+    return remarks
+
+
+def _check_person(home: Home, principal: str) -> None:
+    if principal not in {person.principal for person in home.settings.approvers}:
+        raise Refused(
+            "This person is not known here",
+            where=principal,
+            do="Use a principal that stands under [[approvers]] in birthshare.toml.",
+        )
 
 
 def shown(home: Home, *, now: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Four clocks run, in whole days; what was not done by the end of the last one is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -34,7 +34,8 @@ from pipeline.ledger.ledger import Ledger
 What = Literal["list", "recall", "receipt", "destruction"]
 Clock = Literal["collection", "acknowledgement", "destruction", "recall"]
 
-_KINDS = {
+# What says what was sent, and what became of it.
+KINDS = {
     Kind.PERMIT,
     Kind.PERMIT_ANNULLED,
     Kind.NOTICE,
@@ -70,6 +71,7 @@ class Sent:
     permitted: datetime
     about: tuple[int, ...] = ()  # a notice: the entries of recalls, or the permits of lists
     due: date | None = None  # a list: the last day on which it may be held; a notice: when it must be done
+    receipt_check: str = field(default="", repr=False)  # a list: see entries.PermitBody
     annulled: bool = False  # leave was taken back before it was known to be delivered
     problem: str = ""  # why it is not delivered
     delivered: datetime | None = None
@@ -152,8 +154,13 @@ class Sent:
 
 def states(ledger: Ledger, *, month: str | None = None) -> list[Sent]:
     """Every list that was permitted and every notice, or those of one month (`""`: the notices)."""
+    return followed(ledger.entries(month=month, kinds=KINDS))
+
+
+def followed(entries: Iterable[Recorded]) -> list[Sent]:
+    """The same from entries that were read already, in their order; kinds not in KINDS say nothing."""
     rows: dict[int, Sent] = {}
-    for entry in ledger.entries(month=month, kinds=_KINDS):
+    for entry in entries:
         row = _begun(entry)
         if row is not None:
             rows[entry.seq] = row
@@ -311,6 +318,7 @@ def _begun(entry: Recorded) -> Sent | None:
     body = entry.body
     if isinstance(body, PermitBody):
         of_kind: dict[str, Any] = {"what": "list", "due": body.destroy_by}
+        of_kind["receipt_check"] = body.receipt_check
     elif isinstance(body, NoticeBody):
         of_kind = {"what": body.about, "due": body.due, "about": body.entries}
         of_kind["delivered"] = entry.at if body.told_by else None

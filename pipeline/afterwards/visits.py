@@ -31,9 +31,12 @@ if TYPE_CHECKING:
 _ANY = re.compile(r".*", re.DOTALL)
 
 
-def visit(desk: Desk, code: str, rows: Collection[Sent]) -> tuple[Counter[str], list[str]]:
+def visit(
+    desk: Desk, code: str, rows: Collection[Sent], *, take_back: int = 0, principal: str = ""
+) -> tuple[Counter[str], list[str]]:
     """One look into a recipient's folder: what was recorded, and what a person should know.
 
+    `take_back` is the permit of a list that a person wants taken away at once, before its last day.
     Raises NotAllDelivered or SettingsError where it cannot be looked into.
     """
     from pipeline.delivery.way import far_side
@@ -51,7 +54,9 @@ def visit(desk: Desk, code: str, rows: Collection[Sent]) -> tuple[Counter[str], 
             for body in _found(desk, folder, row, remarks):
                 recorded[body.kind] += 1
                 record(desk, row, body)
-            if _is_past(desk, row) and _take_away(desk, folder, row, remarks):
+            wanted = row.entry == take_back
+            removal = FileRemoved(of=row.entry, principal=principal if wanted else "")
+            if (wanted or _is_past(desk, row)) and _take_away(desk, folder, row, removal, remarks):
                 recorded[FileRemoved.kind] += 1
     return recorded, remarks
 
@@ -96,7 +101,7 @@ def _heard(
     desk: Desk, folder: _Folder, row: Sent, word: Word, receipts: Collection[str], remarks: list[str]
 ) -> Iterator[Body]:
     """What the receipts of one word come to: where one of them is right, the others do not matter."""
-    from pipeline.delivery.receipt_files import MOST_BYTES, holds
+    from pipeline.delivery.receipt_files import MOST_BYTES
 
     doubts = []
     for name in receipts:
@@ -105,7 +110,7 @@ def _heard(
             doubts.append(
                 f"{row.recipient}: the receipt beside {row.file} cannot be read. {problem.wording}."
             )
-        elif holds(content, _code(desk, row)):
+        elif _is_right(desk, row, content):
             yield said(row, word, way="file", receipt_sha256=hashlib.sha256(content).hexdigest())
             return
         else:
@@ -128,6 +133,16 @@ def _read(folder: _Folder, name: str, limit_bytes: int) -> tuple[bytes, Problem 
         return b"", error.problem
 
 
+def _is_right(desk: Desk, row: Sent, content: bytes) -> bool:
+    """Whether a receipt holds the code that only whoever opened that list or notice knows."""
+    from pipeline.delivery.receipt_files import code_in, holds
+    from pipeline.lists.references import code_check
+
+    if not row.receipt_check:
+        return holds(content, _code(desk, row))
+    return code_check(desk.home.secret("subject.key"), code_in(content)) == row.receipt_check
+
+
 def _code(desk: Desk, row: Sent) -> str:
     """What stands inside the list or notice, and on nothing else."""
     from pipeline.lists.references import list_name, receipt_code
@@ -146,7 +161,7 @@ def _is_past(desk: Desk, row: Sent) -> bool:
     return row.is_list and row.due is not None and row.due < desk.now.date() and not row.removed
 
 
-def _take_away(desk: Desk, folder: _Folder, row: Sent, remarks: list[str]) -> bool:
+def _take_away(desk: Desk, folder: _Folder, row: Sent, removal: FileRemoved, remarks: list[str]) -> bool:
     """Remove the sealed list where it is ours byte by byte; whether it was removed.
 
     It is moved aside first and recorded then, so that a look that was killed in between does not find
@@ -158,13 +173,13 @@ def _take_away(desk: Desk, folder: _Folder, row: Sent, remarks: list[str]) -> bo
         return False
     if far.digest(there) != row.sha256:
         remarks.append(
-            f"{row.recipient}: something else stands under the name {there}, and the time of our list is "
-            "over. It was left as it is. Ask the recipient what it is."
+            f"{row.recipient}: something else stands under the name {there} than the list that is to be "
+            "taken away. It was left as it is. Ask the recipient what it is."
         )
         return False
     if there != aside:
         far.rename(there, aside)
-    record(desk, row, FileRemoved(of=row.entry))
+    record(desk, row, removal)
     _clear_away(folder, row)
     return True
 

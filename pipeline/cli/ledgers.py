@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli import evidence, witnesses
+from pipeline.cli import databases, evidence, witnesses
 from pipeline.cli.options import for_home
 from pipeline.cli.voice import Voice
 from pipeline.errors import IntegrityError
@@ -29,34 +30,59 @@ def ledger() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A checkpoint kept outside this database; only such can show that everything was rewritten.",
 )
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A checkpoint that you hold: only what was recorded after it is read.",
+)
 @for_home
-def verify(kept: tuple[Path, ...], home: Home, voice: Voice) -> None:
-    """Read the whole ledger again and recompute every hash; names the first damage."""
+def verify(kept: tuple[Path, ...], since: Path | None, home: Home, voice: Voice) -> None:
+    """Read the ledger again and recompute every hash; names the first damage.
+
+    The whole ledger, or with --since what was recorded after a checkpoint: the tree of what is before must
+    be the one that was signed, and what it says is not read again.
+    """
     from pipeline import facts
 
     notes = [_note(home, file) for file in kept]
-    with facts.opened_ledger(home) as opened:
-        found = facts.verified(home, opened, kept_elsewhere=notes)
+    begun = perf_counter()
+    with facts.opened_ledger(home) as opened, voice.progress() as watch:
+        found = facts.verified(
+            home,
+            opened,
+            kept_elsewhere=notes,
+            since=_note(home, since) if since else None,
+            watch=partial(watch, "reading"),
+        )
+    seconds = perf_counter() - begun
+    compared = [*facts.kept(home), *facts.given(home, kept, notes)]
     voice.answer(
         {
             "entries": found.entries,
+            "since": found.since,
+            "read": found.read,
             "root": found.root,
             "checkpoints": found.checkpoints,
             "verified": found.problem is None,
+            "kept": [{"where": one.where, "size": one.size} for one in compared],
+            "seconds": round(seconds, 3),
         }
     )
     if found.problem is not None:
-        error = IntegrityError(
-            "The ledger is damaged", where=str(found.problem), do="Keep the database and restore a backup."
-        )
+        error = facts.damaged(home, found, compared)
         error.answered = True
         raise error
     voice.say(
         f"Sound. Entries: {found.entries}. Signed checkpoints: {found.checkpoints}. Root: {found.root}",
-        "It fits what was kept elsewhere."
-        if kept
-        else "Give a checkpoint from outside with --kept to rule out that all of it was rewritten.",
+        *(f"It fits the checkpoint of {one.size} entries from {one.where}." for one in compared),
     )
+    if since:
+        voice.say(
+            f"Read: the {found.read} entries after number {found.since}. What is before rests on the "
+            f"checkpoint in {since}: the hashes are those that were signed, and what it says was not read."
+        )
+    elif not kept:
+        voice.say("Give a checkpoint from outside with --kept to rule out that all of it was rewritten.")
 
 
 @ledger.command(short_help="Sign how far the ledger goes.")
@@ -66,7 +92,7 @@ def checkpoint(home: Home, voice: Voice) -> None:
     from pipeline import facts
 
     with facts.opened_ledger(home) as opened:
-        signed = opened.checkpoint(partial(facts.sign, home), origin=facts.origin(home))
+        signed = facts.signed(home, opened)
     voice.answer({"size": signed.size, "root": signed.root, "note": signed.note})
     voice.say(signed.note.rstrip("\n"))
 
@@ -88,7 +114,7 @@ def _note(home: Home, file: Path) -> str:
     return note
 
 
-for _commands in (witnesses, evidence):
+for _commands in (witnesses, evidence, databases):
     for _command in _commands.COMMANDS:
         ledger.add_command(_command)
 

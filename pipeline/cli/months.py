@@ -67,7 +67,7 @@ def status(month: Month | None, home: Home, voice: Voice) -> None:
         voice.advise(state["to_do"])
         _check_sound(state)
         return
-    states = [months.status(home, one, now=moment()) for one in months.begun(home)]
+    states = months.overview(home, now=moment())
     warnings = states[-1]["warnings"] if states else []
     voice.answer({"months": states, "warnings": warnings})
     voice.warn(warnings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,24 @@ class MomentType(click.ParamType[datetime]):
             self.fail("write it as 2026-11-03 or 2026-11-03T09:30+00:00", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
+
+class DayType(click.ParamType["date"]):
+    """A day, written YYYY-MM-DD."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Fails with a usage message for anything else."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail("write it as 2026-11-03", param, ctx)
+
+
+since_option = click.option(
+    "--since", type=DayType(), metavar="DAY", help="From this day on, in London's time, such as 2026-10-01."
+)
+until_option = click.option("--until", type=DayType(), metavar="DAY", help="Up to the end of this day.")
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Answer with one JSON object, for programs."

@@ -84,6 +84,24 @@ def record_(file: str, word: Word, principal: str, note: str, home: Home, voice:
     voice.say(f"Recorded: {file} was {word}." if new else "That was known already. Nothing was recorded.")
 
 
+@receipts.command(name="take-back", short_help="Take a sealed list away before its last day.")
+@click.argument("file", metavar="LIST")
+@click.option("--as", "principal", metavar="WHO", required=True, help="Who you are, as in birthshare.toml.")
+@for_home
+def take_back_(file: str, principal: str, home: Home, voice: Voice) -> None:
+    """Take LIST, the file name of a list, out of its recipient's folder at once, if it lies there still.
+
+    It is meant for a list that should not have gone, or not there. What a recipient has taken already
+    cannot be taken back: call it.
+    """
+    from pipeline.afterwards.receipts import take_back
+
+    remarks = take_back(home, file, principal=principal, now=moment())
+    voice.answer({"file": file, "taken_back": not remarks, "remarks": remarks})
+    voice.warn(remarks)
+    voice.say("It was left as it is." if remarks else f"Taken back: {file}.")
+
+
 def _tell(voice: Voice, found: Mapping[str, Any], everything: bool) -> None:
     rows = [one for one in found["sent"] if everything or (one["open"] and _sent(one))]
     if rows:

@@ -120,6 +120,12 @@ def erase(who: str, why: str, home: Home, voice: Voice) -> None:
         voice.advise(f"Still open: {months}. The family is off the lists there, and nothing of it is kept.")
     for one in found["lists"]:
         voice.say(f"On a list: {one['file']}, {one['recipient']} ({one['state']}).")
+        if one["because"]:
+            voice.advise(
+                f"The ledger still knows that, since {one['because']}. It is seen to each day.", margin=2
+            )
+    if found["forgotten"]:
+        voice.say(f"Entries of the ledger that no longer tell whom they are about: {found['forgotten']}.")
     if found["inbox"]:
         voice.say("It may be in these sealed files, which nobody can take a row out of:")
         voice.say(*(f"  {one['file']}, destroyed after {one['last_day']}" for one in found["inbox"]))

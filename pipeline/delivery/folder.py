@@ -43,6 +43,7 @@ class Folder:
 
     path: Path
     bytes_a_second: float | None = None
+    guarded: bool = True  # refused where others may look in, or it is on a disk of another machine
 
     @property
     def address(self) -> str:
@@ -171,8 +172,8 @@ class HandOver:
 def opened(folder: Folder, *, label: str = "") -> Iterator[HandOver]:
     """The folder, held open; raises DeliveryFailed where it is not there or not safe to hand over in.
 
-    It must be a folder itself and no link to one, on a disk of this machine, and closed to everybody
-    but its owner and its group.
+    It must be a folder itself and no link to one; where it is guarded, on a disk of this machine, and closed
+    to everybody but its owner and its group.
     """
     where = f"{label} in {folder.address}" if label else folder.address
     problem = Problem.NO_FOLDER
@@ -182,13 +183,17 @@ def opened(folder: Folder, *, label: str = "") -> Iterator[HandOver]:
         problem = _WORDS.get(error.errno or 0, Problem.NO_FOLDER)
     else:
         try:
-            if os.fstat(descriptor).st_mode & 0o007 or not is_on_this_machine(folder.path):
+            if folder.guarded and not _is_safe(descriptor, folder.path):
                 raise DeliveryFailed(Problem.NOT_OURS, where=where)
             yield HandOver(descriptor, folder.path, where, Pace(folder.bytes_a_second))
         finally:
             os.close(descriptor)
         return
     raise DeliveryFailed(problem, where=where)
+
+
+def _is_safe(descriptor: int, path: Path) -> bool:
+    return not os.fstat(descriptor).st_mode & 0o007 and is_on_this_machine(path)
 
 
 def is_on_this_machine(path: Path, mounts: str | None = None) -> bool:

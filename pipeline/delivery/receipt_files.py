@@ -41,8 +41,13 @@ def receipts_beside(names: Iterable[str], file_name: str) -> dict[Word, list[str
 
 def holds(content: bytes, code: str) -> bool:
     """Whether the file's first line that is not blank is this code."""
+    return code_in(content) == _letters(code) != ""
+
+
+def code_in(content: bytes) -> str:
+    """What stands where the code should, in capitals and digits alone; "" where nothing does."""
     lines = (_letters(line) for line in _text(content).splitlines())
-    return next(filter(None, lines), "") == _letters(code) != ""
+    return next(filter(None, lines), "")
 
 
 def _text(content: bytes) -> str:

@@ -27,8 +27,9 @@ _SECONDS_FOR_A_PERSON = 300.0  # to find a passphrase, or to touch a security ke
 _OF_A_PERSON = ("HOME", "TERM", "SSH_AUTH_SOCK", "SSH_SK_PROVIDER")  # what asking a person may need
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*\Z")
 _KEY_NAME = re.compile(r"[^\s+]+\Z")
-_ED25519 = b"\x01"  # signature type of the C2SP signed note
-_KEY_ID, _SEED, _PUBLIC = 4, 32, 33  # bytes; the public key with its type
+ED25519 = b"\x01"  # signature type of the C2SP signed note
+KEY_ID_BYTES = 4
+_SEED, _PUBLIC = 32, 33  # bytes; the public key with its type
 _SIGNATURE_LINE = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/]+={0,2})\Z")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
@@ -153,17 +154,12 @@ def sign_note(text: str, *, name: str, private_key: bytes) -> str:
     The text is one or more whole lines. Raises ValueError where the format cannot carry it.
     """
     _check_text(text)
-    key = _note_key(private_key)
-    public = key.public_key().public_bytes_raw()
-    signature = _key_id(_checked_name(name), public) + key.sign(text.encode())
-    return f"{text}\n\u2014 {name} {base64.b64encode(signature).decode()}\n"
+    return f"{text}\n{signature_line(name, note_key(private_key).sign(text.encode()), private_key)}\n"
 
 
 def note_verifier(name: str, private_key: bytes) -> str:
     """The public half as a verifier key, `name+id+key`, to be given to anyone who checks notes."""
-    public = _note_key(private_key).public_key().public_bytes_raw()
-    encoded = base64.b64encode(_ED25519 + public).decode()
-    return f"{_checked_name(name)}+{_key_id(name, public).hex()}+{encoded}"
+    return verifier_of(name, private_key, ED25519)
 
 
 def verify_note(note: str, vkey: str) -> str:
@@ -172,22 +168,47 @@ def verify_note(note: str, vkey: str) -> str:
     Signatures of other keys are passed over, as the format asks. Raises IntegrityError where the
     note is malformed or holds no good signature of this key, SettingsError for a malformed key.
     """
-    name, public = _read_verifier(vkey)
-    text, signatures = _split_note(note)
-    ours = [signature for signer, signature in signatures if signer == name]
-    ours = [signature[_KEY_ID:] for signature in ours if signature[:_KEY_ID] == _key_id(name, public)]
-    if not ours or not all(_is_good(public, signature, text) for signature in ours):
+    name, public = read_verifier(vkey)
+    text, signatures = split_note(note)
+    ours = signatures_of(name, key_id(name, public), signatures)
+    if not ours or not all(is_good(public, signature, text.encode()) for signature in ours):
         raise IntegrityError("A signed note does not carry a good signature of the expected key", where=name)
     return text
 
 
-def _split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
-    """The text with its last newline, and the signatures: signer's name and raw bytes."""
+def split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """The text with its last newline, and the signatures: signer's name and raw bytes.
+
+    Raises IntegrityError for what is no signed note.
+    """
     text, separator, lines = note.rpartition("\n\n")
-    matches = [_SIGNATURE_LINE.match(line) for line in lines.removesuffix("\n").split("\n")]
-    if not separator or not lines.endswith("\n") or _CONTROL.search(note) or not all(matches):
+    if not separator or not lines.endswith("\n") or _CONTROL.search(note):
         raise IntegrityError("This is not a signed note")
-    return text + "\n", [(match["name"], _decoded(match["signature"])) for match in matches if match]
+    return text + "\n", [read_signature_line(line) for line in lines.removesuffix("\n").split("\n")]
+
+
+def read_signature_line(line: str) -> tuple[str, bytes]:
+    """The signer's name, and the key id with the signature; raises IntegrityError for anything else."""
+    match = _SIGNATURE_LINE.match(line)
+    if match is None:
+        raise IntegrityError("This is not a signed note")
+    return match["name"], _decoded(match["signature"])
+
+
+def signature_line(name: str, signature: bytes, private_key: bytes, kind: bytes = ED25519) -> str:
+    """The line, without its newline, under which a signature of the key called `name` stands in a note."""
+    public = note_key(private_key).public_key().public_bytes_raw()
+    encoded = base64.b64encode(key_id(_checked_name(name), public, kind) + signature).decode()
+    return f"\u2014 {name} {encoded}"
+
+
+def signatures_of(name: str, identity: bytes, signatures: list[tuple[str, bytes]]) -> list[bytes]:
+    """The signatures of one key, without its id; those of others are left aside."""
+    return [
+        signature[KEY_ID_BYTES:]
+        for signer, signature in signatures
+        if signer == name and signature[:KEY_ID_BYTES] == identity
+    ]
 
 
 def _decoded(encoded: str) -> bytes:
@@ -200,29 +221,39 @@ def _decoded(encoded: str) -> bytes:
     return decoded
 
 
-def _read_verifier(vkey: str) -> tuple[str, bytes]:
-    name, key_id, encoded = [*vkey.strip().split("+", 2), "", ""][:3]
+def verifier_of(name: str, private_key: bytes, kind: bytes) -> str:
+    """The public half of a key as a verifier key for signatures of one kind."""
+    public = note_key(private_key).public_key().public_bytes_raw()
+    encoded = base64.b64encode(kind + public).decode()
+    return f"{_checked_name(name)}+{key_id(name, public, kind).hex()}+{encoded}"
+
+
+def read_verifier(vkey: str, kind: bytes = ED25519) -> tuple[str, bytes]:
+    """Name and public key; raises SettingsError for what is no verifier key for signatures of this kind."""
+    name, identity, encoded = [*vkey.strip().split("+", 2), "", ""][:3]
     with suppress(IntegrityError):
         key = _decoded(encoded)
-        if len(key) == _PUBLIC and key[:1] == _ED25519 and key_id == _key_id(name, key[1:]).hex():
+        if len(key) == _PUBLIC and key[:1] == kind and identity == key_id(name, key[1:], kind).hex():
             return name, key[1:]
     raise SettingsError("This is not a verifier key for signed notes", do="Copy it again, whole.")
 
 
-def _is_good(public: bytes, signature: bytes, text: str) -> bool:
+def is_good(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether an Ed25519 signature (RFC 8032) is good for exactly this message."""
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, text.encode())
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except InvalidSignature:
         return False
     return True
 
 
-def _key_id(name: str, public: bytes) -> bytes:
+def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
     """The first four bytes of SHA-256 over name, newline, type and key (C2SP signed note)."""
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:_KEY_ID]
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:KEY_ID_BYTES]
 
 
-def _note_key(private_key: bytes) -> Ed25519PrivateKey:
+def note_key(private_key: bytes) -> Ed25519PrivateKey:
+    """A key that signs notes; raises SettingsError for what is none."""
     if len(private_key) != _SEED:
         raise SettingsError(
             "A key for signed notes is 32 bytes long", do="Put keys/ledger.key back from your safe copy."

@@ -1,11 +1,13 @@
 """One family is forgotten, as far as anything here can tell who it is.
 
     who asks → kept off every list → what is kept, written anew without it → the record → recalls
+             → whom the ledger's entries about it are about
 
 Of closed months everything that is kept about the family goes, and the keys with it. A month that is still
 open leaves it off its lists and keeps nothing of it when it is closed. Recipients that have it are told to
-take it off (UK GDPR, Article 19). What stays, stays for the family's sake or as proof: the words that keep
-it from being shared, and the ledger's keyed references.
+take it off (UK GDPR, Article 19). As soon as nobody can hold a list any more, the ledger can no longer tell
+that the family was on it (`pipeline.keeping.references`). What stays, stays for the family's sake: the words
+that keep it from being shared, and that it asked.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from pipeline.afterwards import recalls, sent
 from pipeline.afterwards.recalls import Followed
 from pipeline.errors import IntegrityError
 from pipeline.home import Home
-from pipeline.keeping import kept, limits, retention
+from pipeline.keeping import kept, limits, references, retention
 from pipeline.keeping.kept import Kept
 from pipeline.keeping.limits import SEALED_FILES
+from pipeline.keeping.references import Forgotten
 from pipeline.ledger.entries import (
     Body,
     DecisionsKept,
@@ -33,7 +36,6 @@ from pipeline.ledger.entries import (
     FamilyErased,
     FamilyLookedUp,
     KeptDestroyed,
-    Kind,
 )
 from pipeline.looking_back.explain import checked_number
 from pipeline.looking_back.preview import check_reproduced
@@ -45,8 +47,9 @@ from pipeline.steps.inputs import BIRTHS
 
 STAYS = (
     "Later words about the family, such as a death, a refusal or this wish: they keep it from being shared.",
-    "The ledger's entries, with references that nobody can read without this authority's own key: they prove "
-    "what was shared with whom.",
+    "That somebody asked for this, who did it, and who looked the family up.",
+    "The ledger's entries of lists, which prove what was shared with whom. Which family that is can be "
+    "told only while somebody may hold the list, and by nobody without this authority's own key.",
 )
 
 
@@ -65,8 +68,9 @@ def erase(
 
     All children of the same parent or household go together. Keys of the answer: erased_by, parts (of
     closed months that were written anew), months_open (that held the family: it is off their lists),
-    lists (that it is on at recipients), inbox (sealed files that may hold it: file and last_day), stays;
-    and beside it what became of the recalls.
+    lists (that it is on at recipients; because: why the ledger must still know that, for now), forgotten
+    (entries of which it cannot be told any more), inbox (sealed files that may hold it: file and last_day),
+    stays; and beside it what became of the recalls.
 
     Raises SettingsError for what is no NHS number or no purpose, Refused for a person who is not known.
     Who asks is recorded before anything is looked up. It may be called again after it was cut short.
@@ -82,28 +86,35 @@ def erase(
             kept.settle_alone(home, desk.ledger)
             pasts = [kept.read(home, month, one) for (month, _), one in kept.standing(desk.ledger).items()]
             opened = dict(_open_months(desk))
-            family = _Family(*map(frozenset, kept.family_of({child}, {parent}, _rows(desk, pasts, opened))))
+            family = _family(desk, {child}, {parent}, _rows(pasts, opened))
             at_work = [month for month, births in opened.items() if _holds(births, family)]
             touched = [past for past in pasts if _holds(past.births, family)]
-            lists = _lists(desk, family)
-            known = bool(at_work or touched or lists)
+            listed = _disclosed(desk, family.children)
+            known = bool(at_work or touched or listed)
             if known:
                 _keep_off_lists(desk, family)
             subjects = family.children | family.parents if known else {child}
             erased = [
                 FamilyErased(
-                    subject=one, principal=principal, purpose=purpose, parts=len(touched) + len(at_work)
+                    subject=one,
+                    principal=principal,
+                    purpose=purpose,
+                    parts=len(touched) + len(at_work),
+                    lists=len({one.permit for one in listed}),
                 )
                 for one in sorted(subjects)
             ]
             _forget(desk, touched, family, erased)
         followed = recalls.follow_up(desk)
+        asked = dict.fromkeys(family.children, desk.ledger.size + 1)
+        forgotten = references.forget(desk.ledger, asked, at=desk.clock, principal=principal)
         closing.sign(desk)
         answer = {
             "erased_by": principal,
             "parts": len(touched),
             "months_open": [str(month) for month in at_work],
-            "lists": lists,
+            "lists": _lists(desk, listed, forgotten),
+            "forgotten": forgotten.rows,
             "inbox": _inbox(desk),
             "stays": list(STAYS),
         }
@@ -120,11 +131,20 @@ def _open_months(desk: Desk) -> Iterator[tuple[Month, pd.DataFrame]]:
             yield month, staging.frame(BIRTHS)
 
 
-def _rows(desk: Desk, pasts: Sequence[Kept], opened: dict[Month, pd.DataFrame]) -> pd.DataFrame:
-    """Every row that is held or was shared: child, parent, household in its month, or "" where not known."""
-    columns = ["child", "parent", "household"]
-    shared = [(one.child, one.parent, "") for one in _disclosed(desk)]
-    found = [pd.DataFrame(shared, columns=columns, dtype="str")]
+def _family(desk: Desk, children: set[str], parents: set[str], rows: pd.DataFrame) -> _Family:
+    """Whoever is linked with these by a parent or a household, in what is held or on lists."""
+    while True:
+        shared = [(one.child, one.parent, "") for one in _disclosed(desk, children | parents)]
+        on_lists = pd.DataFrame(shared, columns=list(rows), dtype="str")
+        grown = kept.family_of(children, parents, pd.concat([rows, on_lists], ignore_index=True))
+        if grown == (children - {""}, parents - {""}):
+            return _Family(*map(frozenset, grown))
+        children, parents = grown
+
+
+def _rows(pasts: Sequence[Kept], opened: dict[Month, pd.DataFrame]) -> pd.DataFrame:
+    """Every row that is held: child, parent, household in its month, or "" where not known."""
+    found = [pd.DataFrame(columns=["child", "parent", "household"], dtype="str")]
     found += [births[["child", "parent"]].assign(household="") for births in opened.values()]
     found += [
         kept.with_households(past.births, past.decisions, of=f"{past.month} {past.agreement.id} ")
@@ -133,10 +153,10 @@ def _rows(desk: Desk, pasts: Sequence[Kept], opened: dict[Month, pd.DataFrame]) 
     return pd.concat(found, ignore_index=True)
 
 
-def _disclosed(desk: Desk) -> Iterator[Disclosure]:
-    for entry in desk.ledger.entries(kinds={Kind.DISCLOSURE}):
-        if isinstance(entry.body, Disclosure):
-            yield entry.body
+def _disclosed(desk: Desk, subjects: Collection[str]) -> list[Disclosure]:
+    """The rows of these children, or of these parents' children, on lists."""
+    found = [entry.body for entry in desk.ledger.disclosures_of(subjects)]
+    return [one for one in found if isinstance(one, Disclosure)]
 
 
 def _holds(births: pd.DataFrame, family: _Family) -> bool:
@@ -180,13 +200,18 @@ def _anew(home: Home, past: Kept, family: _Family) -> Body:
 # --- what is said of it ---------------------------------------------------------------------------
 
 
-def _lists(desk: Desk, family: _Family) -> list[dict[str, str]]:
-    """The lists at recipients that a child of the family is on."""
-    permits = {one.permit for one in _disclosed(desk) if one.child in family.children}
+def _lists(desk: Desk, listed: Collection[Disclosure], forgotten: Forgotten) -> list[dict[str, str]]:
+    """The lists at recipients that a child of the family is on; as they are after the recalls."""
+    because = {one.entry: why for one, why in forgotten.stay}
     return [
-        {"recipient": one.recipient, "month": one.month, "file": one.file, "state": one.state}
-        for one in sent.states(desk.ledger)
-        if one.entry in permits
+        {
+            "recipient": one.recipient,
+            "month": one.month,
+            "file": one.file,
+            "state": one.state,
+            "because": because.get(one.entry, ""),
+        }
+        for one in sent.followed(desk.ledger.followed({one.permit for one in listed}, ()))
     ]
 
 

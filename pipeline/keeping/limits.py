@@ -108,6 +108,15 @@ LEDGER = DataClass(
     "the proof of it all; it protects families from being shared again, and names nobody without the key",
     ends=False,
 )
+REFERENCES = DataClass(
+    "references",
+    ("state/*.db",),  # beside the ledger, in its database
+    "whom the ledger's entries of lists, recalls and look-ups are about: keyed references and salts",
+    "{days} after a list's last day, once nobody can hold the list any more; of a list that was never sent, "
+    "the close of its month; of a look-up, {days}; of a later word or a wish to be forgotten, none",
+    "to answer a family, a complaint or a claim; later words must protect a child for good",
+    "references_days",
+)
 KEYS = DataClass(
     "keys",
     ("keys/**",),
@@ -133,8 +142,9 @@ AGREEMENTS = DataClass(
 )
 MADE_AGAIN = DataClass(
     "made_again",
-    ("state/locks/*", "state/reach/*", "state/destroying.json"),
-    "empty locks, the index of postcodes to recipients, and paths of what is being destroyed",
+    ("state/locks/*", "state/reach/*", "state/destroying.json", "state/places.json"),
+    "empty locks, the index of postcodes to recipients, paths of what is being destroyed, and which place "
+    "outside has which checkpoint",
     "none",
     "no personal value is in them",
     ends=False,
@@ -143,12 +153,13 @@ MADE_AGAIN = DataClass(
 # A file belongs to the first class that its path fits.
 CLASSES = (
     LEFTOVERS, SEALED_FILES, WORKING_FILES, KEPT_DECISIONS, NOTICES, LETTERS, REPORTS,
-    LEDGER, KEYS, AGREEMENTS, MADE_AGAIN,
+    LEDGER, REFERENCES, KEYS, AGREEMENTS, MADE_AGAIN,
 )  # fmt: skip
 
 # What may lie outside of a home, for whoever reads the list; nothing here can look for it.
 ELSEWHERE = (
     ("lists at recipients", "the agreement's retention_days, then they say that they destroyed them"),
+    ("checkpoints at places outside", "as long as whoever keeps them wants; nobody is in them"),
     ("exported releases and decisions", "whoever exports them destroys them"),
     ("backups", "as infra/runbooks/backups.md says; nothing that must be destroyed is in them"),
 )

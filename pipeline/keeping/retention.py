@@ -26,7 +26,7 @@ from pipeline.afterwards import sent
 from pipeline.agreed import LONDON
 from pipeline.errors import BirthshareError, Refused, SettingsError, WaitingForPerson
 from pipeline.home import Home
-from pipeline.keeping import kept, limits, under_way
+from pipeline.keeping import kept, limits, references, under_way
 from pipeline.keeping.limits import (
     CLASSES,
     ELSEWHERE,
@@ -65,7 +65,7 @@ class Held:
     of: DataClass
     where: Path  # relative to the home, where it is inside
     last: date  # the last day on which it may be held
-    destroy: Callable[[], None] = field(repr=False)
+    destroy: Callable[[], object] = field(repr=False)
     waits: str = ""  # why a clock alone may not destroy it, and what a person must do
 
 
@@ -86,8 +86,11 @@ def run(home: Home, *, now: datetime, dry_run: bool = False, watch: Watch = no_w
         if not dry_run:
             desk.wrapping_key.finish()
             kept.settle(home, desk.ledger)
+        asked = 0 if dry_run else references.forget(desk.ledger, at=desk.clock).rows
         over = [one for one in held(desk) if one.last < desk.now.date()]
         destroyed, waiting = _would(over) if dry_run else _destroyed(desk, over)
+        if asked:
+            destroyed[limits.REFERENCES.name] += asked
         found = _look(home)
         if not dry_run:
             _record(desk, destroyed, waiting, found)
@@ -158,6 +161,7 @@ def held(desk: Desk) -> Iterator[Held]:
     yield from _sealed_files(desk)
     yield from _working_files(desk)
     yield from _kept_decisions(desk)
+    yield from _references(desk)
     yield from _by_age(desk.home)
     yield from _left_outside(desk.now)
 
@@ -272,6 +276,22 @@ def _kept_decisions(desk: Desk) -> Iterator[Held]:
 _LOST = (
     "It is not there, although its time is not over. Put state/kept back as it was; if it is lost for good, "
     "as after a restored backup: birthshare retention forget-lost"
+)
+
+
+def _references(desk: Desk) -> Iterator[Held]:
+    """What is over of it alone: all the rest would be every list that was ever sent."""
+    days = desk.home.settings.retention.references_days
+    for one in references.over(desk.ledger, days, desk.now.date()):
+        destroy = partial(desk.ledger.destroy_openings, one.entries, because="retention", at=desk.clock)
+        where = Path("ledger") / (f"list-{one.permit}" if one.permit else one.of)
+        waits = _STILL_HELD.format(file=one.of, why=one.why_held) if one.why_held else ""
+        yield Held(limits.REFERENCES, where, one.last, destroy, waits)
+
+
+_STILL_HELD = (
+    "Who is on {file} is kept longer than it should be: {why}. Ask the recipient, and record what it says "
+    "(birthshare receipts record), or end its month."
 )
 
 

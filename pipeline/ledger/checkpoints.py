@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, insert, select
 
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.ledger.tables import CHECKPOINTS
+
+_PAGE = 100
 
 # A C2SP origin is also the name of the key that signs: no spaces and no plus sign.
 _ORIGIN = re.compile(r"[!-*,-~]+\Z")
@@ -50,6 +53,12 @@ def read_statement(text: str) -> tuple[int, bytes]:
     raise IntegrityError("That is not a checkpoint of a ledger")
 
 
+def read_origin(text: str) -> str:
+    """Which ledger a checkpoint's text is of; raises IntegrityError for any other text."""
+    read_statement(text)
+    return text.partition("\n")[0]
+
+
 def unsigned(note: str) -> str:
     """A note's text, its signatures left aside unverified."""
     text, _, _ = note.partition("\n\n")
@@ -60,6 +69,20 @@ def latest(connection: Connection) -> Checkpoint | None:
     """The newest checkpoint, if there is one."""
     row = connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.size.desc()).limit(1)).one_or_none()
     return None if row is None else Checkpoint(row.size, row.root, row.note)
+
+
+def sizes(connection: Connection) -> list[int]:
+    """Up to which entry each checkpoint goes, the oldest first."""
+    return list(connection.execute(select(CHECKPOINTS.c.size).order_by(CHECKPOINTS.c.size)).scalars())
+
+
+def newest_first(connection: Connection) -> Iterator[Checkpoint]:
+    """Every checkpoint, from the newest to the oldest."""
+    rows = connection.execute(
+        select(CHECKPOINTS).order_by(CHECKPOINTS.c.size.desc()), execution_options={"yield_per": _PAGE}
+    )
+    for row in rows:
+        yield Checkpoint(row.size, row.root, row.note)
 
 
 def keep(connection: Connection, checkpoint: Checkpoint) -> None:

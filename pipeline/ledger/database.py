@@ -1,7 +1,8 @@
 """The database under the ledger: opening it, bringing its tables up to date, transactions.
 
 SQLite by default, PostgreSQL by URL. Every transaction that writes holds the ledger's one lock
-before it reads anything, so two writers never see the same head.
+before it reads anything, so two writers never see the same head. Whoever waits longer than
+`_BUSY_SECONDS` for it is told so.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from pipeline.errors import IntegrityError, SettingsError
+from pipeline.errors import SettingsError
+from pipeline.ledger.failures import NotAllowed, in_words, unreadable
 
 # The newest step under `migrations/versions`; a database that has it is opened without Alembic.
 REVISION = "0003"
 
-_BUSY_SECONDS = 30
+_BUSY_SECONDS = 30  # that a writer waits for another
+_VANISHED_SECONDS = 60  # after which the server gives up a writer of whom it hears nothing
 _CONNECT_SECONDS = 10
 _LOCK = 0x6269727468  # "birth": the number of the advisory lock on PostgreSQL
 
@@ -30,14 +33,16 @@ class Database:
     """An opened database whose tables are up to date."""
 
     def __init__(self, url: str) -> None:
-        """Open and, if need be, migrate; raises SettingsError with a plain message and no password."""
+        """Open and, if need be, migrate; raises SettingsError with a plain message and no password.
+
+        `found` is the step that the tables were at before, None where there were none.
+        """
         self._url = _parse(url)
         self._engine = _sqlite(self._url) if self._is_sqlite else _postgresql(self._url)
         with self.reading() as connection:
-            current = _revision(connection)
-        if current != REVISION:
-            with self.writing() as connection:
-                _migrate(connection)
+            self.found = _revision(connection)
+        if self.found != REVISION:
+            self._bring_up_to_date()
 
     @property
     def _is_sqlite(self) -> bool:
@@ -68,26 +73,31 @@ class Database:
             connection = plain.execution_options(writes=True)
             with connection.begin():
                 if not self._is_sqlite:
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                    _take_lock(connection)
                 yield connection
+
+    def _bring_up_to_date(self) -> None:
+        """Raises SettingsError where it is another role that may change the tables."""
+        step = f"step {self.found}" if self.found else "none yet"
+        try:
+            with self.writing() as connection:
+                _migrate(connection)
+        except NotAllowed:
+            raise SettingsError(
+                "The ledger's tables are not those of this program, and this role may not change them",
+                where=f"{_place(self._url)}: {step}; this program needs step {REVISION}",
+                do="Make a backup, then run `birthshare ledger migrate` with the address of the database's "
+                "owner in BIRTHSHARE_DATABASE (infra/runbooks/database.md).",
+            ) from None
 
     @contextmanager
     def _plain_errors(self) -> Iterator[None]:
-        """Databases word their errors for programmers; say it plainly, and without the address' password."""
         try:
             yield
-        except OperationalError as error:
-            raise SettingsError(
-                "The ledger's database cannot be used",
-                where=f"{_place(self._url)}: {type(error.orig).__name__}",
-                do="Check the `database` setting, that the server runs and that there is space left.",
-            ) from None
         except DBAPIError as error:
-            raise IntegrityError(
-                "The ledger's database refused to be read or changed",
-                where=f"{_place(self._url)}: {type(error.orig).__name__}",
-                do="Check that it is Birthshare's own database, then run `birthshare ledger verify`.",
-            ) from None
+            raise in_words(error, _place(self._url)) from None
+        except UnicodeDecodeError:  # SQLite complains of a damaged schema, in bytes that are no text
+            raise unreadable(_place(self._url)) from None
 
 
 def _parse(address: str) -> URL:
@@ -136,7 +146,9 @@ def _create_private(file: Path) -> None:
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
-    connection.execute("PRAGMA synchronous = FULL")
+    # Beyond FULL the folder is put on the disk too: without it a power cut could bring the journal back that
+    # says "undo", after a list was sent on the strength of its permit.
+    connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA secure_delete = ON")  # what is destroyed is written over
 
 
@@ -146,12 +158,23 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
+    # A server that vanished without a word is noticed within a minute, not in the two hours of TCP.
+    watched = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+    given_up = {"connect_timeout": _CONNECT_SECONDS, "tcp_user_timeout": 60_000}  # seconds; milliseconds
     return create_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "birthshare"},
+        connect_args={**watched, **given_up, "application_name": "birthshare"},
     )
+
+
+def _take_lock(connection: Connection) -> None:
+    """Wait for the ledger's lock, and hold it for this transaction, but not if this machine vanishes."""
+    limits = {"lock_timeout": _BUSY_SECONDS, "idle_in_transaction_session_timeout": _VANISHED_SECONDS}
+    for name, seconds in limits.items():
+        connection.execute(text(f"SET LOCAL {name} = '{seconds}s'"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def _revision(connection: Connection) -> str | None:

@@ -17,6 +17,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -408,6 +409,7 @@ class PermitBody(Body):
     removed: Counts
     heard: Count = 0  # the number of the newest entry when the gate listened; 0: not known
     destroy_by: date | None = None  # the last day on which the recipient may hold it, as the list says
+    receipt_check: MaybeSha256 = ""  # of the code on its receipts; blank: the code is made from its children
 
     @model_validator(mode="after")
     def _homes_have_children(self) -> PermitBody:
@@ -565,6 +567,7 @@ class FileRemoved(Body):
 
     kind = Kind.FILE_REMOVED
     of: Ordinal
+    principal: Principal | Literal[""] = ""  # who had it taken back before its last day
 
 
 class Overdue(Body):
@@ -621,6 +624,7 @@ class FamilyErased(AboutSubject):
     principal: Principal
     purpose: Note
     parts: Count  # made anew without the family; of an open month, when it is closed
+    lists: Count = 0  # that the family is on: who it was is destroyed as soon as nobody can hold them
 
 
 class RetentionChecked(Body):
@@ -750,9 +754,15 @@ class Recorded:
         return self.body.kind
 
 
+# Made once: `json.dumps` makes one for each call.
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+)
+
+
 def canonical(content: Any) -> str:
     """The one way to write content as JSON: keys sorted, no spaces, characters as themselves."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(content)
 
 
 def write_body(body: Body, salt: bytes) -> tuple[str, str]:
@@ -803,7 +813,5 @@ def leaf(seq: int, kind: str, month: str, at: str, body: str) -> bytes:
 
     `body` must be canonical JSON already; it is not parsed again, which is what costs time.
     """
-    return (
-        f'{{"at":{json.dumps(at)},"body":{body},"kind":{json.dumps(kind)}'
-        f',"month":{json.dumps(month)},"seq":{seq}}}'
-    ).encode()
+    said = f'{{"at":{_quoted(at)},"body":{body},"kind":{_quoted(kind)},"month":{_quoted(month)},"seq":{seq}}}'
+    return said.encode()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Join, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Join, Select, insert, select, update
 
 from pipeline.errors import IntegrityError
 from pipeline.ledger.entries import Body, Entry, Kind, Recorded, leaf, read_entry, write_body, write_moment
@@ -42,7 +42,8 @@ def read_head(connection: Connection) -> Head:
 
     A ledger that does not fit together is not written to: that would bury the damage.
     """
-    row = connection.execute(select(HEAD.c.size, HEAD.c.chain_hash, HEAD.c.nodes)).one_or_none()
+    heads = connection.execute(select(HEAD.c.size, HEAD.c.chain_hash, HEAD.c.nodes).limit(2)).all()
+    row = heads[0] if len(heads) == 1 else None
     last = connection.execute(_last_entry()).one_or_none()
     if row is not None and (last is None or (last.seq, last.chain_hash) == (row.size, row.chain_hash)):
         try:
@@ -105,6 +106,12 @@ def numbered(connection: Connection, numbers: Sequence[int]) -> Iterator[Recorde
         query = _entries().where(ENTRIES.c.seq.in_(wanted[first : first + _AT_ONCE]))
         for row in connection.execute(query):
             yield read_entry(*row)
+
+
+def entries_where(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[Recorded]:
+    """The entries of which all of this holds, in order."""
+    for row in connection.execute(_entries().where(*conditions)):
+        yield read_entry(*row)
 
 
 def _entries() -> Select[Any]:

@@ -6,13 +6,13 @@ transactions only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, insert, or_, select, update
 
 from pipeline.errors import IntegrityError
 from pipeline.ledger import checkpoints, journal, notices, openings, permits
@@ -31,16 +31,16 @@ from pipeline.ledger.entries import (
     Recorded,
     SuppressionRecorded,
 )
-from pipeline.ledger.journal import Head
-from pipeline.ledger.merkle import CHAIN_START, CompactRange
+from pipeline.ledger.findings import Verification
+from pipeline.ledger.followed import followed
 from pipeline.ledger.proofs import Proofs
-from pipeline.ledger.replay import Verification, read_on, read_to_end
+from pipeline.ledger.replay import beginning, read_to_end
 from pipeline.ledger.tables import DISCLOSURES, ENTRIES, LEASES, RECALLS, SUPPRESSIONS
 from pipeline.records import DISCLOSURES as DISCLOSURE_COLUMNS
 from pipeline.records import ON_LISTS, OnList, Permit, declared
 from pipeline.records import SUPPRESSIONS as SUPPRESSION_COLUMNS
 
-_PAGE = 1000
+_PAGE, _LARGEST_PAGE = 1000, 32_000  # entries
 
 
 class Ledger:
@@ -74,14 +74,15 @@ class Ledger:
         Read page by page, so entries recorded meanwhile may appear at the end. Raises IntegrityError
         at an entry that cannot be read.
         """
-        after = 0
+        after, many = 0, _PAGE
         while True:
             with self.database.reading() as connection:
-                page = list(journal.read(connection, month=month, kinds=kinds, after=after, limit=_PAGE))
+                page = list(journal.read(connection, month=month, kinds=kinds, after=after, limit=many))
             yield from page
-            if len(page) < _PAGE:
+            if len(page) < many:
                 return
-            after = page[-1].seq
+            # Of several kinds, a database puts all that is left in order for each page: few, large pages.
+            after, many = page[-1].seq, min(2 * many, _LARGEST_PAGE)
 
     def permit(
         self,
@@ -201,6 +202,15 @@ class Ledger:
             published = journal.bodies(connection, Publishing, permit.month, after=permit.entry)
         return [body for body in published.values() if body.permit == permit.entry and body.part]
 
+    def months(self) -> list[str]:
+        """Every month that an entry belongs to, oldest first; one question for each, by index."""
+        found: list[str] = [""]
+        next_one = select(func.min(ENTRIES.c.month)).where(ENTRIES.c.month > bindparam("last"))
+        with self.database.reading() as connection:
+            while (month := connection.execute(next_one, {"last": found[-1]}).scalar()) is not None:
+                found.append(month)
+        return found[1:]
+
     @property
     def size(self) -> int:
         """How many entries there are; what is recorded from now on has a higher number."""
@@ -257,7 +267,7 @@ class Ledger:
     def call_back(self, recalls: Sequence[RecallRaised], *, at: datetime) -> list[int]:
         """Record recalls, all or none; gives their numbers. One that was raised before is left out."""
         with self.database.writing() as connection:
-            known = {(one.permit, one.child) for one in connection.execute(select(RECALLS))}
+            known = permits.called_back(connection, {one.permit for one in recalls})
             new = [one for one in dict.fromkeys(recalls) if (one.permit, one.child) not in known]
             numbers = journal.write(connection, [Entry(one) for one in new], at)
             rows = [
@@ -310,6 +320,21 @@ class Ledger:
             rows = connection.execute(query).all()
         return declared(pd.DataFrame(rows, columns=list(columns)), columns)
 
+    def on_permits(self, permits: Collection[int]) -> Iterator[tuple[int, OnList]]:
+        """Who is on these permits' lists, called back or not: the permit, and what it says of one child.
+
+        Those whose opening was destroyed are not among them, nor those of a list that was annulled before it
+        could arrive.
+        """
+        columns = [DISCLOSURES.c[name] for name in ("permit", *OnList._fields)]
+        wanted = sorted(set(permits))
+        with self.database.reading() as connection:
+            for first in range(0, len(wanted), _PAGE // 2):
+                some = DISCLOSURES.c.permit.in_(wanted[first : first + _PAGE // 2])
+                query = select(*columns).where(some).order_by(DISCLOSURES.c.entry)
+                for permit, *who in connection.execute(query):
+                    yield permit, OnList(*who)
+
     def disclosures_of(self, subjects: Collection[str]) -> list[Recorded]:
         """The disclosures of these children, or of children of these parents, in order.
 
@@ -320,6 +345,23 @@ class Ledger:
         with self.database.reading() as connection:
             numbers = connection.execute(select(DISCLOSURES.c.entry).where(about)).scalars().all()
             return list(journal.numbered(connection, numbers))
+
+    def followed(self, permits: Collection[int], children: Collection[str]) -> list[Recorded]:
+        """All that is recorded of these lists since leave was given for them, in order.
+
+        The permits, what is said of them, recalls of these children's rows, and the notices of these with
+        what is said of them. By index; no month is read whole.
+        """
+        with self.database.reading() as connection:
+            return followed(connection, permits, children)
+
+    def words_about(self, subjects: Collection[str]) -> list[SuppressionRecorded]:
+        """The later words about these children, parents and dwellings, in order."""
+        about = SUPPRESSIONS.c.subject.in_(sorted(set(subjects) - {""}))
+        columns = SUPPRESSIONS.c.subject, SUPPRESSIONS.c.word, SUPPRESSIONS.c.since
+        with self.database.reading() as connection:
+            rows = connection.execute(select(*columns).where(about).order_by(SUPPRESSIONS.c.entry)).mappings()
+            return [SuppressionRecorded.model_validate(dict(row)) for row in rows]
 
     def destroy_openings(
         self,
@@ -337,23 +379,41 @@ class Ledger:
         with self.database.writing() as connection:
             return openings.destroy(connection, disclosures, because=because, at=at, principal=principal)
 
+    def openings_between(self, first: int, last: int) -> list[int]:
+        """The entries from one number to another of which it can still be told whom they are about."""
+        with self.database.reading() as connection:
+            return openings.between(connection, first, last)
+
+    def openings_of_look_ups(self, *, before: date) -> list[int]:
+        """The look-ups of families before a day (in UTC) of which that can still be told."""
+        with self.database.reading() as connection:
+            return openings.of_look_ups(connection, before.isoformat())
+
     @contextmanager
     def proving(self) -> Iterator[Proofs]:
         """Proofs from one state of the ledger."""
         with self.database.reading() as connection:
             yield Proofs(connection)
 
-    def checkpoint(self, sign: Callable[[str], str], *, origin: str) -> Checkpoint:
+    def checkpoint(
+        self,
+        sign: Callable[[str], str],
+        *,
+        origin: str,
+        check_note: Callable[[str], str] | None = None,
+        kept_elsewhere: Iterable[str] = (),
+    ) -> Checkpoint:
         """Sign how long the ledger is and its Merkle root; the newest one again if nothing was added.
 
-        Reads the whole ledger first: raises IntegrityError rather than sign a damaged one. Others may write
-        while it is read; what they recorded meanwhile is read when nobody can.
+        Reads the whole ledger first: raises IntegrityError rather than sign a damaged one, or one that does
+        not go on from the checkpoints `kept_elsewhere` (see `verify`): a second history would be signed.
+        Others may write while it is read; what they recorded meanwhile is read when nobody can.
         """
-        head = Head(CompactRange(), CHAIN_START)
+        head = beginning()
         with self.database.reading() as connection:
-            _check_sound(read_to_end(connection, head))
+            _check_sound(read_to_end(connection, head, check_note=check_note, kept_elsewhere=kept_elsewhere))
         with self.database.writing() as connection:
-            found = read_on(connection, head)
+            found = read_to_end(connection, head)
             _check_sound(found)
             newest = checkpoints.latest(connection)
             if newest is not None and newest.size == found.entries:
@@ -363,10 +423,21 @@ class Ledger:
             checkpoints.keep(connection, checkpoint)
             return checkpoint
 
+    def checkpoint_sizes(self) -> list[int]:
+        """Up to which entry each checkpoint goes, the oldest first."""
+        with self.database.reading() as connection:
+            return checkpoints.sizes(connection)
+
     def latest_checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint, if there is one."""
         with self.database.reading() as connection:
             return checkpoints.latest(connection)
+
+    @contextmanager
+    def checkpoints(self) -> Iterator[Iterator[Checkpoint]]:
+        """Every checkpoint, from the newest to the oldest, as they were at one moment."""
+        with self.database.reading() as connection:
+            yield checkpoints.newest_first(connection)
 
 
 def _check_sound(found: Verification) -> None:
@@ -374,7 +445,7 @@ def _check_sound(found: Verification) -> None:
         raise IntegrityError(
             "The ledger is damaged and was not signed",
             where=str(found.problem),
-            do="Restore the database from a backup.",
+            do="Run `birthshare ledger verify`, which says what it contradicts, and restore a backup.",
         )
 
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 from sqlalchemy import Connection, delete, select
 
-from pipeline.ledger.entries import Entry, OpeningsDestroyed
+from pipeline.ledger.entries import Entry, Kind, OpeningsDestroyed
 from pipeline.ledger.journal import write
-from pipeline.ledger.tables import DISCLOSURES, OPENINGS, RECALLS
+from pipeline.ledger.tables import DISCLOSURES, ENTRIES, OPENINGS, RECALLS
 
 _AT_ONCE = 400  # rows in one question; databases limit them
 
@@ -34,6 +34,22 @@ def destroy(
     body = OpeningsDestroyed(entries=stretches(found), because=because, principal=principal)
     write(connection, [Entry(body)], at)
     return len(found)
+
+
+def between(connection: Connection, first: int, last: int) -> list[int]:
+    """The entries from one number to another that can still be opened."""
+    query = select(OPENINGS.c.entry).where(OPENINGS.c.entry.between(first, last))
+    return list(connection.execute(query.order_by(OPENINGS.c.entry)).scalars())
+
+
+def of_look_ups(connection: Connection, before: str) -> list[int]:
+    """The look-ups of families before a moment (as entries write it) that can still be opened."""
+    query = (
+        select(OPENINGS.c.entry)
+        .join(ENTRIES, ENTRIES.c.seq == OPENINGS.c.entry)
+        .where(ENTRIES.c.kind == str(Kind.FAMILY_LOOKED_UP), ENTRIES.c.at < before)
+    )
+    return list(connection.execute(query.order_by(OPENINGS.c.entry)).scalars())
 
 
 def stretches(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:

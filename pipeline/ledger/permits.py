@@ -6,7 +6,7 @@ stands for the same month, agreement and recipient. With it every child on the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,8 @@ from pipeline.records import OnList, Permit
 from pipeline.wording import SHOWN
 
 _NOT_AGAINST = ("death_removed", "delivered")  # words that take nobody off a list
+
+_AT_ONCE = 500  # numbers in one question; databases limit them
 
 WORDS_SINCE = {
     "permit": "int64",
@@ -133,25 +135,36 @@ def said_since(connection: Connection, permit: Permit) -> bool:
 
 def words_since(connection: Connection) -> pd.DataFrame:
     """See `pipeline.ledger.ledger.Ledger.words_since`."""
-    sent = {
-        entry.body.permit
-        for entry in read(connection, month=None, kinds=[Kind.PUBLISHING, Kind.DELIVERED])
-        if isinstance(entry.body, (Publishing, Delivered))
-    }
     rows = connection.execute(_families_of(_hit().cte("hit"))).mappings().all()
+    sent = _sent(connection, {row["month"] for row in rows})
     found = pd.DataFrame([dict(row) for row in rows if row["permit"] in sent], columns=list(WORDS_SINCE))
     return found.astype(WORDS_SINCE).sort_values(["permit", "reference", "child", "entry"], ignore_index=True)
 
 
+def _sent(connection: Connection, months: Collection[str]) -> set[int]:
+    """The permits of these months of whose lists nobody can tell that they did not arrive."""
+    return {
+        entry.body.permit
+        for month in months
+        for entry in read(connection, month=month, kinds=[Kind.PUBLISHING, Kind.DELIVERED])
+        if isinstance(entry.body, (Publishing, Delivered))
+    }
+
+
 def _hit() -> CompoundSelect[Any]:
-    """Whom on a list a word was said of that its gate had not heard: the child, its parent or its home."""
+    """Whom on a list a word was said of that its gate had not heard: the child, its parent or its home.
+
+    Words are few and disclosures many. So a word's subject is not written as a plain column: that makes every
+    database begin from the words, and look each one up among the disclosures.
+    """
+    spoken_of = SUPPRESSIONS.c.subject.concat("")
     columns = [DISCLOSURES.c[name] for name in ("permit", "child", "parent", "dwelling", "reference")]
     return union(
         *(
             select(*columns, SUPPRESSIONS.c.word, SUPPRESSIONS.c.entry)
             .join(
                 DISCLOSURES,
-                (subject == SUPPRESSIONS.c.subject) & (SUPPRESSIONS.c.entry > DISCLOSURES.c.heard),
+                (subject == spoken_of) & (SUPPRESSIONS.c.entry > DISCLOSURES.c.heard),
             )
             .where(SUPPRESSIONS.c.subject != "", SUPPRESSIONS.c.word.not_in(_NOT_AGAINST), ~_called_back())
             for subject in (DISCLOSURES.c.child, DISCLOSURES.c.parent, DISCLOSURES.c.dwelling)
@@ -183,6 +196,18 @@ def _families_of(hit: CTE) -> CompoundSelect[Any]:
 
 def _called_back() -> ColumnElement[bool]:
     return exists().where(RECALLS.c.permit == DISCLOSURES.c.permit, RECALLS.c.child == DISCLOSURES.c.child)
+
+
+def called_back(connection: Connection, permits: Collection[int]) -> set[tuple[int, str]]:
+    """Which children were called back from which of these permits' lists."""
+    wanted, found = sorted(permits), set[tuple[int, str]]()
+    for first in range(0, len(wanted), _AT_ONCE):
+        mine = RECALLS.c.permit.in_(wanted[first : first + _AT_ONCE])
+        found |= {
+            (permit, child)
+            for permit, child in connection.execute(select(RECALLS.c.permit, RECALLS.c.child).where(mine))
+        }
+    return found
 
 
 def children(connection: Connection, permit: Permit) -> set[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from pipeline.errors import IntegrityError
-from pipeline.ledger.merkle import EMPTY_ROOT, TILE, TILE_LEVELS, node_hash
+from pipeline.ledger.merkle import EMPTY_ROOT, TILE, TILE_LEVELS, node_hash, root_of
 from pipeline.ledger.tables import ENTRIES, SUBTREES
 
 
@@ -24,6 +24,14 @@ class Proofs:
     def root(self, size: int) -> bytes:
         """The Merkle root of the first `size` entries; raises IntegrityError where there are fewer."""
         return self._range(0, size) if size else EMPTY_ROOT
+
+    def peaks(self, size: int) -> list[bytes]:
+        """The roots of the largest complete subtrees of the first `size` entries, as CompactRange keeps them.
+
+        Raises IntegrityError where there are fewer.
+        """
+        levels = [level for level in range(size.bit_length() - 1, -1, -1) if size >> level & 1]
+        return [self._node(level, (size >> level) - 1) for level in levels]
 
     def inclusion(self, seq: int, size: int) -> list[bytes]:
         """The audit path (RFC 6962 section 2.1.1) of entry `seq`, from 1, in the first `size` entries.
@@ -84,9 +92,7 @@ class Proofs:
                 "The ledger is shorter than it was",
                 do="Run `birthshare ledger verify`, and restore a backup.",
             )
-        while len(hashes) > 1:
-            hashes = [node_hash(*pair) for pair in zip(hashes[::2], hashes[1::2], strict=True)]
-        return hashes[0]
+        return root_of(hashes)
 
     def _tile(self, level: int, tile: int) -> list[bytes]:
         if (level, tile) not in self._tiles:

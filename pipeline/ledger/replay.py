@@ -1,383 +1,239 @@
-"""Reading the whole ledger again, from nothing, to see whether it still says what was recorded.
+"""Reading the ledger again, to see whether it still says what was recorded: all of it, or since a checkpoint.
 
-Entries stream through; what is kept is the Merkle tree's compact range, the checkpoints (one a
-month) and a sum for each permit. Inside a transaction that somebody else holds.
+Entries stream through, a stretch at a time with what stands beside it; what is kept is the Merkle tree's
+compact range, the checkpoints (one a month and a night) and a number for each permit. Inside a transaction
+that somebody else holds.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
 
-from pipeline.errors import BirthshareError, IntegrityError
-from pipeline.ledger.checkpoints import read_statement, unsigned
-from pipeline.ledger.entries import Kind, OpeningsDestroyed, canonical, commitment, leaf
-from pipeline.ledger.journal import Head, read, with_openings
+from pipeline.errors import IntegrityError
+from pipeline.ledger.beside import Beside, rows
+from pipeline.ledger.consistency import is_consistent
+from pipeline.ledger.entries import leaf
+from pipeline.ledger.failures import is_no_text
+from pipeline.ledger.findings import Damage, FoundError, Problem, Verification
+from pipeline.ledger.journal import Head
 from pipeline.ledger.merkle import CHAIN_START, CompactRange, leaf_hash
-from pipeline.ledger.tables import (
-    CHECKPOINTS,
-    DISCLOSURES,
-    ENTRIES,
-    HEAD,
-    OPENINGS,
-    RECALLS,
-    SUBTREES,
-    SUPPRESSIONS,
-)
-from pipeline.wording import Worded
+from pipeline.ledger.promises import CheckNote, Promise, promise, stored, told
+from pipeline.ledger.proofs import Proofs
+from pipeline.ledger.shapes import Shapes
+from pipeline.ledger.tables import ENTRIES, HEAD
 
-_PAGE = 1000
+_PAGE = 2048  # entries at once
+
+Watch = Callable[[int, int], None]  # entries read, of how many
 
 
-class Damage(Worded):
-    """What can be wrong with a ledger, each with its wording."""
-
-    ALTERED = "altered", "does not say what was recorded"
-    MISSING = "missing", "is not there any more"
-    REORDERED = "reordered", "does not stand where it was recorded"
-    CHAIN = "chain", "is not linked to the entry before it"
-    HEAD = "head", "is not the end that the ledger's head names"
-    ROOT = "root", "is the last of those that a checkpoint covers, and they are not what was signed"
-    CHECKPOINT = "checkpoint", "is the last of a checkpoint that is not the one recorded"
-    SIGNATURE = "signature", "is the last of a checkpoint whose signature is not genuine"
-    LOOKUP = "lookup", "recorded something that a look-up table does not repeat"
-    OPENING = "opening", "is about somebody else than what is kept beside it says"
-    UNOPENED = "unopened", "has lost what told whom it is about, and nobody recorded that it was destroyed"
-    STILL_OPEN = "still_open", "keeps what tells whom it is about, which was recorded as destroyed"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """The first thing found wrong: the kind of damage, and the entry (0 for the ledger's beginning)."""
-
-    damage: Damage
-    entry: int
-
-    def __str__(self) -> str:
-        return f"entry {self.entry} {self.damage.wording}"
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What reading the ledger again found; `root` is that of the `entries` that were sound."""
-
-    entries: int
-    root: str  # hexadecimal
-    checkpoints: int
-    problem: Problem | None
-
-    @property
-    def sound(self) -> bool:
-        """Nothing was found wrong."""
-        return self.problem is None
-
-
-class _FoundError(Exception):
-    """Ends the reading at the first damage."""
-
-    def __init__(self, damage: Damage, entry: int) -> None:
-        self.problem = Problem(damage, entry)
-        super().__init__()
-
-
-@dataclass(frozen=True)
-class _Promise:
-    """What one checkpoint says, or why it cannot be believed."""
-
-    size: int
-    root: bytes
-    damage: Damage | None = None
+def no_watch(read: int, total: int) -> None:
+    """Nobody is looking."""
 
 
 def replay(
     connection: Connection,
     *,
-    check_note: Callable[[str], str] | None = None,
+    check_note: CheckNote | None = None,
     kept_elsewhere: Iterable[str] = (),
+    since: str | None = None,
+    watch: Watch = no_watch,
 ) -> Verification:
-    """Recompute everything from the entries.
+    """Recompute everything from the entries, or from those after the checkpoint `since`, a signed note.
 
     `check_note` gives a signed note's text and raises a BirthshareError where no signature is
     genuine; without it signatures are not looked at. `kept_elsewhere`: notes from outside the
     database, which must agree too.
     """
-    head = Head(CompactRange(), CHAIN_START)
-    return read_to_end(connection, head, check_note=check_note, kept_elsewhere=kept_elsewhere)
+    notes = tuple(kept_elsewhere)
+
+    def again() -> Verification:
+        try:
+            head = _head_at(connection, promise(since, check_note)) if since else beginning()
+        except FoundError as found:
+            return Verification(0, CompactRange().root().hex(), 0, found.problem)
+        return read_to_end(connection, head, check_note=check_note, kept_elsewhere=notes, watch=watch)
+
+    try:
+        return again()
+    except DBAPIError as error:
+        if not is_no_text(error):
+            raise
+    with _any_bytes(connection):
+        return again()
+
+
+@contextmanager
+def _any_bytes(connection: Connection) -> Iterator[None]:
+    """SQLite's text may be bytes that are none. Read them all the same, so that the damage can be named.
+
+    They become what the ledger never writes: no JSON has "\\x".
+    """
+    driver: Any = connection.connection.dbapi_connection
+    driver.text_factory = partial(str, encoding="utf-8", errors="backslashreplace")
+    try:
+        yield
+    finally:
+        driver.text_factory = str
+
+
+def beginning() -> Head:
+    """Where every ledger begins."""
+    return Head(CompactRange(), CHAIN_START)
 
 
 def read_to_end(
     connection: Connection,
     head: Head,
     *,
-    check_note: Callable[[str], str] | None = None,
+    check_note: CheckNote | None = None,
     kept_elsewhere: Iterable[str] = (),
+    watch: Watch = no_watch,
 ) -> Verification:
-    """As `replay`, and `head` is moved from the ledger's beginning to its end."""
-    promises = [_stored_promise(row, check_note) for row in connection.execute(select(CHECKPOINTS))]
-    stored = len(promises)
-    promises += [_promise(note, check_note) for note in kept_elsewhere]
-    return _judged(head, stored, partial(_check_entries, connection, head, promises))
-
-
-def read_on(connection: Connection, head: Head) -> Verification:
-    """What was recorded after `head`, which was found sound a moment ago; it is moved to the ledger's end.
-
-    Of the look-up tables nothing is said.
-    """
-
-    def check() -> None:
-        for row in _stream(connection, after=head.tree.size):
-            _check_link(connection, row, head)
-        _check_end(connection, head, [])
-
-    return _judged(head, 0, check)
-
-
-def _judged(head: Head, checkpoints: int, check: Callable[[], None]) -> Verification:
+    """As `replay`, from `head` on, which is believed; it is moved to the ledger's end."""
+    since = head.tree.size
+    promises = stored(connection, check_note, since=since)
+    checkpoints = len(promises)
+    promises += told(kept_elsewhere, check_note)
     problem = None
     try:
-        check()
-    except _FoundError as found:
+        _check_older(connection, head, promises)
+        beside = Beside(connection, since=since)
+        _check_entries(connection, head, beside, promises, watch)
+        _check_end(connection, head, promises)
+        beside.check_end(head.tree.size)
+    except FoundError as found:
         problem = found.problem
-    return Verification(head.tree.size, head.tree.root().hex(), checkpoints, problem)
+    return Verification(head.tree.size, head.tree.root().hex(), checkpoints, problem, since)
 
 
-def _check_entries(connection: Connection, head: Head, promises: list[_Promise]) -> None:
-    promised: defaultdict[int, set[bytes]] = defaultdict(set)
-    for promise in promises:
-        if promise.damage is None:
-            promised[promise.size].add(promise.root)
-    openings, lookups = _Openings(_destroyed(connection)), _Lookups()
-    _check_promised(head, promised)
-    for row in _stream(connection):
-        body = openings.open(row, _check_link(connection, row, head))
-        lookups.expect(row, body)
-        lookups.complete(head)
-        _check_promised(head, promised)
-    _check_end(connection, head, promises)
-    openings.check(connection)
-    lookups.check(connection)
+def _head_at(connection: Connection, checkpoint: Promise) -> Head:
+    """Where the ledger stood at a checkpoint: the tree is the one that was signed.
 
-
-def _stream(connection: Connection, *, after: int = 0) -> Iterator[Any]:
-    """The entries, each with its `salt` and what is `said` under it: None where nothing opens it."""
-    query = select(ENTRIES, OPENINGS.c.salt, OPENINGS.c.said).select_from(with_openings())
-    if after:
-        query = query.where(ENTRIES.c.seq > after)
-    yield from _paged(connection, query.order_by(ENTRIES.c.seq))
-
-
-def _rows(connection: Connection, table: Table) -> Iterator[Any]:
-    yield from _paged(connection, select(table))
-
-
-def _paged(connection: Connection, query: Select[Any]) -> Iterator[Any]:
-    yield from connection.execute(query, execution_options={"yield_per": _PAGE})
-
-
-def _check_link(connection: Connection, row: Any, head: Head) -> Any:
-    """The body of the next entry, which is what was recorded and linked to the one before; moves `head`."""
-    body = _check_entry(connection, row, head)
-    head.add(bytes.fromhex(row.leaf_hash))
-    if head.chain.hex() != row.chain_hash:
-        raise _FoundError(Damage.CHAIN, row.seq)
-    return body
-
-
-def _check_entry(connection: Connection, row: Any, head: Head) -> Any:
-    """The entry's body, when the hash of its leaf, recomputed, is the one recorded."""
-    expected = head.tree.size + 1
-    if row.seq > expected:
-        raise _FoundError(Damage.MISSING, expected)
-    read = _read_leaf(row)
-    if read is None or row.seq < expected:
-        raise _FoundError(Damage.ALTERED, row.seq)
-    body, digest = read
-    if digest.hex() == row.leaf_hash:
-        return body
-    count = connection.execute(select(func.count()).select_from(ENTRIES)).scalar_one()
-    moved = any(_was_recorded_as(row, seq) for seq in range(1, count + 2))
-    raise _FoundError(Damage.REORDERED if moved else Damage.ALTERED, row.seq)
-
-
-def _read_leaf(row: Any) -> tuple[Any, bytes] | None:
-    """The body and the leaf's hash; None where it is not canonical JSON: the ledger never wrote that."""
+    What the chain's link was is read and not proved: the next entry's link would not fit another one.
+    """
+    size = checkpoint.size
+    if checkpoint.damage is not None:
+        raise FoundError(checkpoint.damage, size)
+    if size == 0:
+        return beginning()
+    newest = connection.execute(select(func.max(ENTRIES.c.seq))).scalar() or 0
+    if newest < size:
+        raise FoundError(Damage.MISSING, newest + 1)
     try:
-        body = json.loads(row.body)
-        if canonical(body) != row.body:
-            return None
-        return body, leaf_hash(leaf(row.seq, row.kind, row.month, row.at, row.body))
-    except (ValueError, TypeError, RecursionError):
-        return None
+        tree = CompactRange(size, Proofs(connection).peaks(size))
+        link = connection.execute(select(ENTRIES.c.chain_hash).where(ENTRIES.c.seq == size)).scalar_one()
+        head = Head(tree, bytes.fromhex(link))
+    except (IntegrityError, ValueError, TypeError):  # hashes are missing, or are none
+        raise FoundError(Damage.ROOT, size) from None
+    if tree.root() != checkpoint.root:
+        raise FoundError(Damage.ROOT, size)
+    return head
 
 
-def _was_recorded_as(row: Any, seq: int) -> bool:
-    return leaf_hash(leaf(seq, row.kind, row.month, row.at, row.body)).hex() == str(row.leaf_hash)
+def _check_older(connection: Connection, head: Head, promises: Collection[Promise]) -> None:
+    """What is kept elsewhere of the time before `head` must be a beginning of it."""
+    size, root, proofs = head.tree.size, head.tree.root(), Proofs(connection)
+    for older in promises:
+        if older.damage is None and older.size < size:
+            try:
+                proof = proofs.consistency(older.size, size)
+                fits = is_consistent(older.size, older.root, size, root, proof)
+            except (IntegrityError, ValueError, TypeError):
+                fits = False
+            if not fits:
+                raise FoundError(Damage.ROOT, older.size)
 
 
-def _check_promised(head: Head, promised: dict[int, set[bytes]]) -> None:
-    size = head.tree.size
-    if size in promised and promised[size] != {head.tree.root()}:
-        raise _FoundError(Damage.ROOT, size)
+def _check_entries(
+    connection: Connection, head: Head, beside: Beside, promises: Collection[Promise], watch: Watch
+) -> None:
+    promised: defaultdict[int, set[bytes]] = defaultdict(set)
+    for one in promises:
+        if one.damage is None:
+            promised[one.size].add(one.root)
+    tree, shapes = head.tree, Shapes()
+    _check_promised(tree, promised)
+    total = connection.execute(select(func.max(ENTRIES.c.seq))).scalar() or 0
+    after = tree.size or None  # from the very beginning also what is before the first
+    last: int | None = 0
+    while last is not None:
+        entries = _page(connection, after)
+        last = entries[-1][0] if len(entries) == _PAGE else None  # the last stretch has no end
+        beside.turn_to(after, last)
+        for row in entries:
+            _check_link(connection, row, head, shapes)
+            beside.check(row[0], row[1], row[2], row[4])
+            if tree.size in promised:
+                _check_promised(tree, promised)
+        beside.check_subtrees(tree.completed())
+        watch(tree.size, total)
+        after = last
 
 
-def _check_end(connection: Connection, head: Head, promises: list[_Promise]) -> None:
+def _page(connection: Connection, after: int | None) -> Sequence[Any]:
+    query = select(ENTRIES).order_by(ENTRIES.c.seq).limit(_PAGE)
+    if after is not None:
+        query = query.where(ENTRIES.c.seq > after)
+    return rows(connection, query)
+
+
+def _check_link(connection: Connection, row: Any, head: Head, shapes: Shapes) -> None:
+    """The next entry is what was recorded, and linked to the one before; moves `head`."""
+    seq, kind, month, at, text, leaf_digest, link = row
+    expected = head.tree.size + 1
+    if not isinstance(seq, int):  # SQLite stores what it is given, once the column has no type
+        raise FoundError(Damage.ALTERED, expected)
+    if seq > expected:
+        raise FoundError(Damage.MISSING, expected)
+    try:
+        digest = leaf_hash(leaf(seq, kind, month, at, text)) if shapes.fits(kind, text) else b""
+    except (ValueError, TypeError, RecursionError):  # no canonical JSON: the ledger never wrote that
+        digest = b""
+    if seq < expected or not digest:
+        raise FoundError(Damage.ALTERED, seq)
+    if digest.hex() != leaf_digest:
+        raise FoundError(_moved_or_altered(connection, row), seq)
+    head.add(digest)
+    if head.chain.hex() != link:
+        raise FoundError(Damage.CHAIN, seq)
+
+
+def _moved_or_altered(connection: Connection, row: Any) -> Damage:
+    """Whether an entry whose hash is not the one recorded would have it under another number."""
+    _, kind, month, at, text, leaf_digest, _ = row
+    newest = connection.execute(select(func.count()).select_from(ENTRIES)).scalar_one()
+    for seq in range(1, newest + 2):
+        if leaf_hash(leaf(seq, kind, month, at, text)).hex() == leaf_digest:
+            return Damage.REORDERED
+    return Damage.ALTERED
+
+
+def _check_promised(tree: CompactRange, promised: dict[int, set[bytes]]) -> None:
+    if tree.size in promised and promised[tree.size] != {tree.root()}:
+        raise FoundError(Damage.ROOT, tree.size)
+
+
+def _check_end(connection: Connection, head: Head, promises: Iterable[Promise]) -> None:
     """The ledger ends where its head and its checkpoints say, and no checkpoint is doubtful."""
     size = head.tree.size
-    row = connection.execute(select(HEAD.c.size, HEAD.c.chain_hash, HEAD.c.nodes)).mappings().one_or_none()
-    believed = [promise.size for promise in promises if promise.damage is None]
-    if max(believed, default=0) > size or (row is not None and row["size"] > size):
-        raise _FoundError(Damage.MISSING, size + 1)
-    if row is None or dict(row) != head.row():
-        raise _FoundError(Damage.HEAD, size)
-    for promise in promises:
-        if promise.damage is not None:
-            raise _FoundError(promise.damage, promise.size)
+    heads = connection.execute(select(HEAD)).mappings().all()
+    sizes = [one.size for one in promises if one.damage is None]
+    sizes += [row["size"] for row in heads if isinstance(row["size"], int)]
+    if max(sizes, default=0) > size:
+        raise FoundError(Damage.MISSING, size + 1)
+    if [dict(row) for row in heads] != [{"id": 1, **head.row()}]:
+        raise FoundError(Damage.HEAD, size)
+    for one in promises:
+        if one.damage is not None:
+            raise FoundError(one.damage, one.size)
 
 
-def _stored_promise(row: Any, check_note: Callable[[str], str] | None) -> _Promise:
-    promise = _promise(str(row.note), check_note, size=row.size)
-    if promise.damage is None and (promise.size, promise.root.hex()) != (row.size, row.root):
-        return _Promise(row.size, b"", Damage.CHECKPOINT)
-    return promise
-
-
-def _promise(note: str, check_note: Callable[[str], str] | None, *, size: int = 0) -> _Promise:
-    try:
-        text = check_note(note) if check_note else unsigned(note)
-    except BirthshareError:
-        return _Promise(size, b"", Damage.SIGNATURE)
-    try:
-        return _Promise(*read_statement(text))
-    except BirthshareError:
-        return _Promise(size, b"", Damage.CHECKPOINT)
-
-
-def _destroyed(connection: Connection) -> list[tuple[int, int]]:
-    """From which to which entry openings were destroyed, as far as entries say so; they are read again."""
-    try:
-        said = [
-            entry.body
-            for entry in read(connection, month=None, kinds=[Kind.OPENINGS_DESTROYED])
-            if isinstance(entry.body, OpeningsDestroyed)
-        ]
-    except IntegrityError:
-        return []  # where it stands is found when it is read again
-    return sorted({stretch for body in said for stretch in body.entries})
-
-
-class _Openings:
-    """Compares what entries commit to with what opens them, and what is gone with what was destroyed."""
-
-    def __init__(self, destroyed: list[tuple[int, int]]) -> None:
-        self._found = 0
-        self._first: list[int] = []
-        self._last: list[int] = []
-        for first, last in destroyed:  # put together where they touch, so that one look finds the right one
-            if self._last and first <= self._last[-1] + 1:
-                self._last[-1] = max(self._last[-1], last)
-            else:
-                self._first.append(first)
-                self._last.append(last)
-
-    def open(self, row: Any, body: Any) -> Any:
-        """The body with what it commits to; as it is where that was destroyed, or it commits to nothing."""
-        if not isinstance(body, dict):  # no entry of ours is that, however well it is hashed
-            raise _FoundError(Damage.ALTERED, row.seq)
-        committed = body.get("commitment")
-        if row.said is None:
-            if committed and not self._is_destroyed(row.seq):
-                raise _FoundError(Damage.UNOPENED, row.seq)
-            return body
-        if self._is_destroyed(row.seq):
-            raise _FoundError(Damage.STILL_OPEN, row.seq)
-        self._found += 1
-        try:
-            if commitment(bytes.fromhex(row.salt), row.said) == committed:
-                return body | json.loads(row.said)
-        except ValueError:
-            pass
-        raise _FoundError(Damage.OPENING, row.seq)
-
-    def check(self, connection: Connection) -> None:
-        """Raise where there is an opening of nothing."""
-        kept = connection.execute(select(func.count()).select_from(OPENINGS)).scalar_one()
-        if kept != self._found:
-            raise _FoundError(Damage.LOOKUP, 0)
-
-    def _is_destroyed(self, seq: int) -> bool:
-        place = bisect_right(self._first, seq) - 1
-        return place >= 0 and seq <= self._last[place]
-
-
-class _Lookups:
-    """Compares the look-up tables with the entries that they were made from, in any order of rows.
-
-    Each row is hashed and the hashes are added up, so that neither side has to be kept.
-    """
-
-    def __init__(self) -> None:
-        self._suppressions = self._recalls = self._subtrees = 0
-        self._disclosures: defaultdict[int, int] = defaultdict(int)  # by permit
-        self._heard: dict[int, int] = {}  # by permit
-        self._publishing: set[int] = set()  # permits whose list may have arrived
-
-    def expect(self, row: Any, body: Any) -> None:
-        """Note what an entry must have left in a look-up table."""
-        try:
-            self._expect(row, body)
-        except (KeyError, TypeError):  # no entry of ours says this, however well it is hashed
-            raise _FoundError(Damage.ALTERED, row.seq) from None
-
-    def complete(self, head: Head) -> None:
-        """Note the subtrees that the newest entry completed."""
-        for level, number, root in head.tree.completed():
-            self._subtrees += _number([level, number, root.hex()])
-
-    def _expect(self, row: Any, body: Any) -> None:
-        if body.get("commitment") and row.said is None:
-            return  # destroyed, and so were its look-ups
-        if row.kind == Kind.SUPPRESSION_RECORDED:
-            self._suppressions += _number([row.seq, body["subject"], body["word"], body["since"]])
-        elif row.kind == Kind.RECALL_RAISED:
-            self._recalls += _number([row.seq, body["permit"], body["reference"], body["child"]])
-        elif row.kind == Kind.PERMIT:
-            self._heard[row.seq] = body.get("heard") or row.seq
-        elif row.kind == Kind.DISCLOSURE:
-            permit = body["permit"]
-            who = [row.seq, body["child"], body["agreement"], body["recipient"], row.month, permit]
-            # Lists of older programs do not say the rest.
-            which = [body.get(name, "") for name in ("parent", "dwelling", "reference")]
-            self._disclosures[permit] += _number([*who, *which, self._heard[permit]])
-        elif row.kind == Kind.PUBLISHING:
-            self._publishing.add(body["permit"])
-        elif row.kind == Kind.PERMIT_ANNULLED and body["permit"] not in self._publishing:
-            self._disclosures.pop(body["permit"], None)
-
-    def check(self, connection: Connection) -> None:
-        """Raise at the first difference."""
-        found: defaultdict[int, int] = defaultdict(int)
-        for row in _rows(connection, DISCLOSURES):
-            found[row.permit] += _number(list(row))
-        for permit in sorted(found.keys() | self._disclosures.keys()):
-            if found[permit] != self._disclosures[permit]:
-                raise _FoundError(Damage.LOOKUP, permit)
-        for table, expected in (
-            (SUPPRESSIONS, self._suppressions),
-            (RECALLS, self._recalls),
-            (SUBTREES, self._subtrees),
-        ):
-            if sum(_number(list(row)) for row in _rows(connection, table)) != expected:
-                raise _FoundError(Damage.LOOKUP, 0)
-
-
-def _number(parts: list[Any]) -> int:
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest())
+__all__ = ["Damage", "Problem", "Verification", "Watch", "beginning", "no_watch", "read_to_end", "replay"]

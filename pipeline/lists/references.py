@@ -26,6 +26,15 @@ def receipt_code(key: bytes, of_list: str, children: Sequence[str]) -> str:
     return _code(key, "receipt", of_list, *sorted(children))
 
 
+def code_check(key: bytes, code: str) -> str:
+    """By which a receipt's code is known again when nobody can tell any more who was on the list.
+
+    The code may be written as people write it: only its letters and digits count.
+    """
+    letters = "".join(letter for letter in code.upper() if letter.isalnum())
+    return hmac.digest(key, f"list\x1fcheck\x1f{letters}".encode(), "sha256").hex()
+
+
 def list_name(agreement: str, month: str, recipient: str) -> str:
     """What one list is called, without the ending of its file."""
     return f"{agreement}_{month}_{recipient}"

@@ -28,9 +28,9 @@ from pipeline.ledger.entries import (
     Entry,
     FamilyErased,
     FamilyLookedUp,
-    PermitAnnulled,
     PermitBody,
     Publishing,
+    Recorded,
     check_note,
 )
 from pipeline.ledger.ledger import Ledger
@@ -56,7 +56,7 @@ PRIVATE = frozenset({
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class Part:
     """One agreement's decisions of one month, wherever they are."""
 
     month: Month
@@ -81,17 +81,17 @@ def explain(
     The look-up is recorded first; where that cannot be done, nothing is looked up.
     """
     number = checked_number(nhs_number)
-    _check_person(home, principal, purpose)
+    check_person(home, principal, purpose)
     with months.working(home, month or Month(now.year, now.month), now) as desk:
         key = home.secret("subject.key")
         child, parent = (keyed_references(key, kind, [number])[0] for kind in ("child", "parent"))
         desk.ledger.append(
             Entry(FamilyLookedUp(subject=child, principal=principal, purpose=purpose)), at=desk.clock
         )
-        parts = list(_parts(home, desk, month))
+        parts = list(parts_of(home, desk, month))
         found = [one for part in parts for one in _about(part, child, parent, desk)]
         children = {child} | {one for part in parts for one in _rows(part, child, parent)["child"]}
-        shared, erased = _shared(desk, children), _erased(desk.ledger, child, parent)
+        shared, erased = _shared(desk, children), erased_on(desk.ledger, child, parent)
         return {
             "known": bool(found or shared or erased),
             "looked_up_by": principal,
@@ -120,7 +120,8 @@ def checked_number(text: str) -> str:
     return number
 
 
-def _check_person(home: Home, principal: str, purpose: str) -> None:
+def check_person(home: Home, principal: str, purpose: str) -> None:
+    """Raises Refused for a person whom the settings do not know, SettingsError where nobody said why."""
     if principal not in {one.principal for one in home.settings.approvers}:
         raise Refused(
             "This person may not look families up",
@@ -135,7 +136,7 @@ def _check_person(home: Home, principal: str, purpose: str) -> None:
 # --- where decisions are --------------------------------------------------------------------------
 
 
-def _parts(home: Home, desk: Desk, month: Month | None) -> Iterator[_Part]:
+def parts_of(home: Home, desk: Desk, month: Month | None) -> Iterator[Part]:
     """Every decision that is still there, the newest month first."""
     recorded = kept.standing(desk.ledger)
     decided = {Month.parse(entry.month) for entry in desk.ledger.entries(kinds={Decided.kind})}
@@ -146,7 +147,7 @@ def _parts(home: Home, desk: Desk, month: Month | None) -> Iterator[_Part]:
             yield from (_closed(kept.read(home, at, what)) for (at, _), what in recorded.items() if at == one)
 
 
-def _open_parts(desk: Desk, staging: Staging, month: Month) -> Iterator[_Part]:
+def _open_parts(desk: Desk, staging: Staging, month: Month) -> Iterator[Part]:
     """What the working files of an open month say, after the gate where a list was made."""
     for entry in desk.ledger.entries(month=str(month), kinds={Decided.kind}):
         name = entry.body.agreement if isinstance(entry.body, Decided) else ""
@@ -156,7 +157,7 @@ def _open_parts(desk: Desk, staging: Staging, month: Month) -> Iterator[_Part]:
         permits = [one for one in desk.ledger.standing_permits(str(month)) if one.agreement == name]
         files = [file_of("gated", permit) for permit in permits]
         gated = [staging.frame(file) for file in files if staging.has(file)]
-        yield _Part(
+        yield Part(
             month,
             Agreement.model_validate_json(staging.get(terms_of(name))),
             _decided_on(staging, entry.at),
@@ -174,8 +175,8 @@ def _decided_on(staging: Staging, recorded: datetime) -> date:
     return datetime.fromisoformat(json.loads(staging.get(PACK))["decided_at"]).date()
 
 
-def _closed(past: kept.Kept) -> _Part:
-    return _Part(
+def _closed(past: kept.Kept) -> Part:
+    return Part(
         past.month,
         past.agreement,
         past.moment.date(),
@@ -189,7 +190,7 @@ def _closed(past: kept.Kept) -> _Part:
 # --- what was decided -----------------------------------------------------------------------------
 
 
-def _rows(part: _Part, child: str, parent: str) -> pd.DataFrame:
+def _rows(part: Part, child: str, parent: str) -> pd.DataFrame:
     """The family's births, each child once: the row that speaks for it, with its decision."""
     births = part.births[(part.births["child"] == child) | (part.births["parent"] == parent)]
     decided = part.decisions.drop(columns=["supplier", "child"])
@@ -203,7 +204,7 @@ def _records(rows: pd.DataFrame) -> Iterator[Any]:
     return iter(rows.itertuples(index=False))
 
 
-def _about(part: _Part, child: str, parent: str, desk: Desk) -> list[dict[str, Any]]:
+def _about(part: Part, child: str, parent: str, desk: Desk) -> list[dict[str, Any]]:
     """What was decided about each child of the family under one agreement in one month."""
     rows = _rows(part, child, parent)
     return [
@@ -227,7 +228,7 @@ def _name(desk: Desk, code: str) -> str:
     return known.name if known else ""
 
 
-def _outcome(part: _Part, row: Any, today: date) -> dict[str, Any]:
+def _outcome(part: Part, row: Any, today: date) -> dict[str, Any]:
     """Outcome and reasons, as decided and after the last look, and when they may change."""
     family = _days(part, row)
     codes = row.final_reasons.split(";")
@@ -260,7 +261,7 @@ def _outcome(part: _Part, row: Any, today: date) -> dict[str, Any]:
     }
 
 
-def _days(part: _Part, row: Any) -> Days:
+def _days(part: Part, row: Any) -> Days:
     """The family's days that the agreement counts from."""
     answers = answers_about(part.agreement, part.answers[part.answers["child"] == row.child])
     agreed = [row.consent_date] if row.consent_status == "given" else []
@@ -285,30 +286,22 @@ def _written(day: date | None) -> str:
 
 
 def _shared(desk: Desk, children: Collection[str]) -> list[dict[str, Any]]:
-    """Every list that one of the children was permitted on, and what became of it."""
-    entries = desk.ledger.entries(kinds={Disclosure.kind})
-    permits = {
-        entry.body.permit: entry.month
-        for entry in entries
-        if isinstance(entry.body, Disclosure) and entry.body.child in children
-    }
-    rows = []
-    for month in sorted(set(permits.values())):
-        became = _became(desk.ledger, month)
-        mine = [became[permit] for permit, at in permits.items() if at == month]
-        rows += [{**one, "recipient_name": _name(desk, one["recipient"])} for one in mine]
-    return rows
+    """Every list that one of the children is on, and what became of it; not those that were never sent."""
+    found = [entry.body for entry in desk.ledger.disclosures_of(children)]
+    permits = {one.permit for one in found if isinstance(one, Disclosure) and one.child in children}
+    became = _became(desk.ledger.followed(permits, ()))
+    rows = [{**one, "recipient_name": _name(desk, one["recipient"])} for one in became.values()]
+    return sorted(rows, key=lambda row: str(row["month"]))
 
 
-def _became(ledger: Ledger, month: str) -> dict[int, dict[str, Any]]:
-    """What became of each permitted list of a month, by its permit."""
+def _became(entries: Iterable[Recorded]) -> dict[int, dict[str, Any]]:
+    """What became of each permitted list, by its permit."""
     lists: dict[int, dict[str, Any]] = {}
-    kinds = {PermitBody.kind, Publishing.kind, PermitAnnulled.kind, Delivered.kind}
-    for entry in ledger.entries(month=month, kinds=kinds):
+    for entry in entries:
         at, body = entry.at.isoformat(timespec="seconds"), entry.body
         if isinstance(body, PermitBody):
             lists[entry.seq] = {
-                "month": month,
+                "month": entry.month,
                 "agreement": body.agreement,
                 "version": body.version,
                 "recipient": body.recipient,
@@ -319,38 +312,46 @@ def _became(ledger: Ledger, month: str) -> dict[int, dict[str, Any]]:
             lists[body.permit] |= {"state": "may have arrived", "at": at}
         elif isinstance(body, Delivered):
             lists[body.permit] |= {"state": "delivered", "at": at}
-        elif isinstance(body, PermitAnnulled) and lists[body.permit]["state"] == "not delivered yet":
-            lists[body.permit] |= {"state": "taken back before it was delivered", "at": at}
     return lists
 
 
-def _erased(ledger: Ledger, child: str, parent: str) -> list[str]:
+def erased_on(ledger: Ledger, child: str, parent: str) -> list[str]:
     """The days on which something that was kept about the family was erased."""
     said = ledger.entries(kinds={FamilyErased.kind})
     days = {
         _written(entry.at.astimezone(LONDON).date())
         for entry in said
-        if isinstance(entry.body, FamilyErased) and entry.body.subject in (child, parent) and entry.body.parts
+        if isinstance(entry.body, FamilyErased)
+        and entry.body.subject in (child, parent)
+        and _is_known(entry.body)
     }
     return sorted(days)
 
 
-def _said_later(ledger: Ledger, parts: Iterable[_Part], child: str, parent: str) -> list[dict[str, Any]]:
+def _is_known(erased: FamilyErased) -> bool:
+    """Whether there was anything to erase."""
+    return bool(erased.parts or erased.lists)
+
+
+def _said_later(ledger: Ledger, parts: Iterable[Part], child: str, parent: str) -> list[dict[str, Any]]:
     """Later words about the children, their parents and their homes, as far as they are on record."""
     subjects = {child: "the child", parent: "the parent"}
     for part in parts:
         for row in _records(_rows(part, child, parent)):
             subjects |= {row.child: "the child", row.parent: "the parent", row.dwelling: "the address"}
     subjects.pop("", None)
-    words = ledger.suppressions()
-    mine = words[words["subject"].isin(list(subjects))]
     return [
-        {"about": subjects[subject], "code": word, "words": _said(word), "since": _written(_day(since))}
-        for subject, word, since in mine.itertuples(index=False)
+        {
+            "about": subjects[said.subject],
+            "code": said.word,
+            "words": in_words(said.word),
+            "since": said.since[:10],
+        }
+        for said in ledger.words_about(subjects)
     ]
 
 
-def _said(word: str) -> str:
+def in_words(word: str) -> str:
     """A later word, as people read it."""
     wordings = {str(reason): reason.wording for reason in Reason}
     return wordings.get(word, "the record of the death was taken back")

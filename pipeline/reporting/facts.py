@@ -12,6 +12,11 @@ from pipeline.reasons import Outcome, Reason
 
 DELIVERED = "delivered"
 
+_COUNTED = {
+    "received": "rows received",
+    "recipient": "households for {code}",
+    "file": "days from the month's end until {code} signed its file",
+}
 _WHERE_TO_LOOK = "Run `birthshare ledger verify`, and report this."
 
 
@@ -115,6 +120,7 @@ class ApprovalFacts:
     way: str
     at: str  # ISO 8601
     note: str  # blank while others still decide without it
+    pack_sha256: str  # which release it was about
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,119 @@ class LedgerFacts:
     entries: int
     root: str
     verified: bool
+
+
+@dataclass(frozen=True)
+class PastFacts:
+    """One month of the history; what has no books yet has no counts."""
+
+    month: str
+    state: str  # closed, open or ended
+    received: int | None
+    agreements: Mapping[str, Mapping[str, int]]  # by id: shared, held, withheld and more
+
+
+@dataclass(frozen=True)
+class ComparedFacts:
+    """One count beside what it was in earlier months."""
+
+    agreement: str  # "": of the whole month
+    what: str
+    code: str  # of the reason, recipient or supplier, or ""
+    now: int
+    before: int | None  # in the month before
+    median: float | None
+    least: int | None
+    most: int | None
+    unusual: bool
+
+    @property
+    def words(self) -> str:
+        """What is counted."""
+        if self.what == "reason":
+            return next((one.wording for one in Reason if one == self.code), self.code)
+        return _COUNTED.get(self.what, self.what).format(code=self.code)
+
+    @property
+    def range(self) -> str:
+        """From where to where it was before."""
+        return str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
+
+
+@dataclass(frozen=True)
+class HistoryFacts:
+    """This month beside earlier ones."""
+
+    months: tuple[PastFacts, ...] = ()  # oldest first, this month last
+    compared_with: int = 0  # earlier months with books
+    fewest: int = 0  # it takes so many to call anything usual
+    compared: tuple[ComparedFacts, ...] = ()
+
+    @property
+    def unusual(self) -> tuple[ComparedFacts, ...]:
+        """The counts that are out of the ordinary."""
+        return tuple(one for one in self.compared if one.unusual)
+
+    def of(self, agreement: str, what: str) -> tuple[ComparedFacts, ...]:
+        """The counts of one kind under an agreement ("": of the whole month)."""
+        return tuple(one for one in self.compared if (one.agreement, one.what) == (agreement, what))
+
+    def reason(self, agreement: str, code: str) -> ComparedFacts | None:
+        """How many rows one reason is usually true of."""
+        return next((one for one in self.of(agreement, "reason") if one.code == code), None)
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """A file of a supplier's that was used."""
+
+    what: str  # extract or answers
+    supplier: str
+    signed: date
+    opened: date
+    rows: int
+
+
+@dataclass(frozen=True)
+class RefusedFacts:
+    """A file of a supplier's that was refused."""
+
+    supplier: str
+    problem: str  # code
+    on: date
+
+
+@dataclass(frozen=True)
+class FailedFacts:
+    """A list that did not get there at some try."""
+
+    agreement: str
+    recipient: str
+    times: int
+    problem: str  # code, of the last time
+    first: date
+    delivered: date | None  # in the end
+
+
+@dataclass(frozen=True)
+class ForgoneFacts:
+    """A list that the month ends without."""
+
+    agreement: str
+    recipient: str
+    principal: str
+    note: str
+    on: date
+
+
+@dataclass(frozen=True)
+class CourseFacts:
+    """How the month went."""
+
+    files: tuple[FileFacts, ...] = ()
+    refused: tuple[RefusedFacts, ...] = ()
+    failed: tuple[FailedFacts, ...] = ()
+    forgone: tuple[ForgoneFacts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +261,8 @@ class MonthFacts:
     ended: bool  # closed without that, since its working files were lost
     demonstration: bool
     receipts_to: int  # the number of the newest entry about what became of the lists
+    course: CourseFacts
+    history: HistoryFacts
 
     @property
     def balanced(self) -> bool:
@@ -163,15 +284,25 @@ class MonthFacts:
         """The lists of which something is overdue."""
         return tuple(one for one, _ in self.sent if one.late)
 
+    @property
+    def called_back(self) -> int:
+        """Rows that were called back and are not known to be off their list."""
+        return sum(one.called_back.open for one in self.recipients if one.called_back)
+
+    @property
+    def awaited(self) -> int:
+        """The lists of which their recipients have not said yet that they have them."""
+        return sum(not (one.acknowledged.done or one.destroyed.done or one.removed) for _, one in self.sent)
+
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> MonthFacts:
         """From a month's state, the JSON of `birthshare run` and `status`.
 
         Required are month, received, quarantined, duplicates, agreements, recipients, balanced and
         ledger. Read where they are there: authority, state, demonstration, approvals, checkpoint,
-        waiting_for, receipts_to, a recipient's problem, receipt and called_back, and an agreement's own
-        received, quarantined and duplicates. Raises IntegrityError where a required key is missing, or a
-        reason is unknown.
+        waiting_for, receipts_to, course, history, a recipient's problem, receipt and called_back, and an
+        agreement's own received, quarantined and duplicates. Raises IntegrityError where a required key is
+        missing, or a reason is unknown.
         """
         try:
             return _facts(state)
@@ -194,7 +325,46 @@ def _facts(state: Mapping[str, Any]) -> MonthFacts:
         ended=state.get("state") == "closed" and state["balanced"] is not True,
         demonstration=bool(state.get("demonstration", False)),
         receipts_to=state.get("receipts_to", 0),
+        course=_course(state.get("course", {})),
+        history=_history(state.get("history", {})),
     )
+
+
+def _course(one: Mapping[str, Any]) -> CourseFacts:
+    """As `pipeline.looking_back.course` gives it."""
+    return CourseFacts(
+        files=tuple(
+            FileFacts(f["what"], f["supplier"], _on(f["signed_at"]), _on(f["opened_at"]), f["rows"])
+            for f in one.get("files", ())
+        ),
+        refused=tuple(
+            RefusedFacts(f["supplier"], f["problem"], _on(f["at"])) for f in one.get("refused", ())
+        ),
+        failed=tuple(
+            FailedFacts(
+                **{key: f[key] for key in ("agreement", "recipient", "times", "problem")},
+                first=_on(f["first_at"]),
+                delivered=_day(f["delivered_at"]),
+            )
+            for f in one.get("failed", ())
+        ),
+        forgone=tuple(
+            ForgoneFacts(
+                **{key: f[key] for key in ("agreement", "recipient", "principal", "note")}, on=_on(f["at"])
+            )
+            for f in one.get("forgone", ())
+        ),
+    )
+
+
+def _history(one: Mapping[str, Any]) -> HistoryFacts:
+    """As `pipeline.looking_back.history` gives it."""
+    months = [
+        PastFacts(*(past[key] for key in ("month", "state", "received", "agreements")))
+        for past in one.get("months", ())
+    ]
+    compared = [ComparedFacts(**row) for row in one.get("compared", ())]
+    return HistoryFacts(tuple(months), one.get("compared_with", 0), one.get("fewest", 0), tuple(compared))
 
 
 def _agreement(state: Mapping[str, Any], name: str) -> AgreementFacts:
@@ -251,9 +421,13 @@ def _receipt(one: Mapping[str, Any]) -> ReceiptFacts:
 
 
 def _day(written: str) -> date | None:
-    return date.fromisoformat(written[:10]) if written else None
+    return _on(written) if written else None
+
+
+def _on(written: str) -> date:
+    return date.fromisoformat(written[:10])
 
 
 def _approval(one: Mapping[str, Any]) -> ApprovalFacts:
     stated = {key: one[key] for key in ("principal", "approve", "way", "at")}
-    return ApprovalFacts(**stated, note=one.get("note", ""))
+    return ApprovalFacts(**stated, **{key: one.get(key, "") for key in ("note", "pack_sha256")})

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.agreements.words import on_day
 from pipeline.records import Month
-from pipeline.reporting.facts import MonthFacts, reason_counts
+from pipeline.reporting.charts import bars, lines, span
+from pipeline.reporting.facts import HistoryFacts, MonthFacts, reason_counts
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -25,8 +28,44 @@ def month_page(facts: MonthFacts) -> str:
     return (
         environment()
         .get_template("month.html")
-        .render(facts=facts, month=month_in_full(facts.month), on_day=on_day)
+        .render(
+            facts=facts,
+            month=month_in_full(facts.month),
+            on_day=on_day,
+            moment=moment_in_full,
+            charts=_month_charts(facts.history),
+            span=span,
+        )
     )
+
+
+def _month_charts(history: HistoryFacts) -> dict[str, Markup]:
+    """By agreement ("": of the whole month) its counts over the months; none for a month alone."""
+    if not history.compared_with:
+        return {}
+    labels = [f"{Month.parse(past.month).first_day:%b %y}" for past in history.months]
+    first, last = (month_in_full(history.months[place].month) for place in (0, -1))
+    drawn = {
+        "": bars(
+            "received",
+            "Rows received",
+            f"How many rows the suppliers sent in each month, from {first} to {last}.",
+            [(label, past.received) for label, past in zip(labels, history.months, strict=True)],
+            of="rows",
+        )
+    }
+    for number, agreement in enumerate(history.months[-1].agreements, start=1):
+        drawn[agreement] = lines(
+            f"agreement-{number}",
+            "What became of the rows",
+            f"Rows shared, held and withheld under {agreement} in each month, from {first} to {last}.",
+            labels,
+            {
+                outcome: [past.agreements.get(agreement, {}).get(outcome) for past in history.months]
+                for outcome in ("shared", "held", "withheld")
+            },
+        )
+    return drawn
 
 
 def heard_up_to(page: str) -> int:
@@ -58,6 +97,20 @@ def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
 def month_in_full(month: str) -> str:
     """YYYY-MM as people write it: October 2026."""
     return Month.parse(month).in_full
+
+
+def moment_in_full(written: str) -> str:
+    """An ISO 8601 moment as people read it: 3 November 2026, 09:00 UTC."""
+    moment = datetime.fromisoformat(written)
+    return f"{on_day(moment.date())}, {moment:%H:%M %Z}".rstrip()
+
+
+def period(found: Mapping[str, Any]) -> str:
+    """From `since` to `until` of an answer, in words; blank where it is open."""
+    since, until = (
+        on_day(date.fromisoformat(found[key])) if found[key] else "" for key in ("since", "until")
+    )
+    return f"{f'from {since}' if since else 'from the beginning'} {f'to {until}' if until else 'until now'}"
 
 
 def also_bound(pack: Mapping[str, Any]) -> list[tuple[str, str]]:

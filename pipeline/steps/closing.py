@@ -10,8 +10,12 @@ import pandas as pd
 
 from pipeline import facts
 from pipeline.errors import NotAllDelivered
+from pipeline.home import Home
 from pipeline.keeping.kept import destroy_overdue, keep
+from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.entries import Balanced, MonthClosed, StagingDestroyed, Validated
+from pipeline.ledger.ledger import Ledger
+from pipeline.outside import places
 from pipeline.reasons import Outcome
 from pipeline.records import Permit
 from pipeline.staging import write_whole
@@ -47,6 +51,7 @@ def finish(desk: Desk) -> None:
     checkpoint = desk.ledger.latest_checkpoint()
     if checkpoint is None or checkpoint.size < closing:
         sign(desk)
+    bring(desk)
     if not _page(desk).exists():
         _write_page(desk)
 
@@ -58,8 +63,23 @@ def _record_end(desk: Desk) -> None:
 
 def sign(desk: Desk) -> None:
     """Sign how long the ledger is, and keep the note outside the database too."""
-    checkpoint = desk.ledger.checkpoint(partial(facts.sign, desk.home), origin=facts.origin(desk.home))
-    _write(facts.checkpoint_file(desk.home), checkpoint.note)
+    sign_ledger(desk.home, desk.ledger)
+
+
+def sign_ledger(home: Home, ledger: Ledger) -> Checkpoint:
+    """As `sign`, without a desk."""
+    checkpoint = facts.signed(home, ledger)
+    file = facts.checkpoint_file(home)
+    if not file.is_file() or places.stated(file.read_text(errors="replace"))[0] <= checkpoint.size:
+        _write(file, checkpoint.note)  # another may have signed a newer one meanwhile
+    return checkpoint
+
+
+def bring(desk: Desk) -> None:
+    """Bring the newest checkpoint to the places outside that lack it; one that cannot be reached waits."""
+    newest = desk.ledger.latest_checkpoint()
+    if newest is not None and places.lacking(desk.home, newest.size):
+        places.bring(desk.home, newest.note)
 
 
 def renew_page(desk: Desk, receipts_to: int) -> bool:
@@ -115,7 +135,7 @@ def _write_page(desk: Desk) -> None:
     from pipeline.reporting import month_page
     from pipeline.reporting.facts import MonthFacts
 
-    _write(_page(desk), month_page(MonthFacts.of(facts.of_month(desk))))
+    _write(_page(desk), month_page(MonthFacts.of(facts.in_full(desk))))
 
 
 def _write(file: Path, text: str) -> None:

@@ -88,6 +88,7 @@ class Sealed:
     file_name: str
     households: int
     on_list: list[OnList] = field(repr=False)
+    receipt_code: str = field(repr=False)
     decisions: pd.DataFrame = field(repr=False)  # of those whom the approval covered, after the gate
     removed: dict[str, int]
     heard: int  # the ledger's entries up to which the gate listened
@@ -215,6 +216,7 @@ def _permitted(
     desk: Desk, one: Loaded, recipient: str, material: Approved, gate: Gate, lease: tuple[str, int]
 ) -> Permit:
     from pipeline.lists.conditions import destroy_by
+    from pipeline.lists.references import code_check
 
     sealed = _seal(desk, one, desk.recipients[recipient], material, gate)
     _endpoint(desk, one, recipient, material)  # its key may have been changed while the list was made
@@ -228,6 +230,7 @@ def _permitted(
         children=len(sealed.on_list),
         heard=sealed.heard,
         destroy_by=destroy_by(one.agreement, desk.now.date()),
+        receipt_check=code_check(desk.home.secret("subject.key"), sealed.receipt_code),
         pack_sha256=material.prepared.pack_sha256,
         removed=sealed.removed,
     )
@@ -271,6 +274,7 @@ def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gat
         f"{families.name}.{ending}",
         families.households,
         _with_parents(families.on_list, material.births),
+        families.receipt_code,
         ours,
         count(ours.loc[ours["outcome"] != Outcome.SHARE, "reasons"].to_numpy()),
         heard,

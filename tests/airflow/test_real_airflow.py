@@ -56,6 +56,7 @@ DAILY = {
     "daily_changes": "hear_and_recall",
     "daily_receipts": "look_and_remind",
     "retention": "destroy_and_look",
+    "ledger_check": "check_ledger",
 }
 CANARY = "Zenobia Quillfeather"  # whom the files of others name without need
 
@@ -232,7 +233,7 @@ def days(
         put_receipt(file, "received" if file == list_file else "done", code, centres.user(centre))
         for file, code in there.items()
     ]
-    runs |= {dag: day_of(dag) for dag in ("daily_receipts", "retention")}
+    runs |= {dag: day_of(dag) for dag in ("daily_receipts", "retention", "ledger_check")}
     with stray_file(authority):
         stopped = day_of("retention")
     codes = {reference, *there.values()}
@@ -402,10 +403,12 @@ def test_daily_runs_give_back_counts_alone(airflow: AirflowServer, days: Days) -
     assert [set(one) for one in given.values()] == [{(task, "return_value")} for task in DAILY.values()]
     counts = {dag: given[dag][task, "return_value"] for dag, task in DAILY.items()}
     assert counts["retention"].pop("kept") > 0
+    assert counts["ledger_check"].pop("entries") > 0
     assert counts == {
         "daily_changes": {"feeds": 1, "words": 1, "recalled": 1, "notices": 1},
         "daily_receipts": {"acknowledged": 2, "reminders": 0},
         "retention": {"leftovers": 1, "not_attested": 0},
+        "ledger_check": {"recorded": 1, "countersigned": 0, "places_lacking": 0, "warnings": 0},
     }
 
 

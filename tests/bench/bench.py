@@ -6,13 +6,13 @@ what; what Birthshare costs beside a plain script that does the same job without
 million births are decided under three agreements on one core, beside the reference interpreter and
 the policy language Cedar; how long it takes to bring lists to many recipients, and many lists to one
 (pushes.py), to seal them in each format (sealing.py), and to call families back whose lists went out
-years ago (called_back.py). Machines differ, so what to compare between them are the ratios, taken
-within one run.
+years ago (called_back.py); how fast the ledger records, verifies, finds and proves (ledger.py). Machines
+differ, so what to compare between them are the ratios, taken within one run.
 
 Cedar is measured where a Python is named that has it: `pip install cedarpy` into an environment of
 its own, then `--cedar ENVIRONMENT/bin/python`. So is Airflow's SFTP provider: `pip install
-apache-airflow apache-airflow-providers-sftp`, then `--airflow ENVIRONMENT/bin/python`. Birthshare needs
-neither.
+apache-airflow apache-airflow-providers-sftp`, then `--airflow ENVIRONMENT/bin/python`. So is pymerkle: `pip
+install pymerkle`, then `--pymerkle ENVIRONMENT/bin/python`. Birthshare needs none of them.
 """
 
 from __future__ import annotations
@@ -33,16 +33,17 @@ from measure import run
 from pairs import BIRTHSHARE, compare
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("demo", "against_rival", "many", "decisions", "pushes", "sealing", "called_back")
+PARTS = ("demo", "against_rival", "many", "decisions", "pushes", "sealing", "called_back", "ledger")
 INTERPRETED = 100  # births for the reference interpreter, whose time grows with the square of them
 
 FULL = {
     "births": 1_500, "centres": 60, "many": 100_000, "pairs": 3, "decided": 1_000_000,
-    "lists": 2_400, "disclosures": 1_000_000, "changes": 10_000, "times": 3,
+    "lists": 2_400, "disclosures": 1_000_000, "changes": 10_000, "entries": 10_000_000,
+    "recorded": 100_000, "times": 3,
 }  # fmt: skip
 QUICK = {
     "births": 120, "centres": 4, "many": 1_000, "pairs": 1, "decided": 4_000,
-    "lists": 8, "disclosures": 2_000, "changes": 40, "times": 1,
+    "lists": 8, "disclosures": 2_000, "changes": 40, "entries": 3_000, "recorded": 2_000, "times": 1,
 }  # fmt: skip
 
 Figures = dict[str, Any]
@@ -56,26 +57,30 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be repeated")
     parser.add_argument("--cedar", default="", help="a Python that has cedarpy")
     parser.add_argument("--airflow", default="", help="a Python that has Airflow's SFTP provider")
+    parser.add_argument("--pymerkle", default="", help="a Python that has pymerkle")
+    parser.add_argument("--entries", type=int, help="how long the ledger is that is verified")
     parser.add_argument("--times", type=int, help="how often pushes and recalls are measured")
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
     chosen = parser.parse_args(arguments)
     sizes = dict(QUICK if chosen.quick else FULL)
     if chosen.pairs:
         sizes["pairs"] = chosen.pairs
+    if chosen.entries:
+        sizes["entries"] = chosen.entries
     if chosen.times:
         sizes["times"] = chosen.times
     with tempfile.TemporaryDirectory(prefix="birthshare-bench-") as folder:
-        others = {"cedar": chosen.cedar, "airflow": chosen.airflow}
-        figures = measured(Path(folder), chosen.only or PARTS, sizes, **others)
+        others = {"cedar": chosen.cedar, "airflow": chosen.airflow, "pymerkle": chosen.pymerkle}
+        figures = measured(Path(folder), chosen.only or PARTS, sizes, others)
     print(as_text(figures))
     if chosen.out:
         chosen.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def measured(
-    folder: Path, parts: Sequence[str], sizes: Mapping[str, int], *, cedar: str, airflow: str
+    folder: Path, parts: Sequence[str], sizes: Mapping[str, int], others: Mapping[str, str]
 ) -> Figures:
-    """The figures of these parts; every time is in seconds, every size in MiB."""
+    """The figures of these parts; every time is in seconds, every size in MiB. `others`: their Pythons."""
     month, many, times = _last_month(), sizes["many"], sizes["times"]
     measure: dict[str, Callable[[], Figures]] = {
         "demo": lambda: _demo(folder / "demo"),
@@ -83,11 +88,16 @@ def measured(
             folder, births=sizes["births"], centres=sizes["centres"], month=month, pairs=sizes["pairs"]
         ),
         "many": lambda: _many(folder / "many", many, month),
-        "decisions": lambda: _decisions(folder / "decisions", many, sizes["decided"], month, cedar),
-        "pushes": lambda: _asked("pushes", folder, sizes["centres"], sizes["lists"], times, airflow),
+        "decisions": lambda: _decisions(folder / "decisions", many, sizes["decided"], month, others["cedar"]),
+        "pushes": lambda: _asked(
+            "pushes", folder, sizes["centres"], sizes["lists"], times, others["airflow"]
+        ),
         "sealing": lambda: _asked("sealing", folder, sizes["lists"], 1),
         "called_back": lambda: _asked(
             "called_back", folder, sizes["disclosures"], sizes["changes"], sizes["centres"], times
+        ),
+        "ledger": lambda: _asked(
+            "ledger", folder, sizes["entries"], sizes["recorded"], times, others["pymerkle"]
         ),
     }
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "on": str(date.today())}

@@ -21,6 +21,7 @@ def as_text(figures: Figures) -> str:
         "pushes": _pushes,
         "sealing": _sealing,
         "called_back": _called_back,
+        "ledger": _ledger,
     }
     parts = [table(figures[part]) for part, table in tables.items() if part in figures]
     return "\n".join([head, *(line for part in parts for line in ("", *part))])
@@ -149,6 +150,60 @@ def _called_back(past: Figures) -> Iterator[str]:
     yield _line("from arrival to pushed", _each_time([run["seconds"] for run in past["runs"]]))
     yield _line("CPU", _each_time([run["cpu_seconds"] for run in past["runs"]]))
     yield _line("peak memory", f"{max(run['peak_mib'] for run in past['runs']):.0f} MiB")
+
+
+_SORTS = {
+    "plain": "a plain kind",
+    "disclosures": "committing to families",
+    "lists": "lists with look-ups",
+}
+
+
+def _ledger(ledger: Figures) -> Iterator[str]:
+    recorded = ledger["recorded"]
+    yield f"Recording {recorded['entries']:,} entries, {recorded['batch']:,} in a transaction"
+    for database in ("sqlite", "postgresql"):
+        for sort, label in _SORTS.items():
+            turns = recorded[database][sort]
+            rate = recorded["entries"] / median(turn["ours"] for turn in turns)
+            ratio = median(turn["ours"] / turn["plain"] for turn in turns)
+            value = f"{rate:,.0f} a second; {ratio:.1f} times the time of plain inserts"
+            yield _line(f"{database}: {label}", value)
+    yield f"A ledger of {ledger['entries']:,} entries, {ledger['database_mib']:,.0f} MiB"
+    yield from _verified(ledger["verified"], ledger["floor"])
+    since = ledger["since"]
+    yield _line(f"the last {since['read']:,}, since a checkpoint", f"{since['seconds']:.2f} s")
+    yield _line("what was disclosed of one family", _slowest(ledger["found"]))
+    for name, each in ledger["proofs"].items():
+        yield _line(f"a proof of {name}", _slowest(each))
+    yield from _pymerkle(ledger["pymerkle"])
+
+
+def _verified(whole: Figures, floor: Figures) -> Iterator[str]:
+    each = whole["cpu_seconds"] / whole["read"]
+    yield _line("verified", f"{whole['seconds']:.1f} s, {1 / each:,.0f} entries for a second of CPU")
+    yield _line("  and SQLite's indexes compared", f"{whole['index_seconds']:.1f} s")
+    yield _line("  peak memory", f"{whole['peak_mib']:.0f} MiB")
+    for name, label in (("standard_library", "`json.dumps`"), ("own_encoder", "our own encoder")):
+        yield _line(f"  of the rate in memory, {label}", f"{100 * floor[name] / each:.0f} %")
+
+
+def _pymerkle(pymerkle: Figures | None) -> Iterator[str]:
+    if pymerkle is None:
+        yield _line("pymerkle", "not measured: name a Python that has it with --pymerkle")
+        return
+    rate = pymerkle["leaves"] / pymerkle["append_seconds"]
+    yield f"The first {pymerkle['leaves']:,} leaves in a tree of pymerkle's, bare, in a file"
+    yield _line("appended", f"{rate:,.0f} a second")
+    for name in ("inclusion", "consistency"):
+        yield _line(f"a proof of {name}, ours", _slowest(pymerkle["ours"][name]))
+        yield _line("  pymerkle's", _slowest(pymerkle[name]["cold"]))
+        yield _line("  pymerkle's, cached", _slowest(pymerkle[name]["cached"]))
+    yield _line("same root and audit paths", "yes" if pymerkle["agree"] else "NO")
+
+
+def _slowest(each: Figures) -> str:
+    return f"{each['median'] * 1000:.1f} ms, at most {each['slowest'] * 1000:.1f} ms"
 
 
 def _stages(stages: Mapping[str, float]) -> Iterator[str]:

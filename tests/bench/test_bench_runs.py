@@ -82,6 +82,14 @@ def test_lists_are_sealed_in_every_format(figures: dict[str, Any]) -> None:
     assert set(figures["sealing"]["seconds"]) == {"workbook", "csv", "zip", "zip with labels"}
 
 
+def test_a_long_ledger_is_sound_whole_and_since_a_checkpoint(figures: dict[str, Any]) -> None:
+    ledger = figures["ledger"]
+    assert ledger["verified"]["sound"]
+    assert ledger["since"]["sound"]
+    assert ledger["entries"] == ledger["verified"]["read"] > ledger["since"]["read"]
+    assert set(ledger["recorded"]["sqlite"]) == set(ledger["recorded"]["postgresql"])
+
+
 def test_every_family_that_a_feed_speaks_of_is_called_back(figures: dict[str, Any]) -> None:
     past = figures["called_back"]
     assert past["entries"] > past["disclosures"]

@@ -10,6 +10,8 @@ import pytest
 
 from month_authority import MONTH, NOW, Authority, CommandLine
 from pipeline.delivery.problems import in_words
+from pipeline.ledger.entries import Entry, MonthClosed
+from pipeline.ledger.ledger import Ledger
 
 
 @pytest.fixture
@@ -68,6 +70,17 @@ def test_status_says_the_same_as_run(waiting: CommandLine) -> None:
     table = waiting("status")
     assert str(MONTH) in table.out
     assert "approval of release" in table.out
+
+
+def test_status_says_of_months_closed_long_ago_that_they_are(
+    authority: Authority, birthshare: CommandLine
+) -> None:
+    with closing(Ledger.open(authority.home.database_url)) as ledger:
+        for month in (MONTH.plus(-1), MONTH):
+            ledger.append(Entry(MonthClosed(), str(month)), at=NOW)
+    older, newest = birthshare("status", "--json").json["months"]
+    assert older == {"month": str(MONTH.plus(-1)), "state": "closed", "waiting_for": ""}
+    assert newest == birthshare("status", str(MONTH), "--json").json
 
 
 def test_status_of_an_empty_home_says_how_to_begin(birthshare: CommandLine) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.encryption.signing import sign_note
 from pipeline.errors import IntegrityError, SettingsError
-from pipeline.ledger.checkpoints import read_statement, statement
+from pipeline.ledger.checkpoints import read_origin, read_statement, statement
 from pipeline.ledger.entries import Entry, MonthClosed
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.merkle import EMPTY_ROOT
@@ -107,3 +107,23 @@ def test_another_key_is_noticed(ledger: Ledger, check_note: Sign, now: datetime)
     ledger.checkpoint(lambda text: sign_note(text, name=ORIGIN, private_key=bytes(32)), origin=ORIGIN)
     found = verify(ledger, check_note=check_note)
     assert str(found.problem) == "entry 1 is the last of a checkpoint whose signature is not genuine"
+
+
+def test_every_checkpoint_is_read_from_the_newest_back_as_far_as_is_wanted(
+    ledger: Ledger, sign: Sign, later: Callable[[], datetime]
+) -> None:
+    made = []
+    for _ in range(5):
+        ledger.append(CLOSED, at=later())
+        made.append(ledger.checkpoint(sign, origin=ORIGIN))
+    with ledger.checkpoints() as known:
+        assert list(known) == made[::-1]
+    with ledger.checkpoints() as known:
+        assert next(known) == made[-1]
+    ledger.append(CLOSED, at=later())
+
+
+def test_a_checkpoint_names_its_ledger() -> None:
+    assert read_origin(statement("birthshare/E06999999", 0, EMPTY_ROOT)) == "birthshare/E06999999"
+    with pytest.raises(IntegrityError, match="not a checkpoint"):
+        read_origin("birthshare/E06999999\n")

@@ -61,6 +61,12 @@ def test_entries_are_found_by_month_and_kind(ledger: Ledger, now: datetime) -> N
     assert list(ledger.entries(kinds=set())) == []
 
 
+def test_the_months_are_known(ledger: Ledger, now: datetime) -> None:
+    assert ledger.months() == []
+    ledger.append(entry(NOVEMBER), entry(""), entry(OCTOBER), entry(NOVEMBER), at=now)
+    assert ledger.months() == [OCTOBER, NOVEMBER]
+
+
 def test_entries_may_be_recorded_while_others_are_read(ledger: Ledger, now: datetime) -> None:
     page = ledger_module._PAGE
     ledger.append(*[entry()] * (page + 1), at=now)

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from ledger_examples import APPROVED, MONTH, child, permit_body
 
-from pipeline.ledger.entries import canonical, leaf, write_moment
+from pipeline.keeping.references import OPENLY, forget
+from pipeline.ledger.entries import DestructionAttested, Entry, canonical, leaf, write_moment
 from pipeline.ledger.journal import Head
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.merkle import CHAIN_START, CompactRange, leaf_hash
@@ -56,7 +57,7 @@ def older(url: str, sql: Callable[..., Any], now: datetime) -> str:
     """A ledger of step 0001 with one list that went out, and more entries than a subtree has."""
     Ledger.open(url).close()
     make_older(sql)
-    permit = permit_body(children=1).model_dump(mode="json", exclude={"heard", "destroy_by"})
+    permit = permit_body(children=1).model_dump(mode="json", exclude={"heard", "destroy_by", "receipt_check"})
     disclosure = {"permit": 2, "child": child(1), "agreement": "welcome-card", "recipient": "centre-1"}
     write_older(
         sql,
@@ -72,6 +73,16 @@ def older(url: str, sql: Callable[..., Any], now: datetime) -> str:
         child=child(1), month=MONTH,
     )  # fmt: skip
     return url
+
+
+def test_what_an_older_entry_says_openly_stays_and_the_answer_says_so(
+    older: str, later: Callable[[], datetime]
+) -> None:
+    newer = Ledger.open(older)
+    gone = DestructionAttested(of=2, way="person", principal="data.lead@example.org")
+    newer.append(Entry(gone, MONTH), at=later())
+    asked = forget(newer, {child(1): newer.size}, at=later())
+    assert (asked.rows, [(one.entry, why) for one, why in asked.stay]) == (0, [(2, OPENLY)])
 
 
 def test_lists_that_were_sent_before_are_found_by_words_that_come_after(

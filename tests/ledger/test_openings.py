@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from ledger_examples import APPROVED, MONTH, child, permit_body
 
-from pipeline.ledger.entries import Disclosure, Kind, RecallRaised
+from pipeline.ledger.entries import Disclosure, Entry, FamilyLookedUp, Kind, RecallRaised
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.openings import stretches
 from pipeline.ledger.verify import Damage, Problem, verify
@@ -27,12 +29,15 @@ def permit(ledger: Ledger, later: Callable[[], datetime]) -> Permit:
     ledger.append(APPROVED, at=later())
     on_list = [OnList(child(1), parent=child(7)), OnList(child(2))]
     issued = ledger.permit(permit_body(), on_list, month=MONTH, at=later())
-    recall = RecallRaised(
-        permit=issued.entry, reference="", child=child(1), agreement="welcome-card",
+    ledger.call_back([called_back(issued, child(1))], at=later())
+    return issued
+
+
+def called_back(permit: Permit, who: str) -> RecallRaised:
+    return RecallRaised(
+        permit=permit.entry, reference="", child=who, agreement="welcome-card",
         recipient="centre-1", word="child_died", due=date(2026, 11, 5),
     )  # fmt: skip
-    ledger.call_back([recall], at=later())
-    return issued
 
 
 def test_no_entry_says_whom_it_is_about(permit: Permit, sql: Sql) -> None:
@@ -118,7 +123,7 @@ def test_a_word_that_comes_later_finds_only_what_can_be_opened(
         ),
         (
             "INSERT INTO openings SELECT 99, salt, said FROM openings WHERE entry = 4",
-            Problem(Damage.LOOKUP, 0),
+            Problem(Damage.LOOKUP, 99),
         ),
     ],
 )  # fmt: skip
@@ -136,6 +141,50 @@ def test_an_opening_that_was_put_back_is_found(
     ledger.destroy_openings([3], because="erasure", at=later())
     sql("INSERT INTO openings VALUES (3, :salt, :said)", salt=salt, said=said)
     assert verify(ledger, check_note=None).problem == Problem(Damage.STILL_OPEN, 3)
+
+
+def test_only_openings_that_are_still_there_are_named(
+    ledger: Ledger, permit: Permit, later: Callable[[], datetime]
+) -> None:
+    assert ledger.openings_between(1, 4) == [3, 4]
+    assert ledger.openings_between(4, 9) == [4, 5]
+    ledger.destroy_openings([4], because="retention", at=later())
+    assert ledger.openings_between(1, 9) == [3, 5]
+
+
+def test_look_ups_before_a_day_are_named_and_no_later_one(ledger: Ledger, permit: Permit) -> None:
+    looked_up = Entry(FamilyLookedUp(subject=child(1), principal="data.lead@example.org", purpose="a call"))
+    moments = [datetime(2020, 1, 1, 23, 59, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)]
+    [old], [_] = (ledger.append(looked_up, at=at) for at in moments)
+    assert ledger.openings_of_look_ups(before=date(2020, 1, 2)) == [old]
+
+
+def test_nothing_of_a_destroyed_opening_is_left_in_the_file(
+    tmp_path: Path, later: Callable[[], datetime]
+) -> None:
+    """SQLite overwrites what it deletes, also where rows were moved between pages before."""
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    ledger.append(APPROVED, at=later())
+    families = [OnList(*(secrets.token_hex(16) for _ in range(3))) for _ in range(2_000)]
+    permit = ledger.permit(permit_body(children=len(families)), families, month=MONTH, at=later())
+    ledger.call_back([called_back(permit, one.child) for one in families[::5]], at=later())
+    gone = [entry.seq for entry in ledger.disclosures_of([one.child for one in families[::5]])]
+    with ledger.database.reading() as connection:
+        query = f"SELECT salt FROM openings WHERE entry IN ({', '.join(map(str, gone))})"
+        salts = connection.exec_driver_sql(query).scalars().all()
+    secret = [part.encode() for one in families[::5] for part in one[:3]] + [salt.encode() for salt in salts]
+    assert left(tmp_path, secret) == len(secret) == 4 * len(gone)
+    for first in range(0, len(gone), 40):
+        ledger.destroy_openings(gone[first : first + 40], because="erasure", at=later())
+    ledger.close()
+    assert left(tmp_path, secret) == 0
+    assert left(tmp_path, [families[1].child.encode()]) == 1
+
+
+def left(folder: Path, secret: list[bytes]) -> int:
+    """How many of these stand in the database's files."""
+    content = b"".join(file.read_bytes() for file in folder.iterdir())
+    return sum(one in content for one in secret)
 
 
 def test_numbers_become_unbroken_runs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,8 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.errors import IntegrityError
+from pipeline.ledger.consistency import is_consistent
 from pipeline.ledger.entries import Entry, MonthClosed
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.merkle import CompactRange
 
 CLOSED = Entry(MonthClosed(), "2026-10")
 SIZES = (1, 2, 3, 7, 8, 255, 256, 257, 512, 700)
@@ -86,6 +89,81 @@ def test_consistency_proofs_are_those_of_the_standard(ledger: Ledger, leaves: li
                 if old <= new:
                     assert proofs.consistency(old, new) == proof(old, leaves[:new]), (old, new)
             assert proofs.consistency(0, new) == []
+
+
+def test_every_proof_convinces_whoever_checks_it_as_the_standard_says(
+    ledger: Ledger, leaves: list[bytes]
+) -> None:
+    chance = random.Random(1)
+    with ledger.proving() as proofs:
+        for _ in range(200):
+            new = chance.randint(1, len(leaves))
+            seq, old = chance.randint(1, new), chance.randint(1, new)
+            root, path = proofs.root(new), proofs.inclusion(seq, new)
+            assert includes(seq - 1, new, leaves[seq - 1], path, root), (seq, new)
+            between = proofs.consistency(old, new)
+            assert grew(old, new, proofs.root(old), root, between), (old, new)
+            assert is_consistent(old, proofs.root(old), new, root, between), (old, new)
+            if path:
+                assert not includes(seq - 1, new, leaves[seq - 1], changed(path, chance), root)
+                assert not includes(seq - 1, new, leaves[seq - 1], path[1:], root)
+            if between:
+                assert not grew(old, new, proofs.root(old), root, changed(between, chance))
+                assert not is_consistent(old, proofs.root(old), new, root, changed(between, chance))
+
+
+def changed(proof: list[bytes], chance: random.Random) -> list[bytes]:
+    """The same proof, one bit of it changed."""
+    place = chance.randrange(len(proof))
+    other = bytes([proof[place][0] ^ 1]) + proof[place][1:]
+    return [*proof[:place], other, *proof[place + 1 :]]
+
+
+def includes(index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> bool:
+    """RFC 9162 section 2.1.3.2, step by step."""
+    fn, sn, r = index, size - 1, leaf
+    for p in path:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            r = node(p, r)
+            while not fn & 1 and fn != 0:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = node(r, p)
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and r == root
+
+
+def grew(first: int, second: int, first_hash: bytes, second_hash: bytes, path: Sequence[bytes]) -> bool:
+    """RFC 9162 section 2.1.4.2, step by step."""
+    if first == second or not path:
+        return first == second and not path and first_hash == second_hash
+    nodes = [first_hash, *path] if first.bit_count() == 1 else list(path)
+    fn, sn = first - 1, second - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = nodes[0]
+    for c in nodes[1:]:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            fr, sr = node(c, fr), node(c, sr)
+            while not fn & 1 and fn != 0:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = node(sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    return fr == first_hash and sr == second_hash and sn == 0
+
+
+def test_the_peaks_are_those_of_a_tree_that_grew_so_far(ledger: Ledger, leaves: list[bytes]) -> None:
+    tree, peaks = CompactRange(), {}
+    for leaf in leaves:
+        tree.append(leaf)
+        peaks[tree.size] = list(tree.nodes)
+    with ledger.proving() as proofs:
+        assert {size: proofs.peaks(size) for size in SIZES} == {size: peaks[size] for size in SIZES}
 
 
 def test_nothing_is_proved_of_what_is_not_there(ledger: Ledger, leaves: list[bytes]) -> None:

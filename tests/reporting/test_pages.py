@@ -118,7 +118,7 @@ def test_a_month_shows_its_lists_approvals_and_checkpoint(state: State) -> None:
 
     assert seen.row("centre-2")[1:4] == ["welcome-card", "26", "delivered"]
     assert "b2" * 32 in seen.row("centre-2")[4]
-    assert seen.row("data.lead@example.org")[1:3] == ["approved", "signature"]
+    assert seen.row("data.lead@example.org")[2:4] == ["approved", "signature"]
     assert state["checkpoint"].strip() in seen.words
     assert "c3" * 32 in seen.words
 
@@ -285,3 +285,54 @@ def test_a_month_that_was_ended_without_books_is_not_to_be_run_again(state: Stat
 
     assert "ended without books" in words.split("Books")[0]
     assert "again" not in words.split("Books")[0]
+
+
+def test_a_month_says_how_it_went(state: State) -> None:
+    state["course"] = {
+        "files": [
+            {
+                "what": "extract",
+                "supplier": "chis",
+                "signed_at": "2026-11-02",
+                "opened_at": "2026-11-03",
+                "rows": 9,
+            }
+        ],
+        "refused": [{"supplier": "chis", "problem": "wrong_signer", "at": "2026-11-01T10:00:00+00:00"}],
+        "failed": [
+            {
+                "agreement": "welcome-card",
+                "recipient": "centre-2",
+                "times": 3,
+                "problem": "host_key",
+                "first_at": "2026-11-04T10:00:00+00:00",
+                "delivered_at": "2026-11-05T10:00:00+00:00",
+            }
+        ],
+        "forgone": [
+            {
+                "agreement": "welcome-card",
+                "recipient": "centre-3",
+                "principal": "data.lead@example.org",
+                "note": "it closed for good",
+                "at": "2026-11-06T10:00:00+00:00",
+            }
+        ],
+        "annulled": 0,
+    }
+
+    words = " ".join(Page(the_month(state)).words.split())
+
+    assert "1 November 2026: a file of chis was refused (wrong signer)" in words
+    assert "failed 3 times (host key), and was delivered on 5 November 2026" in words
+    assert "ends without centre-3's list under welcome-card: it closed for good" in words
+
+
+def test_an_approval_names_the_release_that_it_is_about(state: State) -> None:
+    state["approvals"][0]["pack_sha256"] = "0a1b2c3d4e5f" + "6" * 52
+
+    assert Page(the_month(state)).row("data.lead@example.org")[1] == "0a1b2c3d4e5f"
+
+
+def test_every_heading_of_a_table_says_what_it_heads(page: str) -> None:
+    assert not re.findall(r"<th(?![^>]*scope=)[\s>]", page)

@@ -285,6 +285,7 @@ def test_of_a_closed_month_explain_says_that_it_was_erased_and_what_was_shared(
     assert answer.json["parts"] == 1
     [listed] = answer.json["lists"]
     assert listed["month"] == str(LAST_MONTH)
+    assert "has not said that it destroyed it" in listed["because"]
     assert answer.json["recalls"]["raised"] == answer.json["recalls"]["notices"] == 1
     assert answer.json["inbox"][0]["file"] == f"inbox/chis/{authority.sealed.name}"
     assert number not in answer.out + answer.err

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from urllib.parse import quote
 
@@ -25,9 +26,14 @@ class ServerMissing(RuntimeError):  # noqa: N818 - it names a state of the machi
 class PostgresServer:
     """`with PostgresServer() as server: server.url("name")`; stopped and removed at the end."""
 
+    def __init__(self, *, durable: bool = False) -> None:
+        """A `durable` one waits for the disk, as an authority's does; tests need not."""
+        self._fsync = "on" if durable else "off"
+
     def __enter__(self) -> PostgresServer:
         self._programs = _programs()
         self._as = _unprivileged()
+        self._runs = False
         self._folder = Path(tempfile.mkdtemp(prefix="birthshare-postgres-"))
         self._password = secrets.token_hex(16)
         try:
@@ -41,8 +47,53 @@ class PostgresServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+        self.stop()
         shutil.rmtree(self._folder)
+
+    def stop(self) -> None:
+        """End it at once, as a power cut would; nothing happens where it was ended before."""
+        if self._runs:
+            self._runs = False
+            self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+
+    def start(self) -> None:
+        """Start it again, at the same address."""
+        self._start_at(self.port)
+
+    def wait(self) -> None:
+        """Until it answers again, after it lost a process and mends itself."""
+        import psycopg
+
+        end = monotonic() + 60
+        while True:
+            try:
+                return psycopg.connect(self._address("postgres")).close()
+            except psycopg.OperationalError:
+                if monotonic() > end:
+                    raise
+
+    def psql(self, database: str, file: Path, **variables: str) -> None:
+        """Run an administrator's script, which says `:name` for each of the variables."""
+        named = [part for name, value in variables.items() for part in ("--set", f"{name}={value}")]
+        self._client("psql", "--dbname", self._address(database), "--no-psqlrc", *named, "--file", str(file))
+
+    def url_of(self, role: str, database: str) -> str:
+        """The address of a database for a role that exists; each has the same password here."""
+        import psycopg
+
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            names = {"role": psycopg.sql.Identifier(role), "password": psycopg.sql.Literal(self._password)}
+            connection.execute(psycopg.sql.SQL("ALTER ROLE {role} PASSWORD {password}").format(**names))
+        return self._address(database, role)
+
+    def dump(self, database: str) -> bytes:
+        """A backup of one database."""
+        return self._client("pg_dump", "--format=custom", "--dbname", self._address(database))
+
+    def restore(self, database: str, backup: bytes) -> None:
+        """Put a backup in the place of a database."""
+        options = ["--clean", "--if-exists", "--single-transaction", "--exit-on-error"]
+        self._client("pg_restore", *options, "--dbname", self._address(database), said=backup)
 
     def url(self, database: str) -> str:
         """The address, password included, of the database of this name; made when first asked for."""
@@ -67,8 +118,8 @@ class PostgresServer:
             ):
                 connection.execute(psycopg.sql.SQL(command).format(**names))
 
-    def _address(self, database: str) -> str:
-        return f"postgresql://{USER}:{self._password}@127.0.0.1:{self.port}/{quote(database)}"
+    def _address(self, database: str, role: str = USER) -> str:
+        return f"postgresql://{role}:{self._password}@127.0.0.1:{self.port}/{quote(database)}"
 
     @property
     def _data(self) -> str:
@@ -89,14 +140,20 @@ class PostgresServer:
         """Start on a free port; another program may take it first, so try a few."""
         for _ in range(5):
             port = _free_port()
-            options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-            log = str(self._folder / "log")
             try:
-                self._run("pg_ctl", "-D", self._data, "-w", "-l", log, "-o", options, "start")
+                self._start_at(port)
             except subprocess.CalledProcessError:
                 continue
             return port
         raise RuntimeError("PostgreSQL did not start: " + (self._folder / "log").read_text(encoding="utf-8"))
+
+    def _start_at(self, port: int) -> None:
+        options = (
+            f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync={self._fsync}"
+        )
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "-D", self._data, "-w", "-l", log, "-o", options, "start")
+        self._runs = True
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
@@ -110,6 +167,14 @@ class PostgresServer:
             stderr=subprocess.DEVNULL,
             check=True,
         )
+
+    def _client(self, program: str, *arguments: str, said: bytes = b"") -> bytes:
+        """What a client program answers; raises RuntimeError with its complaint."""
+        command = [str(self._programs / program), *arguments]
+        done = subprocess.run(command, input=said, capture_output=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{program}: {done.stderr.decode()}")
+        return done.stdout
 
 
 def _free_port() -> int:

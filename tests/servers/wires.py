@@ -18,6 +18,7 @@ class Wire:
     def __init__(self, target: int, *, after: int, action: Callable[[], bool]) -> None:
         self.acted = Event()
         self._target, self._left, self._action = target, after, action
+        self._silent = Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._ends: list[socket.socket] = []
@@ -36,8 +37,13 @@ class Wire:
         """Break the connection off without a goodbye (RST), as a firewall does that forgot it."""
         for end in self._ends:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.shutdown(socket.SHUT_RD)  # whoever waits for its next byte holds it open
             end.close()
         return False
+
+    def go_silent(self) -> None:
+        """From now on no goodbye is forwarded, as when the machine on the near side loses its power."""
+        self._silent.set()
 
     def _serve(self) -> None:
         near, _ = self._listener.accept()
@@ -52,7 +58,8 @@ class Wire:
                 if counted and not self._goes_on(len(data)):
                     return
                 sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
+            if not self._silent.is_set():
+                sink.shutdown(socket.SHUT_WR)
         except OSError:
             self._close(sink)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import click
@@ -20,6 +20,16 @@ out_option = click.option(
 )
 
 
+def check_kind(file: Path | None, endings: Collection[str]) -> None:
+    """Raises SettingsError for an ending that an answer has no form for; before anything is recorded."""
+    if file is not None and file.suffix.lower() not in endings:
+        raise SettingsError(
+            "This answer cannot be written as that kind of file",
+            where=file.name,
+            do=f"Let the name end in {' or '.join(endings)}.",
+        )
+
+
 def write_answer(file: Path | None, makers: Makers) -> str:
     """Write the answer where one is wanted; says so in a sentence ("" where none is).
 
@@ -27,16 +37,10 @@ def write_answer(file: Path | None, makers: Makers) -> str:
     """
     if file is None:
         return ""
-    make = makers.get(file.suffix.lower())
-    if make is None:
-        raise SettingsError(
-            "This answer cannot be written as that kind of file",
-            where=file.name,
-            do=f"Let the name end in {' or '.join(makers)}.",
-        )
+    check_kind(file, makers)
     from pipeline.staging import write_whole
 
-    content = make()
+    content = makers[file.suffix.lower()]()
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, content, mode=0o600)

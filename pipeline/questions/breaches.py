@@ -1,0 +1,463 @@
+"""A breach: which lists are concerned, whom they are about in numbers, and what was done when.
+
+About one delivery, one recipient or one agreement, and the days on which lists arrived. Nobody is named: who
+is meant is known to whoever has the list, and to the supplier. Distinct children are counted by their keyed
+references, in memory; where those were destroyed it cannot be told who was on two lists, and it says so.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pipeline import agreed
+from pipeline.afterwards import sent
+from pipeline.agreements.model import ListField
+from pipeline.agreements.words import FIELDS
+from pipeline.errors import SettingsError
+from pipeline.home import Home
+from pipeline.ledger.entries import (
+    DeliveryFailed,
+    ExtractReceived,
+    Kind,
+    OpeningsDestroyed,
+    RecallRaised,
+    Recorded,
+    canonical,
+)
+from pipeline.ledger.ledger import Ledger
+from pipeline.questions.evidence import check_person, record_given
+from pipeline.questions.transfers import KINDS, Transfer, rows_of, written
+from pipeline.reasons import Reason
+from pipeline.records import OnList
+from pipeline.reporting.breach_draft import draft
+
+REPORT_WITHIN = timedelta(hours=72)  # UK GDPR, Article 33(1)
+
+# Later words after which it can be dangerous for a family that its address is known.
+SAFETY = frozenset({
+    Reason.RESTRICTED_RECORD, Reason.SUPPRESSED, Reason.SAFEGUARDING, Reason.LOOKED_AFTER, Reason.ADOPTION,
+})  # fmt: skip
+
+# What a field is to the Information Commissioner's form, and why it is more than an ordinary one.
+_CATEGORIES = {
+    ListField.ADDRESS: "basic personal identifiers and location",
+    ListField.NHS_NUMBER: "health (a number that opens health records)",
+    ListField.EXPECTED_DATE_OF_DELIVERY: "health (a pregnancy)",
+    ListField.LANGUAGE: "may reveal racial or ethnic origin",
+    ListField.WARD: "location",
+    ListField.LSOA: "location",
+    ListField.DEPRIVATION_DECILE: "location",
+    ListField.PSEUDONYM: "identification under a pseudonym",
+}
+_SPECIAL = frozenset({ListField.NHS_NUMBER, ListField.EXPECTED_DATE_OF_DELIVERY, ListField.LANGUAGE})
+
+# Where an entry names the list or notice that it is about.
+_NAMES = {
+    Kind.PUBLISHING: "permit", Kind.PERMIT_ANNULLED: "permit", Kind.DELIVERED: "permit",
+    Kind.DELIVERY_FAILED: "permit", Kind.RECALL_RAISED: "permit", Kind.COLLECTED: "of",
+    Kind.ACKNOWLEDGED: "of", Kind.DESTRUCTION_ATTESTED: "of", Kind.FILE_REMOVED: "of", Kind.OVERDUE: "of",
+}  # fmt: skip
+_OF_LISTS = frozenset({*_NAMES, Kind.PERMIT, Kind.NOTICE, Kind.LIST_FORGONE})
+_OF_MONTHS = frozenset({Kind.EXTRACT_RECEIVED, Kind.STAGING_DESTROYED, Kind.MONTH_CLOSED})
+_OF_RELEASES = frozenset({Kind.RELEASE_REQUESTED, Kind.RELEASE_APPROVED, Kind.RELEASE_REFUSED})
+_OF_AGREEMENTS = frozenset({Kind.AGREEMENT_SIGNED, Kind.AGREEMENT_SUSPENDED, Kind.DECIDED})
+_READ = (
+    KINDS | _OF_LISTS | _OF_MONTHS | _OF_RELEASES | _OF_AGREEMENTS
+    | {Kind.REGISTER_AGREED, Kind.PASSWORD_MADE, Kind.OPENINGS_DESTROYED}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a breach is about: one delivery (a file's name or a permit's number), or a recipient or agreement.
+
+    Of the latter two, the lists and notices of these days; "" and None for any.
+    """
+
+    delivery: str = ""
+    recipient: str = ""
+    agreement: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    def __post_init__(self) -> None:
+        named = [self.delivery, self.recipient or self.agreement]
+        if sum(map(bool, named)) != 1 or (self.delivery and (self.since or self.until)):
+            raise SettingsError(
+                "It is not clear which lists are meant",
+                do="Give --delivery alone; or --recipient or --agreement, and days if you like.",
+            )
+        if self.since and self.until and self.until < self.since:
+            raise SettingsError("The last day is before the first one", do="Exchange --since and --until.")
+
+    def holds(self, row: Transfer) -> bool:
+        """Whether a row of the register is meant."""
+        if self.delivery:
+            return self.delivery in (row.file, str(row.entry))
+        mine = self.recipient in ("", row.recipient) and self.agreement in ("", row.agreement)
+        return mine and row.within(self.since, self.until)
+
+    def as_json(self) -> dict[str, str]:
+        """For programs."""
+        return {
+            "delivery": self.delivery,
+            "recipient": self.recipient,
+            "agreement": self.agreement,
+            "since": self.since.isoformat() if self.since else "",
+            "until": self.until.isoformat() if self.until else "",
+        }
+
+
+def breach(
+    home: Home,
+    ledger: Ledger,
+    question: Question,
+    *,
+    principal: str,
+    purpose: str,
+    known_since: datetime | None = None,
+    now: datetime,
+) -> dict[str, Any]:
+    """What is known of a breach, and the draft of what must be told of it; the look is recorded.
+
+    Keys: about, deadline, lists, notices, states, people, fields, unknown_terms, called_back, agreements,
+    recipients, suppliers, contacts, events, draft; and recorded (by, why, at, and the sha256 of the canonical
+    JSON of all the others, as the ledger has it). Raises SettingsError where nothing is meant by the
+    question, Refused for a person who may not ask.
+    """
+    check_person(home, principal, purpose)
+    entries = list(ledger.entries(kinds=_READ))
+    every = rows_of(home, ledger, entries)
+    rows = [row for row in every if question.holds(row)]
+    _check_known(home, question, rows, every)
+    lists = [row for row in rows if row.what == "list"]
+    facts: dict[str, Any] = {
+        "about": _about(home, ledger, question, now),
+        "deadline": _deadline(known_since, now),
+        "lists": [row.as_json() | {"reached": reached(row)} for row in lists],
+        "notices": [row.as_json() for row in rows if row.what != "list"],
+        "states": dict(sorted(Counter(row.state for row in lists).items())),
+        "people": people(ledger, lists),
+        **_fields(lists),
+        "called_back": _called_back(entries, lists),
+        "agreements": _agreements(ledger, lists),
+        "recipients": _recipients(home, rows),
+        "suppliers": _suppliers(home, entries, lists),
+        "contacts": _contacts(home),
+        "events": list(_events(entries, rows)),
+    }
+    facts["draft"] = draft(facts)
+    sha256 = record_given(
+        ledger, canonical(facts).encode(), about="breach", principal=principal, purpose=purpose, at=now
+    )
+    return {**facts, "recorded": {"by": principal, "why": purpose, "at": written(now), "sha256": sha256}}
+
+
+def reached(row: Transfer) -> bool:
+    """Whether a list was, or may have been, where its recipient could take it."""
+    return row.what == "list" and (row.counts or row.may_have_arrived)
+
+
+def people(ledger: Ledger, lists: Iterable[Transfer]) -> dict[str, Any]:
+    """How many children and families are on the lists that were, or may have been, at their recipient.
+
+    Keys: lists, households and children (as often as they stand on a list); distinct_children,
+    distinct_families and named_parents (those whose references are still known); not_distinguished (rows of
+    children whose references were destroyed: nobody can tell whether they are on another list too);
+    at_most_children. A family is what shares a parent or a row of a list.
+    """
+    there = [row for row in lists if reached(row)]
+    found, children, parents, families = 0, set(), set(), Families()
+    for permit, one in ledger.on_permits([row.entry for row in there]):
+        found += 1
+        children.add(one.child)
+        parents.add(one.parent)
+        families.add(permit, one)
+    times = sum(row.children for row in there)
+    unknown = times - found
+    return {
+        "lists": len(there),
+        "households": sum(row.households for row in there),
+        "children": times,
+        "distinct_children": len(children),
+        "distinct_families": families.count,
+        "named_parents": len(parents - {""}),
+        "not_distinguished": unknown,
+        "at_most_children": len(children) + unknown,
+    }
+
+
+class Families:
+    """How many families there are: who shares a parent, or a row of one list, belongs together."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._above: dict[str, str] = {}  # towards the one who stands for the family; references are unique
+        self._rows: dict[tuple[int, str], str] = {}  # a child of each row of a list
+
+    def add(self, permit: int, one: OnList) -> None:
+        """A child of a list, with its parent and row where they are given."""
+        self._head(one.child)
+        if one.parent:
+            self._join(one.child, one.parent)
+        if one.reference:
+            self._join(one.child, self._rows.setdefault((permit, one.reference), one.child))
+
+    def _join(self, child: str, other: str) -> None:
+        first, second = self._head(child), self._head(other)
+        if first != second:
+            self._above[second] = first
+            self.count -= 1
+
+    def _head(self, one: str) -> str:
+        above = self._above.get(one)
+        if above is None:
+            self._above[one] = one
+            self.count += 1
+            return one
+        while above != one:
+            self._above[one] = above = self._above[above]
+            one, above = above, self._above[above]
+        return one
+
+
+# --- the parts ------------------------------------------------------------------------------------
+
+
+def _check_known(home: Home, question: Question, rows: list[Transfer], every: list[Transfer]) -> None:
+    """An answer about nothing is given only about somebody who is known."""
+    if rows:
+        return
+    recipients = {*home.recipients(), *(row.recipient for row in every)}
+    agreements = {row.agreement for row in every}
+    unknown = question.recipient and question.recipient not in recipients
+    if question.delivery or unknown or (question.agreement and question.agreement not in agreements):
+        raise SettingsError(
+            "The ledger knows no list or notice that this names",
+            do="Name the sealed file, its permit's number, a recipient or an agreement as they stand in:"
+            " birthshare report transfers",
+        )
+
+
+def _about(home: Home, ledger: Ledger, question: Question, now: datetime) -> dict[str, Any]:
+    newest = ledger.latest_checkpoint()
+    return {
+        "authority": home.settings.authority.name,
+        "demonstration": home.settings.authority.demonstration,
+        **question.as_json(),
+        "made_at": written(now),
+        "entries": ledger.size,
+        "checkpoint": newest.size if newest else 0,
+    }
+
+
+def _deadline(known_since: datetime | None, now: datetime) -> dict[str, Any] | None:
+    """By when it must be reported, and how many whole hours are left (below zero: too late)."""
+    if known_since is None:
+        return None
+    if known_since > now:
+        raise SettingsError("That moment has not come yet", where="--known-since")
+    last = known_since + REPORT_WITHIN
+    return {
+        "known_since": written(known_since),
+        "report_by": written(last),
+        "hours_left": int((last - now) // timedelta(hours=1)),
+    }
+
+
+def _fields(lists: Iterable[Transfer]) -> dict[str, Any]:
+    """What the lists show, field by field, and the versions whose file is gone so that nobody can say."""
+    shown: Counter[str] = Counter()
+    numbers, unknown = 0, set()
+    for row in lists:
+        if not reached(row):
+            continue
+        if row.fields is None:
+            unknown.add((row.agreement, row.version, row.agreement_sha256))
+            continue
+        shown.update(row.fields)
+        numbers += row.terms is not None and row.terms.totals is not None
+    return {
+        "fields": [
+            {
+                "code": str(one),
+                "words": FIELDS[one],
+                "category": _CATEGORIES.get(one, "basic personal identifiers"),
+                "special": one in _SPECIAL,
+                "lists": shown[one],
+            }
+            for one in ListField
+            if shown[one]
+        ],
+        "lists_with_numbers": numbers,
+        "unknown_terms": [
+            {"agreement": agreement, "version": version, "sha256": sha256}
+            for agreement, version, sha256 in sorted(unknown)
+        ],
+    }
+
+
+def _called_back(entries: Iterable[Recorded], lists: Collection[Transfer]) -> dict[str, int]:
+    """Rows called back from the lists: all, not said to be off, and for a family's safety."""
+    permits = {row.entry for row in lists if reached(row)}
+    recalls = [
+        one.body for one in entries if isinstance(one.body, RecallRaised) and one.body.permit in permits
+    ]
+    return {
+        "rows": sum(row.called_back for row in lists if reached(row)),
+        "open": sum(row.called_back_open for row in lists if reached(row)),
+        "for_safety": len({one.row for one in recalls if one.word in SAFETY}),
+    }
+
+
+def _agreements(ledger: Ledger, lists: Iterable[Transfer]) -> list[dict[str, Any]]:
+    """The agreements concerned, whether more can still leave under them, and who may stop that."""
+    newest, suspended = agreed.relied_on(ledger), agreed.suspended(ledger)
+    terms = {(row.agreement, row.version): row.terms for row in lists if row.terms}
+    return [
+        {
+            "agreement": name,
+            "newest_version": newest.get(name, 0),
+            "suspended": (name, newest.get(name, 0)) in suspended,
+            "titles": sorted({one.title for (id_, _), one in terms.items() if id_ == name}),
+            "article_9": sorted(
+                {
+                    one.lawful_basis.article_9.says
+                    for (id_, _), one in terms.items()
+                    if id_ == name and one.lawful_basis.article_9
+                }
+            ),
+            "suspenders": list(
+                dict.fromkeys(
+                    role for (id_, _), one in terms.items() if id_ == name for role in one.suspenders
+                )
+            ),
+        }
+        for name in sorted({row.agreement for row in lists})
+    ]
+
+
+def _recipients(home: Home, rows: Iterable[Transfer]) -> list[dict[str, Any]]:
+    """Who has, or may have, the lists, whom to call, and how each one's lists stand."""
+    register = home.recipients()
+    states: dict[str, Counter[str]] = {}
+    for row in rows:
+        states.setdefault(row.recipient, Counter())[row.state] += row.what == "list"
+    return [
+        {
+            "code": code,
+            "name": register[code].name if code in register else "",
+            "kind": register[code].kind if code in register else "",
+            "contact": register[code].contact if code in register else "",
+            "lists": {state: many for state, many in sorted(counted.items()) if many},
+        }
+        for code, counted in sorted(states.items())
+    ]
+
+
+def _suppliers(home: Home, entries: Iterable[Recorded], lists: Iterable[Transfer]) -> list[dict[str, Any]]:
+    """Whose births they are, and from which extracts: they can tell which family is meant."""
+    months = {row.month for row in lists if reached(row)}
+    names = {code: one.name for code, one in home.settings.suppliers.items()}
+    return [
+        {
+            "supplier": one.body.supplier,
+            "name": names.get(one.body.supplier, ""),
+            "month": one.month,
+            "extract_sha256": one.body.sealed_sha256,
+            "signed_at": written(one.body.signed_at),
+        }
+        for one in entries
+        if isinstance(one.body, ExtractReceived) and one.month in months
+    ]
+
+
+def _contacts(home: Home) -> list[dict[str, str]]:
+    """Who has to know of it here, by role."""
+    return [
+        {"role": role, "principal": person.principal}
+        for person in home.settings.approvers
+        for role in person.roles
+    ]
+
+
+# --- the time line --------------------------------------------------------------------------------
+
+
+def _events(entries: Iterable[Recorded], rows: Collection[Transfer]) -> Iterator[dict[str, Any]]:
+    """What was recorded about the lists and notices, what they rest on and what stood around them.
+
+    Of one day, kind, month and agreement there is one line, with the first and last entry and how many.
+    """
+    concerns = _Concerns(rows)
+    together: dict[tuple[date, Kind, str, str], list[Recorded]] = {}
+    for entry in entries:
+        if concerns(entry):
+            key = sent.day_of(entry.at), entry.kind, entry.month, getattr(entry.body, "agreement", "")
+            together.setdefault(key, []).append(entry)
+    for (_, kind, month, agreement), some in sorted(together.items(), key=lambda one: one[1][0].seq):
+        principals = sorted({who for one in some if (who := getattr(one.body, "principal", ""))})
+        yield {
+            "at": written(some[0].at),
+            "kind": str(kind),
+            "words": kind.wording,
+            "month": month,
+            "agreement": agreement,
+            "principals": principals,
+            "times": len(some),
+            "first_entry": some[0].seq,
+            "last_entry": some[-1].seq,
+        }
+
+
+class _Concerns:
+    """Which entries belong to the time line of some rows of the register."""
+
+    def __init__(self, rows: Collection[Transfer]) -> None:
+        lists = [row for row in rows if row.what == "list"]
+        self._rows = {row.entry for row in rows}
+        self._pairs = {(row.month, row.agreement, row.recipient) for row in lists}
+        self._recipients = {row.recipient for row in rows}
+        self._months = {row.month for row in lists}
+        self._packs = {row.pack_sha256 for row in lists}
+        self._versions = {(row.agreement, row.version) for row in lists}
+        self._agreed_in = {(row.month, row.agreement) for row in lists}
+        self._registers = {row.register for row in lists}
+        self._first = min(self._rows, default=0)
+        self._disclosed = sorted((row.entry, row.entry + row.children) for row in lists if row.children)
+
+    def __call__(self, entry: Recorded) -> bool:
+        kind, body = entry.kind, entry.body
+        if kind in _OF_LISTS:
+            return self._is_of_list(entry)
+        if kind in _OF_MONTHS:
+            return entry.month in self._months
+        if kind in _OF_RELEASES:
+            return getattr(body, "pack_sha256", "") in self._packs
+        if kind is Kind.DECIDED:
+            return (entry.month, getattr(body, "agreement", "")) in self._agreed_in
+        if kind in _OF_AGREEMENTS:
+            return (getattr(body, "agreement", ""), getattr(body, "version", 0)) in self._versions
+        if isinstance(body, OpeningsDestroyed):
+            return any(self._touches(first, last) for first, last in body.entries)
+        if kind is Kind.REGISTER_AGREED:
+            return entry.seq in self._registers or entry.seq > self._first > 0
+        return getattr(body, "recipient", None) in self._recipients  # a password was made
+
+    def _is_of_list(self, entry: Recorded) -> bool:
+        """Whether it is a row of the register, or names one; or a failure before there was a permit."""
+        name = _NAMES.get(entry.kind)
+        about = getattr(entry.body, name) if name else entry.seq
+        if isinstance(entry.body, DeliveryFailed) and about == 0:
+            return (entry.month, entry.body.agreement, entry.body.recipient) in self._pairs
+        return about in self._rows
+
+    def _touches(self, first: int, last: int) -> bool:
+        """Whether these entries have a disclosure of one of the lists among them."""
+        place = bisect_right(self._disclosed, (last, last))
+        return place > 0 and self._disclosed[place - 1][1] >= first

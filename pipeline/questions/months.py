@@ -1,0 +1,27 @@
+"""One month: its books, how it went, what is open of it, who approved, and the months before it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pipeline import facts
+from pipeline import month as months
+from pipeline.errors import SettingsError
+from pipeline.home import Home
+from pipeline.records import Month
+
+
+def month(home: Home, which: Month, *, now: datetime) -> dict[str, Any]:
+    """The state of a month, open or closed, with its `course` and `history`; see `pipeline.facts`.
+
+    Raises SettingsError for a month that was never begun.
+    """
+    with months.opened(home, which, now) as desk:
+        if next(desk.ledger.entries(month=str(which)), None) is None:
+            raise SettingsError(
+                "That month was never begun",
+                where=str(which),
+                do="See which were: birthshare status",
+            )
+        return facts.in_full(desk)

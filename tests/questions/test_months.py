@@ -1,0 +1,313 @@
+"""A month beside the months before it: what is out of the ordinary is said, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from month_authority import Answer, CommandLine
+from pipeline.errors import SettingsError
+from pipeline.facts import opened_ledger
+from pipeline.home import Home
+from pipeline.ledger.entries import ListForgone
+from pipeline.ledger.ledger import Ledger
+from pipeline.looking_back.history import FEWEST, agreements, history, is_unusual, of_month
+from pipeline.questions.months import month as asked
+from pipeline.records import Month
+from preview.past import new_home
+from questions import past
+
+THIS = Month(2026, 10)
+LATER = past.after(THIS, 40)
+SIGNATURE = "-----BEGIN SSH SIGNATURE-----\nYQ==\n-----END SSH SIGNATURE-----\n"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path / "home")
+
+
+@pytest.fixture
+def ledger(home: Home) -> Iterator[Ledger]:
+    with opened_ledger(home) as opened:
+        yield opened
+
+
+@pytest.fixture
+def report(home: Home) -> Callable[..., Answer]:
+    """`birthshare report month` on this home."""
+    line = CommandLine(type("Here", (), {"home": home})())
+    return lambda *arguments: line("report", "month", *arguments)
+
+
+def some_months(ledger: Ledger, many: int, **changes: Any) -> None:
+    """Months before this one, with 10 households at one centre and 20 to 22 at another."""
+    for back in range(many, 0, -1):
+        past.closed(ledger, THIS.plus(-back), {"centre-1": 10, "centre-2": 20 + back % 3}, **changes)
+
+
+def unusual(state: dict[str, Any]) -> dict[tuple[str, str], tuple[int, float]]:
+    """What is out of the ordinary: what it is now, and the median before."""
+    return {
+        (one["what"], one["code"]): (one["now"], one["median"])
+        for one in state["history"]["compared"]
+        if one["unusual"]
+    }
+
+
+def state_of(home: Home, month: Month = THIS) -> dict[str, Any]:
+    return asked(home, month, now=LATER)
+
+
+# --- the rule -------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 100), st.lists(st.integers(0, 100), max_size=12))
+def test_a_count_is_unusual_only_beyond_every_earlier_one_and_never_beside_few(
+    now: int, before: list[int]
+) -> None:
+    if is_unusual(now, before):
+        assert len(before) >= FEWEST
+        assert now < min(before) or now > max(before)
+        assert abs(now - median(before)) >= 5
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [
+        (40, [20, 22, 25], True),
+        (40, [20, 22], False),  # too few to know
+        (25, [20, 22, 25], False),  # it was so before
+        (27, [20, 22, 25], False),  # near enough to the middle
+        (3, [0, 0, 0], False),  # too small a difference
+        (5, [0, 0, 0], True),
+        (0, [20, 22, 25], True),
+    ],
+)
+def test_the_rule_of_what_is_unusual(now: int, before: list[int], said: bool) -> None:
+    assert is_unusual(now, before) is said
+
+
+# --- months ---------------------------------------------------------------------------------------
+
+
+def test_a_usual_month_has_nothing_out_of_the_ordinary(home: Home, ledger: Ledger) -> None:
+    some_months(ledger, 6)
+    past.closed(ledger, THIS, {"centre-1": 11, "centre-2": 20})
+
+    state = state_of(home)
+
+    assert state["history"]["compared_with"] == 6
+    assert unusual(state) == {}
+
+
+def test_a_centre_whose_list_falls_away_a_reason_that_grows_and_a_late_file_are_said(
+    home: Home, ledger: Ledger
+) -> None:
+    some_months(ledger, 6)
+    past.closed(
+        ledger, THIS, {"centre-1": 10}, reasons={"consent_refused": 60, "restricted_record": 10}, signed=20
+    )
+
+    state = state_of(home)
+
+    assert unusual(state)["recipient", "centre-2"] == (0, 21)
+    assert unusual(state)["reason", "consent_refused"] == (60, 20)
+    assert unusual(state)["file", "chis"] == (20, 2)
+    assert ("recipient", "centre-1") not in unusual(state)
+
+
+def test_the_month_before_and_the_range_are_beside_each_count(home: Home, ledger: Ledger) -> None:
+    some_months(ledger, 4)
+    past.closed(ledger, THIS, {"centre-1": 10, "centre-2": 30})
+
+    [one] = [one for one in state_of(home)["history"]["compared"] if one["code"] == "centre-2"]
+
+    assert (one["now"], one["before"], one["median"], one["least"], one["most"]) == (30, 21, 21, 20, 22)
+
+
+def test_at_most_twelve_months_are_looked_back_at(home: Home, ledger: Ledger) -> None:
+    some_months(ledger, 14)
+    past.closed(ledger, THIS, {"centre-1": 10})
+
+    found = state_of(home)["history"]
+
+    assert [one["month"] for one in found["months"]] == [str(THIS.plus(-back)) for back in range(12, -1, -1)]
+    assert found["compared_with"] == 12
+
+
+def test_months_without_books_are_shown_and_not_compared_with(home: Home, ledger: Ledger) -> None:
+    past.closed(ledger, THIS.plus(-4), {"centre-1": 10})
+    past.begin(ledger, THIS.plus(-2))
+    past.closed(ledger, THIS, {"centre-1": 10})
+
+    found = state_of(home)["history"]
+
+    assert [(one["month"], one["state"], one["received"]) for one in found["months"]] == [
+        ("2026-06", "closed", 44),
+        ("2026-08", "open", None),
+        ("2026-10", "closed", 44),
+    ]
+    assert found["compared_with"] == 1
+
+
+def test_a_later_month_is_not_looked_at(home: Home, ledger: Ledger) -> None:
+    some_months(ledger, 3)
+    past.closed(ledger, THIS, {"centre-1": 10, "centre-2": 20})
+    before = state_of(home)["history"]
+
+    past.closed(ledger, THIS.plus(1), {"centre-1": 100})
+
+    assert state_of(home)["history"] == before
+
+
+def test_an_agreement_that_is_new_is_compared_with_nothing(home: Home, ledger: Ledger) -> None:
+    some_months(ledger, 6)
+    past.begin(ledger, THIS, shared=9, agreement="family-hubs")
+    past.send(ledger, THIS, "hub-1", 9, agreement="family-hubs")
+    past.end(ledger, THIS, shared=9, withheld=30, agreement="family-hubs")
+
+    state = state_of(home)
+
+    mine = [one for one in state["history"]["compared"] if one["agreement"]]
+    assert {one["agreement"] for one in mine} == {"family-hubs"}
+    assert {one["median"] for one in mine} == {None}
+
+
+def test_a_list_that_was_annulled_counts_nothing(ledger: Ledger) -> None:
+    month = THIS.plus(-1)
+    past.begin(ledger, month, shared=8)
+    permit = ledger.permit(
+        past.permit_body(month, "centre-9", 5),
+        [past.on_list(month, "centre-9", n) for n in range(5)],
+        month=str(month),
+        at=past.after(month, 4),
+    )
+    ledger.annul(permit, at=past.after(month, 4))
+    past.send(ledger, month, "centre-1", 8)
+    past.end(ledger, month, shared=8, withheld=30)
+
+    found = of_month(ledger, month)
+
+    assert found is not None
+    assert found.households == {past.AGREEMENT: {"centre-1": 8}}
+
+
+def test_the_counts_of_a_past_month_are_those_of_its_own_page(home: Home, ledger: Ledger) -> None:
+    some_months(ledger, 1)
+    before = THIS.plus(-1)
+
+    mine = agreements(list(ledger.entries(month=str(before))))
+    found = of_month(ledger, before)
+
+    assert found is not None
+    assert mine == state_of(home, before)["agreements"] == asdict(found)["agreements"]
+
+
+# --- how it went ----------------------------------------------------------------------------------
+
+
+def test_refused_files_failed_tries_and_forgone_lists_are_told(home: Home, ledger: Ledger) -> None:
+    past.refused(ledger, THIS)
+    past.begin(ledger, THIS, shared=40)
+    past.send(ledger, THIS, "centre-1", 40, failures=3)
+    past.record(
+        ledger,
+        THIS,
+        ListForgone(
+            agreement=past.AGREEMENT,
+            recipient="centre-2",
+            principal=past.LEAD,
+            signature=SIGNATURE,
+            note="it closed for good",
+        ),
+    )
+    past.end(ledger, THIS, shared=40, withheld=30)
+
+    course = state_of(home)["course"]
+
+    assert [(one["supplier"], one["problem"]) for one in course["refused"]] == [("chis", "wrong_signer")]
+    [failed] = course["failed"]
+    assert (failed["recipient"], failed["times"], failed["problem"]) == ("centre-1", 3, "unreachable")
+    assert failed["delivered_at"].startswith("2026-11-05")
+    assert [(one["recipient"], one["note"]) for one in course["forgone"]] == [
+        ("centre-2", "it closed for good")
+    ]
+    assert [(one["what"], one["rows"]) for one in course["files"]] == [("extract", 74)]
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_the_page_says_what_is_unusual_in_words_and_draws_it(
+    home: Home, ledger: Ledger, report: Callable[..., Answer], tmp_path: Path
+) -> None:
+    some_months(ledger, 6)
+    past.closed(ledger, THIS, {"centre-1": 10})
+
+    answer = report(str(THIS), "--out", tmp_path / "month.html")
+
+    page = (tmp_path / "month.html").read_text()
+    assert answer.code == 0, answer.err
+    assert "households for centre-2" in answer.out and "households for centre-2: <strong>0</strong>" in page
+    assert page.count("<svg") == 2 + 2  # rows received, one agreement, and a span for each recipient
+    assert "<script" not in page and "//" not in page
+    assert (tmp_path / "month.html").stat().st_mode & 0o077 == 0
+
+
+def test_an_open_month_says_that_it_is(
+    home: Home, ledger: Ledger, report: Callable[..., Answer], tmp_path: Path
+) -> None:
+    some_months(ledger, 3)
+    past.refused(ledger, THIS)
+
+    answer = report(str(THIS), "--out", tmp_path / "month.html", "--json")
+
+    assert (answer.code, answer.json["state"]) == (0, "open")
+    page = (tmp_path / "month.html").read_text()
+    assert "Waiting for" in page and "The month is open" in page
+
+
+def test_a_month_that_was_never_begun_is_a_sentence(home: Home, report: Callable[..., Answer]) -> None:
+    with pytest.raises(SettingsError, match="never begun"):
+        state_of(home)
+
+    answer = report(str(THIS))
+    assert answer.code == 2
+    answer.says("never begun")
+
+
+def test_the_answer_is_the_same_as_a_file_and_on_the_screen(
+    ledger: Ledger, report: Callable[..., Answer], tmp_path: Path
+) -> None:
+    some_months(ledger, 1)
+    past.closed(ledger, THIS, {"centre-1": 10})
+
+    answer = report(str(THIS), "--json", "--out", tmp_path / "month.json")
+
+    written = json.loads((tmp_path / "month.json").read_text())
+    assert {**written, "seconds": {}} == {**answer.json, "seconds": {}}
+
+
+def test_sixty_months_are_no_slower(tmp_path: Path) -> None:
+    """What is read does not grow with the months before the twelve."""
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")) as ledger:
+        for back in range(60, 0, -1):
+            past.closed(ledger, THIS.plus(-back), {"centre-1": 1})
+        state = {"month": str(THIS), "state": "open", "balanced": False, "received": 0, "agreements": {}}
+        began = perf_counter()
+        found = history(ledger, {**state, "recipients": []})
+        took = perf_counter() - began
+
+    assert found["compared_with"] == 12
+    assert took < 2  # seconds
