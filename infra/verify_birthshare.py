@@ -87,11 +87,11 @@ def sha256(*parts: bytes) -> bytes:
 
 
 def read_key(text: str, kind: int) -> Key:
-    """A verifier key, of a ledger (1) or a witness (4); ValueError for anything else."""
-    name, key_id, encoded = text.strip().split("+", 2)
-    key = base64.b64decode(encoded, validate=True)
-    if (len(key), key[0], sha256(name.encode(), b"\n", key)[:4].hex()) != (33, kind, key_id):
-        raise ValueError("not a verifier key")
+    """A verifier key, of a ledger (1) or a witness (4); for anything else it is said what is wrong."""
+    found = re.fullmatch(r"([^+]*)\+([^+]*)\+([A-Za-z0-9+/]{44})", text.strip())
+    name, key_id, key = (found[1], found[2], base64.b64decode(found[3])) if found else ("", "", b"\0")
+    if (key[0], sha256(name.encode(), b"\n", key)[:4].hex()) != (kind, key_id):
+        raise argparse.ArgumentTypeError("not such a key; copy its line again, whole and unaltered")
     return Key(name, bytes.fromhex(key_id), key[1:])
 
 
@@ -151,7 +151,7 @@ def need_goes_on(old: tuple[int, bytes], new: tuple[int, bytes], proof: str) -> 
 # --- signatures of people (SSHSIG) ----------------------------------------------------------------
 PURPOSE, MAGIC = b"agreement@birthshare", b"SSHSIG"
 OPTIONS = r'(?:[a-z-]+(?:="[^"]*")?(?:,|(?=\s)))+'
-SIGNER = re.compile(rf"(\S+)\s+({OPTIONS}\s+)?((?:sk-)?(?:ssh|ecdsa)-\S+)\s+([A-Za-z0-9+/]+=*)(?:\s|\Z)")
+SIGNER = re.compile(rf"([^#\s]\S*)\s+({OPTIONS}\s+)?((?:sk-)?(?:ssh|ecdsa)-\S+)\s+([\w+/]+=*)(?:\s|\Z)")
 ARMOUR = re.compile(r"-----BEGIN SSH SIGNATURE-----\n([A-Za-z0-9+/=\n]+)\n-----END SSH SIGNATURE-----\n?\Z")
 
 
@@ -202,15 +202,14 @@ def is_signed_by(who: str, content: bytes, armoured: str, at: str, signers: str)
 
 
 # --- what the entries say, and whether it fits together -------------------------------------------
+ENDS, HEARD = {"delivered", "permit_annulled"}, ("collected", "acknowledged", "destruction_attested")
 RULES = (  # kind of entry, what it names, what must have been recorded of that before, and what must not
     ("permit", "pack", "release_approved", {"release_refused"}),
     ("permit", "terms", "decided", {"agreement_suspended"}),
     ("publishing", "pack", "", {"release_refused"}),
-    ("publishing", "list", "", {"permit_annulled", "delivered"}),
-    ("delivered", "list", "publishing", {"delivered"}),  # annulled while it was on its way, it still arrived
-    ("permit_annulled", "list", "", {"permit_annulled", "delivered"}),
-    *((one, "list", "delivered", set()) for one in ("collected", "acknowledged", "destruction_attested")),
-    ("file_removed", "list", "delivered", set()),
+    *((one, "list", "", ENDS) for one in ("publishing", "permit_annulled")),
+    ("delivered", "list", "publishing", {"delivered"}),  # annulled on its way, it may still arrive
+    *((one, "list", "delivered", set()) for one in (*HEARD, "file_removed")),
 )
 
 
@@ -221,14 +220,14 @@ class Evidence:
         self.files, self.notes, self.roots, self.whole = {}, [], {0: sha256()}, True
         self.last, self.counts, self.lists, self.read, self.opened = 0, Counter(), {}, {}, 0
         self.said, self.signed, self.decided = defaultdict(set), defaultdict(list), {}
+        self.stated = {"README.txt", "evidence.json", "allowed_signers", "ledger.vkey"}  # and digests
 
     def take(self, entry: dict) -> None:
         one = entry["body"] | {name: entry[name] for name in ("seq", "kind", "month", "at")}
         seq, kind, number = one["seq"], one["kind"], one.get("permit") or one.get("of")
         where, leave = f"entry {seq} ({kind}):", self.lists.get(number, {})
         need(seq > self.last, f"{where} it does not come after the one before it")
-        self.last = seq
-        self.counts[kind] += 1
+        self.last, self.counts[kind] = seq, self.counts[kind] + 1
         same = all(one.get(name, leave.get(name)) == leave.get(name) for name in ("agreement", "recipient"))
         need(not number or leave and same, f"{where} the permit or notice that it is about is not shown")
         if kind == "disclosure":
@@ -251,23 +250,23 @@ class Evidence:
             self.said[seq] |= {"delivered"} if one.get("told_by") else set()
         elif kind == "agreement_signed":
             self.signed[terms].append(one)
+            self.stated |= {one["digest"], one["signature_sha256"]}
         elif kind == "decided":
             self.decided[one["month"], terms] = one["digest"]
         elif kind == "validated":
             self.read[one["month"], one["supplier"]] = one["rows"], one["rows"] - one["accepted"]
         elif kind == "balanced":
-            for agreement, books in one["books"].items():
+            sent = {other["agreement"]: {} for other in self.lists.values() if other["month"] == one["month"]}
+            for agreement, books in (sent | one["books"]).items():
                 need(self.balances(one["month"], agreement, books), f"{where} {agreement} does not balance")
 
     def balances(self, month: str, agreement: str, books: dict) -> bool:
         lists = [one for one in self.lists.values() if (one["month"], one["agreement"]) == (month, agreement)]
-        stand = [
-            one for one in lists if self.said[one["seq"]] & {"delivered", "permit_annulled"} == {"delivered"}
-        ]
-        good = sum(book["shared"] for book in books.values()) == sum(one["children"] for one in stand)
+        sent = sum(one["children"] for one in lists if self.said[one["seq"]] & ENDS == {"delivered"})
+        good = sum(book["shared"] for book in books.values()) == sent
         for supplier, book in books.items():
             good &= (book["received"], book["quarantined"]) == self.read[month, supplier]
-            good &= sum(book.values()) == 2 * book["received"]  # it is all the others together
+            good &= min(book.values()) >= 0 and sum(book.values()) == 2 * book["received"]  # all the others
         return good
 
     def check_agreement(self, one: dict, signers: str) -> int:
@@ -283,7 +282,7 @@ class Evidence:
         wanted = re.search(r"^approvers:\s*(\[[^\]]*\]|(?:\n\s*- .*)+)", text.decode(), re.M)
         roles = set(re.findall(r"[\[,-]\s*[\"']?([a-z_]+)", wanted[1])) if wanted else set()
         need(roles and roles <= signed.keys(), f"{where} its agreement is not signed in every role")
-        need(len(roles) == 1 or len(set(signed.values())) > 1, f"{where} one person signed in every role")
+        need(len(roles) < 2 or len({*map(signed.get, roles)}) > 1, f"{where} one person signed in every role")
         return unsure
 
     def read_pack(self, file: Path, key: Key, wanted: set[int], left: int = MOST) -> None:
@@ -297,13 +296,14 @@ class Evidence:
         need(said["format"] == "birthshare-evidence/1", "this program does not know packs of this form")
         self.notes = [said["checkpoint"], *(one["note"] for one in said["held"])]
         for one in said["held"]:
-            older = read_checkpoint(one["note"], key)
-            need_goes_on(older, newest, one["proof"])
+            need_goes_on(older := read_checkpoint(one["note"], key), newest, one["proof"])
             self.roots |= [older]
         for one in said["entries"]:
             self.opened += need_entry(one, *newest)
             self.take(one)
         self.roots, self.whole = self.roots | dict([newest]), said["about"] == "month"
+        for name, text in self.files.items():
+            need({name, sha256(text).hex()} & self.stated, "the pack has a file that no entry speaks of")
 
     def read_export(self, file: Path, key: Key, wanted: set[int]) -> None:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
@@ -340,9 +340,8 @@ def need_entry(one: dict, size: int, root: bytes) -> bool:
 
 def examine(args: argparse.Namespace):
     """What holds, line by line; ends with Wrong at the first thing that does not."""
-    given, held = Evidence(), []
-    for note in (file.read_text("utf-8") for file in args.held):
-        held.append(read_checkpoint(json.loads(note)["checkpoint"] if note[:1] == "{" else note, args.key))
+    given, notes = Evidence(), [file.read_text("utf-8") for file in args.held]
+    held = [read_checkpoint(json.loads(it)["checkpoint"] if it[:1] == "{" else it, args.key) for it in notes]
     read = given.read_pack if zipfile.is_zipfile(args.evidence) else given.read_export
     read(args.evidence, args.key, {size for size, _ in held})
     shown = f"{given.counts.total()} are shown as recorded, {given.opened} opened"
@@ -391,7 +390,7 @@ def main() -> int:
     except Exception as error:  # whatever it is: what cannot be read proves nothing
         unread = f"something is not written as it should be ({type(error).__name__})"
         lines.append(("WRONG", str(error) if isinstance(error, Wrong) else unread))
-    text = "\n".join(f"{mark:7}{words}" for mark, words in lines)
+    text = "\n".join(f"{mark:7}" + "".join(filter(str.isprintable, words)) for mark, words in lines)
     print(json.dumps({"wrong": lines[-1][0] == "WRONG", "lines": lines}) if args.json else text)
     return int(lines[-1][0] == "WRONG")
 

@@ -152,13 +152,13 @@ def verified(
     again. Not `whole`: nor is what the newest one beside the database covers, which is enough to show what
     stands there, and not to act on it.
     """
-    ours = [one.note for one in kept(home)]
-    if not whole and checkpoint_file(home).is_file():
-        since = ours[0]
+    beside = _beside(home)
+    if beside and not whole:
+        since = beside[0].note
     return verify(
         ledger,
         check_note=note_check(home),
-        kept_elsewhere=[*ours, *kept_elsewhere],
+        kept_elsewhere=[*(one.note for one in (*beside, *_at_places(home))), *kept_elsewhere],
         since=since,
         watch=watch,
     )
@@ -166,11 +166,20 @@ def verified(
 
 def kept(home: Home) -> list[places.Held]:
     """The newest checkpoints outside the database: beside it, and at every place that is a folder."""
-    beside, found = checkpoint_file(home), []
-    if beside.is_file():
-        note = beside.read_text(encoding="utf-8", errors="replace")
-        found.append(places.Held.of(str(beside.relative_to(home.path)), note))
-    return [*found, *places.held(home, origin(home), note_check(home))]
+    return [*_beside(home), *_at_places(home)]
+
+
+def _beside(home: Home) -> list[places.Held]:
+    """The one beside the database, if it is there."""
+    file = checkpoint_file(home)
+    if not file.is_file():
+        return []
+    note = file.read_text(encoding="utf-8", errors="replace")
+    return [places.Held.of(str(file.relative_to(home.path)), note)]
+
+
+def _at_places(home: Home) -> Iterator[places.Held]:
+    return places.held(home, origin(home), note_check(home))
 
 
 def given(home: Home, files: Iterable[Path], notes: Iterable[str]) -> list[places.Held]:

@@ -145,7 +145,15 @@ class Geography(Strict):
 
 Port = Annotated[int, Field(gt=0, lt=65536)]
 _VERIFIER = re.compile(r"^[!-*,-~]{1,150}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$")
-VerifierKey = Annotated[str, StringConstraints(pattern=_VERIFIER)]
+
+
+def _is_verifier(text: str) -> str:
+    if not _VERIFIER.match(text):
+        raise ValueError("not a verifier key; copy its line again, whole, as the witness showed it")
+    return text
+
+
+VerifierKey = Annotated[str, AfterValidator(_is_verifier)]
 
 
 class Place(Strict):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import hmac
 import io
 import json
 import os
@@ -197,6 +198,10 @@ class Staging:
     def put_frame(self, name: str, frame: pd.DataFrame) -> None:
         """Keep a frame with its column types. The index is not kept."""
         self.put(name, _frame_bytes(frame))
+
+    def key_for(self, purpose: str) -> bytes:
+        """A key for one purpose, the same until all of this is destroyed; nobody can make it after that."""
+        return hmac.digest(self._made_key(), self._bound(f"key for {purpose}").encode(), "sha256")
 
     def frame(self, name: str) -> pd.DataFrame:
         """A kept frame, in the types it had, its rows numbered from 0."""

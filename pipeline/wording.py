@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Self
 
 SHOWN = 12  # characters of a digest that people read
+LIKE_AN_IDENTIFIER = 9  # digits that could be an NHS number (ten digits) with a slip in it
 
 
 class Worded(StrEnum):
@@ -19,3 +20,12 @@ class Worded(StrEnum):
         member._value_ = code
         member.wording, member.advice = wording, advice
         return member
+
+
+def stranger(principal: str) -> str:
+    """Somebody whom the settings do not know, as a message may name them.
+
+    Blank for what could be a family's number that was typed in the wrong place.
+    """
+    digits = sum(character.isnumeric() for character in principal)
+    return principal if principal.isprintable() and digits < LIKE_AN_IDENTIFIER else ""

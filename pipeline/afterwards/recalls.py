@@ -26,6 +26,7 @@ from pipeline.afterwards.notices import Brought, Draft
 from pipeline.afterwards.sent import Sent
 from pipeline.agreements.loading import Version
 from pipeline.agreements.model import Agreement
+from pipeline.asking import check_known
 from pipeline.errors import NotAllDelivered, SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
@@ -104,7 +105,7 @@ def record_told(home: Home, recipient: str, *, principal: str, note: str = "", n
     The answer is of how many rows. Raises Refused for a person whom the settings do not know, and
     SettingsError for a recipient whom nobody knows.
     """
-    changes.check_known(home, principal)
+    check_known(home, principal)
     with changes.between_months(home, now) as desk:
         waiting = _rows_of(home, desk.ledger, recipient)
         rows = sum(row.state == "waiting" for row in waiting)

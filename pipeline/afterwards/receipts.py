@@ -22,7 +22,8 @@ from pipeline import facts
 from pipeline.afterwards import notices, sent, visits
 from pipeline.afterwards.notices import Brought
 from pipeline.afterwards.sent import Sent
-from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError, one_to_a_line
+from pipeline.asking import check_known
+from pipeline.errors import BirthshareError, NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.home import Home
 from pipeline.ledger.entries import Entry, Overdue
 from pipeline.records import Month
@@ -97,7 +98,7 @@ def record(home: Home, file: str, word: Word, *, principal: str, note: str = "",
     The answer is whether it is new. Raises Refused for a person whom the settings do not know,
     SettingsError where nothing of that name was delivered, or that word does not belong to it.
     """
-    _check_person(home, principal)
+    check_known(home, principal)
     with _desk(home, now) as desk:
         row = _delivered(sent.states(desk.ledger), file)
         if word not in visits.words(row):
@@ -120,7 +121,7 @@ def take_back(home: Home, file: str, *, principal: str, now: datetime) -> list[s
     settings do not know, SettingsError where no list of that name was delivered or where it lies there no
     more, NotAllDelivered where its folder cannot be looked into.
     """
-    _check_person(home, principal)
+    check_known(home, principal)
     with _desk(home, now) as desk:
         row = _delivered(sent.states(desk.ledger), file)
         if not row.is_list:
@@ -136,15 +137,6 @@ def take_back(home: Home, file: str, *, principal: str, now: datetime) -> list[s
             do="Call the recipient, and record what it says: birthshare receipts record",
         )
     return remarks
-
-
-def _check_person(home: Home, principal: str) -> None:
-    if principal not in {person.principal for person in home.settings.approvers}:
-        raise Refused(
-            "This person is not known here",
-            where=principal,
-            do="Use a principal that stands under [[approvers]] in birthshare.toml.",
-        )
 
 
 def shown(home: Home, *, now: datetime) -> dict[str, Any]:

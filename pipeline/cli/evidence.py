@@ -55,11 +55,12 @@ def prove(
     infra/verify_birthshare.py and the ledger's public key. That you took it out, and why, is recorded first.
     """
     from pipeline import facts
+    from pipeline.asking import check_asks
     from pipeline.questions import evidence
 
     _check_ending(out, ".zip")
-    evidence.check_person(home, who, why)
-    with facts.opened_ledger(home) as ledger:
+    check_asks(home, who, why)
+    with facts.sound_ledger(home) as ledger:
         chosen, title = _chosen(ledger, month, since, until, numbers)
         about, now = "month" if month else "ledger", moment()
         gathered = evidence.gather(home, ledger, chosen, about=about, title=title, now=now)
@@ -101,7 +102,7 @@ def export(out: Path, home: Home, voice: Voice) -> None:
     from pipeline.questions import evidence
 
     _check_ending(out, ".jsonl", ".jsonl.gz")
-    with facts.opened_ledger(home) as ledger, _whole(out) as file:
+    with facts.sound_ledger(home) as ledger, _whole(out) as file:
         entries = _write_lines(file, evidence.exported(home, ledger), compressed=out.name.endswith(".gz")) - 1
     voice.answer({"file": str(out), "entries": entries})
     voice.say(f"Written: {out}. Entries: {entries}.")
@@ -120,9 +121,8 @@ def _chosen(
     """The entries that are meant, and what the pack is called; SettingsError where that is not one choice."""
     from pipeline.questions import evidence
 
-    if (month is not None, since is not None, numbers is not None).count(True) != 1 or bool(since) != bool(
-        until
-    ):
+    choices = [one for one in (month, since, numbers) if one is not None]
+    if len(choices) != 1 or (since is None) != (until is None):
         raise SettingsError(
             "Say which entries are to be shown", do="Give --month, or --since and --until, or --entries."
         )

@@ -90,9 +90,10 @@ def verify(kept: tuple[Path, ...], since: Path | None, home: Home, voice: Voice)
 def checkpoint(home: Home, voice: Voice) -> None:
     """Sign how long the ledger is and its root; keep the result somewhere else."""
     from pipeline import facts
+    from pipeline.steps.closing import sign_ledger
 
     with facts.opened_ledger(home) as opened:
-        signed = facts.signed(home, opened)
+        signed = sign_ledger(home, opened)
     voice.answer({"size": signed.size, "root": signed.root, "note": signed.note})
     voice.say(signed.note.rstrip("\n"))
 

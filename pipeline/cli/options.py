@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,9 +40,12 @@ class MonthType(click.ParamType["Month"]):
 
 
 class MomentType(click.ParamType[datetime]):
-    """A moment in ISO 8601; without a zone it is UTC."""
+    """A moment in ISO 8601; without a zone it is UTC, or in the zone that is given."""
 
     name = "moment"
+
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self._zone = zone
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Fails with a usage message for anything else."""
@@ -52,7 +55,7 @@ class MomentType(click.ParamType[datetime]):
             moment = datetime.fromisoformat(value)
         except ValueError:
             self.fail("write it as 2026-11-03 or 2026-11-03T09:30+00:00", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
 
 
 class DayType(click.ParamType["date"]):

@@ -22,6 +22,7 @@ import pandas as pd
 from pipeline import month as months
 from pipeline.afterwards import recalls, sent
 from pipeline.afterwards.recalls import Followed
+from pipeline.asking import check_asks
 from pipeline.errors import IntegrityError
 from pipeline.home import Home
 from pipeline.keeping import kept, limits, references, retention
@@ -76,7 +77,7 @@ def erase(
     Who asks is recorded before anything is looked up. It may be called again after it was cut short.
     """
     number = checked_number(nhs_number)
-    retention.check_person(home, principal, purpose)
+    check_asks(home, principal, purpose)
     with months.working(home, Month(now.year, now.month), now) as desk:
         key = home.secret("subject.key")
         child, parent = (keyed_references(key, kind, [number])[0] for kind in ("child", "parent"))
@@ -109,6 +110,7 @@ def erase(
         asked = dict.fromkeys(family.children, desk.ledger.size + 1)
         forgotten = references.forget(desk.ledger, asked, at=desk.clock, principal=principal)
         closing.sign(desk)
+        desk.ledger.database.clean()
         answer = {
             "erased_by": principal,
             "parts": len(touched),

@@ -24,7 +24,8 @@ from pipeline import facts
 from pipeline import month as months
 from pipeline.afterwards import sent
 from pipeline.agreed import LONDON
-from pipeline.errors import BirthshareError, Refused, SettingsError, WaitingForPerson
+from pipeline.asking import check_asks
+from pipeline.errors import BirthshareError, SettingsError, WaitingForPerson
 from pipeline.home import Home
 from pipeline.keeping import kept, limits, references, under_way
 from pipeline.keeping.limits import (
@@ -48,7 +49,6 @@ from pipeline.ledger.entries import (
     MonthClosed,
     RetentionChecked,
     StagingDestroyed,
-    check_note,
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.records import Month
@@ -95,6 +95,7 @@ def run(home: Home, *, now: datetime, dry_run: bool = False, watch: Watch = no_w
         if not dry_run:
             _record(desk, destroyed, waiting, found)
             under_way.end(home)
+            desk.ledger.database.clean()
         return {
             "at": desk.now.isoformat(timespec="seconds"),
             "dry_run": dry_run,
@@ -401,7 +402,7 @@ def end(home: Home, month: Month, *, principal: str, why: str, now: datetime) ->
     that were permitted stay so. Raises SettingsError where there are working files to finish the month
     with, or it is closed or still to come; Refused for a person who is not known.
     """
-    check_person(home, principal, why)
+    check_asks(home, principal, why)
     if month.first_day > now.astimezone(LONDON).date():
         raise SettingsError(
             f"{month} is still to come", do="Name the month whose working files are lost. Nothing was ended."
@@ -418,19 +419,6 @@ def end(home: Home, month: Month, *, principal: str, why: str, now: datetime) ->
         ended = StagingDestroyed(principal=principal, note=why), MonthClosed()
         desk.staging.destroy(partial(desk.record, *ended))
         closing.finish(desk)
-
-
-def check_person(home: Home, principal: str, why: str) -> None:
-    """Raises Refused for a person whom the settings do not know, SettingsError where nobody said why."""
-    if principal not in {one.principal for one in home.settings.approvers}:
-        raise Refused(
-            "This person may not do that",
-            where=principal if principal.isprintable() else "",
-            do="Name one of the approvers in birthshare.toml. Nothing was changed.",
-        )
-    if not why.strip():
-        raise SettingsError("Nobody said why", where="why", do="Say it in a few words, without names.")
-    check_note(why)
 
 
 # --- the proof ------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ before it reads anything, so two writers never see the same head. Whoever waits 
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,20 @@ class Database:
                 if not self._is_sqlite:
                     _take_lock(connection)
                 yield connection
+
+    def clean(self) -> None:
+        """Leave no trace in SQLite's file of what was destroyed; nothing where that was done before.
+
+        What is deleted is written over, but not the copies of it that stayed behind where rows had been moved
+        from page to page. So the file is written anew. (PostgreSQL: infra/runbooks/database.md.) Raises
+        SettingsError where that cannot be done now; it is to be asked for again.
+        """
+        if self._is_sqlite:
+            with self._plain_errors(), closing(self._engine.raw_connection()) as connection:
+                try:
+                    _write_anew(connection.driver_connection)
+                except sqlite3.Error as error:
+                    raise DBAPIError.instance("", None, error, sqlite3.Error, hide_parameters=True) from None
 
     def _bring_up_to_date(self) -> None:
         """Raises SettingsError where it is another role that may change the tables."""
@@ -150,6 +165,24 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     # says "undo", after a list was sent on the strength of its permit.
     connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA secure_delete = ON")  # what is destroyed is written over
+
+
+def note_destroyed(connection: Connection) -> None:
+    """Note, in the transaction that destroys something, that `Database.clean` has to be done."""
+    if connection.dialect.name == "sqlite":
+        many = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA user_version = {many + 1}")
+
+
+def _write_anew(driver: Any) -> None:
+    noted = driver.execute("PRAGMA user_version").fetchone()
+    if noted == (0,):
+        return
+    driver.execute("VACUUM")
+    driver.execute("BEGIN IMMEDIATE")
+    if driver.execute("PRAGMA user_version").fetchone() == noted:  # else more was destroyed meanwhile
+        driver.execute("PRAGMA user_version = 0")
+    driver.execute("COMMIT")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -34,12 +34,11 @@ from pipeline.errors import BirthshareError, IntegrityError, SettingsError
 from pipeline.home import Code, Strict
 from pipeline.reasons import Reason
 from pipeline.records import Month
-from pipeline.wording import Worded
+from pipeline.wording import LIKE_AN_IDENTIFIER, Worded
 
 NOTE_LENGTH = 200
 
-# A run of digits as long as this could be an NHS number (ten digits) with a slip in it.
-_LIKE_AN_IDENTIFIER = re.compile(r"[0-9]{9}")
+_LIKE_AN_IDENTIFIER = re.compile(f"[0-9]{{{LIKE_AN_IDENTIFIER}}}")
 
 
 def _no_identifier(text: str) -> str:
@@ -251,7 +250,7 @@ class ChangesApplied(Body):
 
     kind = Kind.CHANGES_APPLIED
     source: Name  # the supplier, or "authority"
-    sha256: Sha256  # of the file as it came
+    sha256: Sha256  # of the sealed feed as it came; the authority's own list, which is not sealed: keyed
     signer: Fingerprint | Literal[""] = ""
     signed_at: AwareDatetime | None = None
     principal: Principal | Literal[""] = ""
@@ -532,7 +531,7 @@ class _FromRecipient(Body):
     of: Ordinal  # the permit of a list, or a notice
     way: Literal["file", "person"]
     principal: Principal | Literal[""] = ""  # to whom it was said
-    receipt_sha256: MaybeSha256 = ""
+    receipt_sha256: MaybeSha256 = ""  # keyed: a receipt is short enough to be guessed
     note: Note = ""
 
     @model_validator(mode="after")
@@ -674,7 +673,7 @@ class EvidenceGiven(Body):
     """What a person took out, its digest, and why; about one family that is `family_looked_up` before it."""
 
     kind = Kind.EVIDENCE_GIVEN
-    about: Literal["ledger", "month", "transfers", "family", "breach"]
+    about: Literal["ledger", "month", "family", "breach"]
     sha256: Sha256
     principal: Principal
     purpose: Note

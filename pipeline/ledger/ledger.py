@@ -374,7 +374,8 @@ class Ledger:
         """Destroy what tells whom these disclosures, and recalls of the same rows, are about; how many.
 
         Recorded in the same transaction. They are found by no later word from then on: the caller has made
-        sure that no recipient holds the list any more.
+        sure that no recipient holds the list any more. Nothing of it is left in the database's file after
+        `database.clean`, which takes long and is done once, at the end.
         """
         with self.database.writing() as connection:
             return openings.destroy(connection, disclosures, because=because, at=at, principal=principal)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, delete, select
 
+from pipeline.ledger.database import note_destroyed
 from pipeline.ledger.entries import Entry, Kind, OpeningsDestroyed
 from pipeline.ledger.journal import write
 from pipeline.ledger.tables import DISCLOSURES, ENTRIES, OPENINGS, RECALLS
@@ -31,6 +32,7 @@ def destroy(
     for some in _some(found):
         for table in (DISCLOSURES, RECALLS, OPENINGS):
             connection.execute(delete(table).where(table.c.entry.in_(some)))
+    note_destroyed(connection)
     body = OpeningsDestroyed(entries=stretches(found), because=because, principal=principal)
     write(connection, [Entry(body)], at)
     return len(found)

@@ -125,11 +125,11 @@ def _head_at(connection: Connection, checkpoint: Promise) -> Head:
     if size == 0:
         return beginning()
     newest = connection.execute(select(func.max(ENTRIES.c.seq))).scalar() or 0
-    if newest < size:
+    if isinstance(newest, int) and newest < size:  # SQLite stores what it is given, as below
         raise FoundError(Damage.MISSING, newest + 1)
     try:
         tree = CompactRange(size, Proofs(connection).peaks(size))
-        link = connection.execute(select(ENTRIES.c.chain_hash).where(ENTRIES.c.seq == size)).scalar_one()
+        [link] = connection.execute(select(ENTRIES.c.chain_hash).where(ENTRIES.c.seq == size)).scalars()
         head = Head(tree, bytes.fromhex(link))
     except (IntegrityError, ValueError, TypeError):  # hashes are missing, or are none
         raise FoundError(Damage.ROOT, size) from None

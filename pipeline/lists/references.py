@@ -1,8 +1,9 @@
 """What a row of one list is called, and the code by which a recipient shows that it opened the list.
 
-Both are made from keyed references under the authority's own key, so the authority can work them out
-again when the list itself is long gone, and nobody else can tell anything from them. A recall names a
-row by its reference and nothing else.
+Both are made from keyed references under a key that is destroyed with the month's working files: a list that
+is made again says the same, and when the month is closed nobody can try out whom a row was about. Which row
+is whose is known from what opens the ledger's entries, for as long as that is there. A recall names a row by
+its reference and nothing else. (Programs before this took the authority's own key.)
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from pipeline import month as months
 from pipeline.agreed import LONDON
 from pipeline.agreements.clauses import clause
 from pipeline.agreements.model import Agreement
-from pipeline.errors import Refused, SettingsError
+from pipeline.asking import check_asks
+from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.keeping import kept
 from pipeline.ledger.entries import (
@@ -31,7 +32,6 @@ from pipeline.ledger.entries import (
     PermitBody,
     Publishing,
     Recorded,
-    check_note,
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.looking_back.prospects import Days, may_change, next_look, stands_until, together
@@ -81,7 +81,7 @@ def explain(
     The look-up is recorded first; where that cannot be done, nothing is looked up.
     """
     number = checked_number(nhs_number)
-    check_person(home, principal, purpose)
+    check_asks(home, principal, purpose)
     with months.working(home, month or Month(now.year, now.month), now) as desk:
         key = home.secret("subject.key")
         child, parent = (keyed_references(key, kind, [number])[0] for kind in ("child", "parent"))
@@ -118,19 +118,6 @@ def checked_number(text: str) -> str:
             do="It has ten digits, and the last is a check on the others. Nothing was looked up.",
         )
     return number
-
-
-def check_person(home: Home, principal: str, purpose: str) -> None:
-    """Raises Refused for a person whom the settings do not know, SettingsError where nobody said why."""
-    if principal not in {one.principal for one in home.settings.approvers}:
-        raise Refused(
-            "This person may not look families up",
-            where=principal if principal.isprintable() else "",
-            do="Name one of the approvers in birthshare.toml. Nothing was looked up.",
-        )
-    if not purpose.strip():
-        raise SettingsError("Nobody said why", where="why", do="Say it in a few words, without names.")
-    check_note(purpose)
 
 
 # --- where decisions are --------------------------------------------------------------------------

@@ -141,16 +141,24 @@ def _looked(home: Home, place: Place) -> _Seen:
         with places.opened(home, place) as side:
             seen.held, seen.strange = places.newest(side, place.name, origin, facts.note_check(home))
             if place.witness:
-                seen.answers = dict(_answers(side, origin))
+                seen.answers = dict(_answers(side, origin, seen.strange))
                 seen.asked = max(places.sized(side, origin, places.REQUEST), default=0)
     except BirthshareError as error:
         seen.problem = str(error)
     return seen
 
 
-def _answers(side: FarSide, origin: str) -> Iterator[tuple[int, str]]:
+def _answers(side: FarSide, origin: str, strange: list[str]) -> Iterator[tuple[int, str]]:
+    """What witnesses answered; what cannot be read is strange, and keeps nothing else from its way."""
     for size, name in places.sized(side, origin, places.ANSWER).items():
-        yield size, side.read(name, LIMIT_BYTES).decode(errors="replace")
+        try:
+            content = side.read(name, LIMIT_BYTES)
+        except BirthshareError:
+            if not side.is_open:
+                raise
+            strange.append(name)
+        else:
+            yield size, content.decode(errors="replace")
 
 
 def _lost(home: Home, seen: list[_Seen]) -> list[str]:

@@ -15,16 +15,26 @@ back: it would have forgotten what it signed.
 from __future__ import annotations
 
 import fcntl
+import os
 import re
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.encryption.cosigning import Cosignature, cosign, cosignatures, cosigner_verifier
-from pipeline.encryption.signing import new_note_key, read_verifier, split_note, verify_note
+from pipeline.encryption.signing import (
+    key_id,
+    new_note_key,
+    read_signature_line,
+    read_verifier,
+    signatures_of,
+    split_note,
+    verify_note,
+)
 from pipeline.errors import BirthshareError, IntegrityError, Refused, SettingsError
 from pipeline.ledger.checkpoints import read_origin, read_statement, unsigned
 from pipeline.ledger.consistency import is_consistent
@@ -128,7 +138,7 @@ class Witness:
         IntegrityError where the ledger's signature is not good, or it does not begin with what was signed.
         """
         asked = read_request(request)
-        text = self._checked_text(asked.note)
+        text, lines = self._checked(asked.note)
         origin = read_origin(text)
         with self._alone():
             before = self._signed(origin)
@@ -139,12 +149,15 @@ class Witness:
             if not same:
                 _check_grown(origin, before, asked, size, root)
             given = cosign(text, name=self.name, private_key=self._key(), at=at)
-            note = f"{asked.note.rstrip()}\n{given.line}\n"
+            note = "\n".join([text, *lines, given.line, ""])
             write_whole(self._log(origin) / "signed.txt", note.encode(), mode=0o600)
             return given
 
-    def _checked_text(self, note: str) -> str:
-        """A checkpoint's text when the ledger that it names, which is watched, signed it."""
+    def _checked(self, note: str) -> tuple[str, list[str]]:
+        """A checkpoint's text, and the lines by which the ledger that it names, which is watched, signed it.
+
+        Lines of others are left aside: anybody can put one there, under our own name too.
+        """
         origin = read_origin(unsigned(note))
         known = self._log(origin) / "log.vkey"
         if not known.is_file():
@@ -153,7 +166,12 @@ class Witness:
                 where=origin,
                 do="Take its verifier key by a way you trust: birthshare ledger witness trust DIR VKEY",
             )
-        return verify_note(note, known.read_text(encoding="utf-8"))
+        vkey = known.read_text(encoding="utf-8")
+        text = verify_note(note, vkey)
+        identity = key_id(*read_verifier(vkey))
+        lines = note.rpartition("\n\n")[2].splitlines()
+        ours = [line for line in lines if signatures_of(origin, identity, [read_signature_line(line)])]
+        return text, ours
 
     def _signed(self, origin: str) -> _Signed:
         """What was signed last of a ledger; raises IntegrityError where that is not to be known."""
@@ -247,8 +265,14 @@ def _answer_file(request: Path) -> Path:
 
 
 def _content(file: Path) -> str:
-    with file.open("rb") as stream:
-        return stream.read(LIMIT_BYTES).decode(errors="replace")
+    """What is in a file; whoever may write into the folder may have put something else under such a name."""
+    with suppress(OSError):
+        # Without waiting, and without following a link: a pipe would hold us for ever.
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(opened, "rb") as stream:
+            if stat.S_ISREG(os.fstat(opened).st_mode):
+                return stream.read(LIMIT_BYTES).decode(errors="replace")
+    raise IntegrityError("This is no file that can be read", where=str(file), do="See what it is.")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pipeline import agreed
 from pipeline.afterwards import sent
 from pipeline.agreements.model import ListField
 from pipeline.agreements.words import FIELDS
+from pipeline.asking import check_asks
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.ledger.entries import (
@@ -30,8 +31,9 @@ from pipeline.ledger.entries import (
     canonical,
 )
 from pipeline.ledger.ledger import Ledger
-from pipeline.questions.evidence import check_person, record_given
-from pipeline.questions.transfers import KINDS, Transfer, rows_of, written
+from pipeline.looking_back.course import written
+from pipeline.questions.evidence import record_given
+from pipeline.questions.transfers import KINDS, Transfer, rows_of
 from pipeline.reasons import Reason
 from pipeline.records import OnList
 from pipeline.reporting.breach_draft import draft
@@ -62,6 +64,7 @@ _NAMES = {
     Kind.DELIVERY_FAILED: "permit", Kind.RECALL_RAISED: "permit", Kind.COLLECTED: "of",
     Kind.ACKNOWLEDGED: "of", Kind.DESTRUCTION_ATTESTED: "of", Kind.FILE_REMOVED: "of", Kind.OVERDUE: "of",
 }  # fmt: skip
+_TYPED = 40  # numbers of entries that a person still copies into a command
 _OF_LISTS = frozenset({*_NAMES, Kind.PERMIT, Kind.NOTICE, Kind.LIST_FORGONE})
 _OF_MONTHS = frozenset({Kind.EXTRACT_RECEIVED, Kind.STAGING_DESTROYED, Kind.MONTH_CLOSED})
 _OF_RELEASES = frozenset({Kind.RELEASE_REQUESTED, Kind.RELEASE_APPROVED, Kind.RELEASE_REFUSED})
@@ -125,12 +128,12 @@ def breach(
 ) -> dict[str, Any]:
     """What is known of a breach, and the draft of what must be told of it; the look is recorded.
 
-    Keys: about, deadline, lists, notices, states, people, fields, unknown_terms, called_back, agreements,
-    recipients, suppliers, contacts, events, draft; and recorded (by, why, at, and the sha256 of the canonical
-    JSON of all the others, as the ledger has it). Raises SettingsError where nothing is meant by the
-    question, Refused for a person who may not ask.
+    Keys: about, deadline, lists, notices, entries (about these, where they are few), states, people, fields,
+    unknown_terms, called_back, agreements, recipients, suppliers, contacts, events, draft; and recorded (by,
+    why, at, and the sha256 of the canonical JSON of all the others, as the ledger has it). Raises
+    SettingsError where nothing is meant by the question, Refused for a person who may not ask.
     """
-    check_person(home, principal, purpose)
+    check_asks(home, principal, purpose)
     entries = list(ledger.entries(kinds=_READ))
     every = rows_of(home, ledger, entries)
     rows = [row for row in every if question.holds(row)]
@@ -141,6 +144,7 @@ def breach(
         "deadline": _deadline(known_since, now),
         "lists": [row.as_json() | {"reached": reached(row)} for row in lists],
         "notices": [row.as_json() for row in rows if row.what != "list"],
+        "entries": _few_entries(entries, rows),
         "states": dict(sorted(Counter(row.state for row in lists).items())),
         "people": people(ledger, lists),
         **_fields(lists),
@@ -354,6 +358,8 @@ def _recipients(home: Home, rows: Iterable[Transfer]) -> list[dict[str, Any]]:
             "name": register[code].name if code in register else "",
             "kind": register[code].kind if code in register else "",
             "contact": register[code].contact if code in register else "",
+            "via": register[code].via if code in register else "",
+            "format": register[code].format if code in register else "",
             "lists": {state: many for state, many in sorted(counted.items()) if many},
         }
         for code, counted in sorted(states.items())
@@ -384,6 +390,13 @@ def _contacts(home: Home) -> list[dict[str, str]]:
         for person in home.settings.approvers
         for role in person.roles
     ]
+
+
+def _few_entries(entries: Iterable[Recorded], rows: Collection[Transfer]) -> list[int]:
+    """The numbers of all entries about these lists and notices; none where they are too many to type."""
+    concerns = _Concerns(rows)
+    found = [one.seq for one in entries if one.kind in _OF_LISTS and concerns(one)]
+    return found if len(found) <= _TYPED else []
 
 
 # --- the time line --------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from typing import Any
 
 from pipeline import facts
 from pipeline.agreed import LONDON
-from pipeline.errors import Refused, SettingsError
+from pipeline.agreements.words import counted
+from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.entries import (
@@ -30,12 +31,12 @@ from pipeline.ledger.entries import (
     Entry,
     EvidenceGiven,
     canonical,
-    check_note,
     write_moment,
 )
 from pipeline.ledger.leaves import Leaf, first_leaves, leaves, numbers_between
 from pipeline.ledger.ledger import Ledger
 from pipeline.questions.grounds import grounds
+from pipeline.steps.closing import sign_ledger
 
 FORMAT = "birthshare-evidence/1"
 EXPORT_FORMAT = "birthshare-ledger/1"
@@ -144,19 +145,6 @@ def of_days(ledger: Ledger, since: date, until: date) -> list[int]:
     return found
 
 
-def check_person(home: Home, principal: str, purpose: str) -> None:
-    """Raises Refused for somebody who may not take evidence out, SettingsError where nobody said why."""
-    if principal not in {one.principal for one in home.settings.approvers}:
-        raise Refused(
-            "This person may not take evidence out",
-            where=principal if principal.isprintable() else "",
-            do="Name one of the approvers in birthshare.toml. Nothing was written.",
-        )
-    if not purpose.strip():
-        raise SettingsError("Nobody said why", where="why", do="Say it in a few words, without names.")
-    check_note(purpose)
-
-
 def record_given(
     ledger: Ledger, content: bytes, *, about: str, principal: str, purpose: str, at: datetime
 ) -> str:
@@ -189,7 +177,7 @@ def _covering(home: Home, ledger: Ledger, last: int) -> Checkpoint:
     """The newest checkpoint; a new one where that does not reach the entry."""
     newest = ledger.latest_checkpoint()
     if newest is None or newest.size < last:
-        newest = facts.signed(home, ledger)
+        newest = sign_ledger(home, ledger)
     return newest
 
 
@@ -258,7 +246,7 @@ def _how_to_check(evidence: dict[str, Any]) -> str:
         authority=evidence["authority"],
         made_at=evidence["made_at"],
         entries=len(evidence["entries"]),
-        held=len(evidence["held"]),
+        held=counted(len(evidence["held"]), "older checkpoint"),
     )
 
 
@@ -267,7 +255,7 @@ _README = """\
 {authority}, {made_at}
 
 This is evidence from the ledger of Birthshare: {entries} of its entries, each with a proof that it stands in
-the ledger, and {held} older checkpoints with the proof that nothing before them was changed since.
+the ledger, and {held} with the proof that nothing before them was changed since.
 
 How to check it, without the authority and without a network
 

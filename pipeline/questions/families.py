@@ -22,6 +22,7 @@ from pipeline.afterwards import sent
 from pipeline.afterwards.sent import Sent, day_of
 from pipeline.agreements.loading import Version
 from pipeline.agreements.model import Agreement, ListField, Permission
+from pipeline.asking import check_asks
 from pipeline.home import Home, Recipient
 from pipeline.keeping.references import taken_off, told_of
 from pipeline.ledger.entries import (
@@ -35,7 +36,7 @@ from pipeline.ledger.entries import (
     Recorded,
 )
 from pipeline.ledger.ledger import Ledger
-from pipeline.looking_back.explain import Part, check_person, checked_number, erased_on, in_words, parts_of
+from pipeline.looking_back.explain import Part, checked_number, erased_on, in_words, parts_of
 from pipeline.questions import evidence
 from pipeline.records import Month, keyed_references
 from pipeline.steps.closing import sign
@@ -70,7 +71,7 @@ def family(
     IntegrityError where the ledger, or the key to its references, is not what it was.
     """
     number = checked_number(nhs_number)
-    check_person(home, principal, purpose)
+    check_asks(home, principal, purpose)
     with months.opened(home, Month(now.year, now.month), now) as desk:
         _check_trusted(desk, partial(watch, "reading the record"), whole=whole)
         key = home.secret("subject.key")

@@ -25,8 +25,9 @@ from pipeline.ledger.entries import (
     Validated,
 )
 from pipeline.ledger.ledger import Ledger
+from pipeline.looking_back.course import written
 from pipeline.questions.processing import YEAR, Case, cases, day
-from pipeline.questions.transfers import Transfer, transfers, written
+from pipeline.questions.transfers import Transfer, transfers
 
 _SEALED_BY_SUPPLIER = (
     "OpenPGP: encrypted for this authority's key, signed by the supplier's, checked before opening"

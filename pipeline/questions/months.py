@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline import facts
 from pipeline import month as months
-from pipeline.errors import SettingsError
+from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Home
 from pipeline.records import Month
 
@@ -15,7 +15,7 @@ from pipeline.records import Month
 def month(home: Home, which: Month, *, now: datetime) -> dict[str, Any]:
     """The state of a month, open or closed, with its `course` and `history`; see `pipeline.facts`.
 
-    Raises SettingsError for a month that was never begun.
+    Raises SettingsError for a month that was never begun, IntegrityError where the ledger was altered.
     """
     with months.opened(home, which, now) as desk:
         if next(desk.ledger.entries(month=str(which)), None) is None:
@@ -24,4 +24,7 @@ def month(home: Home, which: Month, *, now: datetime) -> dict[str, Any]:
                 where=str(which),
                 do="See which were: birthshare status",
             )
-        return facts.in_full(desk)
+        state = facts.in_full(desk)
+        if not state["ledger"]["verified"]:
+            raise IntegrityError("The ledger is damaged", do="Find out where: birthshare ledger verify")
+        return state

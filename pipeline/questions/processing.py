@@ -21,7 +21,8 @@ from pipeline.agreements.words import counted, listed, role, sentence, several
 from pipeline.home import Home, Recipient
 from pipeline.keeping.limits import CLASSES, KEPT_DECISIONS, LEDGER
 from pipeline.ledger.ledger import Ledger
-from pipeline.questions.transfers import Transfer, totals, transfers, written
+from pipeline.looking_back.course import written
+from pipeline.questions.transfers import Transfer, totals, transfers
 from pipeline.wording import Worded
 
 TO_WRITE_IN = "To be written in: "

@@ -17,7 +17,6 @@ from functools import cached_property
 from typing import Any
 
 from pipeline.afterwards import sent
-from pipeline.agreed import LONDON
 from pipeline.agreements.loading import read_agreement
 from pipeline.agreements.model import Agreement, Shares
 from pipeline.agreements.words import FIELDS, listed
@@ -36,6 +35,7 @@ from pipeline.ledger.entries import (
     ReleaseApproved,
 )
 from pipeline.ledger.ledger import Ledger
+from pipeline.looking_back.course import written
 
 # What says anything about any list or notice.
 KINDS = frozenset({
@@ -162,12 +162,14 @@ def register(
     recipient: str,
     now: datetime,
 ) -> dict[str, Any]:
-    """The register for programs and files; raises as `transfers` does.
+    """The register for programs and files; raises as `transfers` does, and for who is not known at all.
 
     Keys: about (authority, since, until, agreement, recipient, made_at, entries, checkpoint), totals (see
     `totals`), rows (see `Transfer.as_json`).
     """
     rows = transfers(home, ledger, since=since, until=until, agreement=agreement, recipient=recipient)
+    if not rows:
+        _check_known(home, ledger, agreement, recipient)
     newest = ledger.latest_checkpoint()
     about = {
         "authority": home.settings.authority.name,
@@ -206,6 +208,23 @@ def transfers(
     ]
 
 
+def _check_known(home: Home, ledger: Ledger, agreement: str, recipient: str) -> None:
+    """That nothing was sent is said only of an agreement and a recipient that are known."""
+    every = transfers(home, ledger)
+    agreements = {one.id for one in versions(home).values()} | {row.agreement for row in every}
+    recipients = {*home.recipients(), *(row.recipient for row in every)}
+    for option, named, known in (
+        ("agreement", agreement, agreements),
+        ("recipient", recipient, recipients),
+    ):
+        if named and named not in known:
+            raise SettingsError(
+                f"Nobody here knows this {option}",
+                where=f"--{option} {named}",
+                do="Write it as it stands in: birthshare report transfers",
+            )
+
+
 def totals(rows: Iterable[Transfer]) -> dict[str, Any]:
     """What the rows come to.
 
@@ -230,11 +249,6 @@ def totals(rows: Iterable[Transfer]) -> dict[str, Any]:
         "notices": every["notices"],
         "not_transfers": dict(sorted(not_transfers.items())),
     }
-
-
-def written(moment: datetime | None) -> str:
-    """A moment for programs, in London's time; "" for none."""
-    return moment.astimezone(LONDON).isoformat(timespec="seconds") if moment else ""
 
 
 def versions(home: Home) -> dict[str, Agreement]:

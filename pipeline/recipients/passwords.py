@@ -11,8 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline import agreed
+from pipeline.asking import check_known
 from pipeline.encryption.sealing import new_password
-from pipeline.errors import Refused, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Entry, PasswordMade
 from pipeline.ledger.ledger import Ledger
@@ -28,12 +29,7 @@ def renew(home: Home, ledger: Ledger, code: str, *, principal: str, letter: Path
     is there already.
     """
     recipient = _recipient(home, code)
-    if principal not in {person.principal for person in home.settings.approvers}:
-        raise Refused(
-            "Only an approver may make a password",
-            where=principal,
-            do="Use a principal that stands under [[approvers]] in birthshare.toml.",
-        )
+    check_known(home, principal)
     password, key = new_password(), home.at(recipient.key)
     page = Letter(
         authority=home.settings.authority.name,

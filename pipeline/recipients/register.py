@@ -36,6 +36,7 @@ from pipeline.recipients.statement import (
     reach_areas_sha256,
     statement,
 )
+from pipeline.wording import stranger
 
 NAMESPACE = "register@birthshare"
 _MOST_BYTES = 20_000  # of a signature's file that are read
@@ -213,7 +214,9 @@ def sign(home: Home, ledger: Ledger, *, principal: str, signature: bytes, at: da
     Raises Refused for somebody who is no approver, IntegrityError for a signature that is not theirs.
     """
     if principal not in {one.principal for one in home.settings.approvers}:
-        raise Refused("Only an approver may sign the register", where=principal, do=how_to_agree(home))
+        raise Refused(
+            "Only an approver may sign the register", where=stranger(principal), do=how_to_agree(home)
+        )
     present = present_text(home, in_force(ledger))
     signer = verify_ssh(
         present.encode(), signature, allowed_signers=home.allowed_signers, namespace=NAMESPACE, at=at

@@ -7,8 +7,8 @@ November 2026.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 from pipeline.agreements.words import counted, listed, on_day, role
@@ -56,7 +56,7 @@ def _do_now(facts: Facts) -> list[dict[str, Any]]:
             "Keep the evidence: prove that the record is as it was, and take out the entries about these"
             " lists.",
             "birthshare ledger verify",
-            f"birthshare ledger prove --entries {_entries(facts)} --as YOU --why WORDS --out evidence.zip",
+            *_prove(facts),
         ),
     ]
 
@@ -76,8 +76,8 @@ def _stop(facts: Facts) -> list[dict[str, Any]]:
             _step(
                 "To stop one recipient alone, give it a last day (ends: YYYY-MM-DD) in"
                 " reference/recipients.yaml. It gets nothing from then on, even before anybody has signed"
-                " that. If its password may be known to others, make another.",
-                f"birthshare recipients password {_code(facts)} --as YOU",
+                f" that.{_key(facts)}",
+                *([f"birthshare recipients password {_code(facts)} --as YOU"] if _passwords(facts) else []),
             )
         )
     return steps
@@ -260,7 +260,8 @@ def _happened(facts: Facts) -> list[str]:
     people, days = facts["people"], sorted(one["day"] for one in facts["lists"] if one["reached"])
     if not people["lists"]:
         return ["None of these lists is known to have left, or to have been about to arrive."]
-    when = f"on {days[0]}" if days[0] == days[-1] else f"between {days[0]} and {days[-1]}"
+    first, last = (on_day(date.fromisoformat(one)) for one in (days[0], days[-1]))
+    when = f"on {first}" if first == last else f"between {first} and {last}"
     taken = sum(one["state"] in (*_TAKEN, "destroyed") for one in facts["lists"])
     recipients = len({one["recipient"] for one in facts["lists"] if one["reached"]})
     doubtful = sum(one["may_have_arrived"] for one in facts["lists"])
@@ -355,8 +356,8 @@ def _measures(facts: Facts) -> list[str]:
     states = facts["states"]
     said = [
         "Before: lists only under an agreement signed by its roles; a person approved each release; each"
-        " list sealed for one recipient alone, sent over SSH to a server whose key is registered;"
-        " destruction due on a day that stands on the list; a record that nobody can change unnoticed.",
+        f" list sealed for one recipient alone, {_way(facts)}; destruction due on a day that stands on the"
+        " list; a record that nobody can change unnoticed.",
     ]
     if states.get("destroyed"):
         said.append(f"{_lists(states['destroyed'])} said by their recipients to be destroyed.")
@@ -448,8 +449,42 @@ def _children(number: int) -> str:
     return "1 child" if number == 1 else f"{number} children"
 
 
-def _entries(facts: Facts) -> str:
-    """The numbers of the permits and notices, as a command takes them."""
-    numbers: Iterable[int] = [one["entry"] for one in (*facts["lists"], *facts["notices"])]
-    shown = sorted(numbers)
-    return ",".join(map(str, shown[:20])) + (",..." if len(shown) > 20 else "") or "NUMBERS"
+def _prove(facts: Facts) -> list[str]:
+    """How the entries are taken out: by their numbers where these are few, else by their days."""
+    rows = (*facts["lists"], *facts["notices"])
+    if not rows:
+        return []
+    which = f"--entries {','.join(map(str, facts['entries']))}"
+    if not facts["entries"]:
+        first = min((one["permitted_at"] or one["day"])[:10] for one in rows)
+        which = f"--since {first} --until {facts['about']['made_at'][:10]}"
+    return [f"birthshare ledger prove {which} --as YOU --why WORDS --out evidence.zip"]
+
+
+def _passwords(facts: Facts) -> bool:
+    """Whether any recipient opens its lists with a password."""
+    return any(one["format"] in ("workbook", "zip") for one in facts["recipients"])
+
+
+def _key(facts: Facts) -> str:
+    """What to do about what opens the lists."""
+    said = ""
+    if any(one["format"] == "csv" for one in facts["recipients"]):
+        said += (
+            " If its private key may be known to others, it makes another, and you register the public half."
+        )
+    if _passwords(facts):
+        said += " If its password may be known to others, make another."
+    return said
+
+
+def _way(facts: Facts) -> str:
+    """How the lists went, as the register says it of each recipient."""
+    ways = {one["via"] for one in facts["recipients"]}
+    if not ways or "" in ways:
+        return "sent in the way that the register of recipients named then"
+    said = {
+        "sftp": "sent over SSH to a server whose key is registered",
+        "folder": "put into a folder that MESH or another carrier empties",
+    }
+    return listed([words for way, words in said.items() if way in ways], "or")

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline import facts
 from pipeline.errors import NotAllDelivered
 from pipeline.home import Home
-from pipeline.keeping.kept import destroy_overdue, keep
+from pipeline.keeping.kept import alone, destroy_overdue, keep
 from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.entries import Balanced, MonthClosed, StagingDestroyed, Validated
 from pipeline.ledger.ledger import Ledger
@@ -70,8 +70,9 @@ def sign_ledger(home: Home, ledger: Ledger) -> Checkpoint:
     """As `sign`, without a desk."""
     checkpoint = facts.signed(home, ledger)
     file = facts.checkpoint_file(home)
-    if not file.is_file() or places.stated(file.read_text(errors="replace"))[0] <= checkpoint.size:
-        _write(file, checkpoint.note)  # another may have signed a newer one meanwhile
+    with alone(home, "checkpoint"):  # another may have signed a newer one meanwhile
+        if not file.is_file() or places.stated(file.read_text(errors="replace"))[0] <= checkpoint.size:
+            _write(file, checkpoint.note)
     return checkpoint
 
 

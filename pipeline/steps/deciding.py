@@ -12,7 +12,7 @@ from pipeline.ledger.entries import ListForgone, ReleaseApproved, ReleaseRefused
 from pipeline.steps import approval, release
 from pipeline.steps.desk import Desk
 from pipeline.steps.pack import agreements_of, asked_content, asked_pack, read_release, refusal_of
-from pipeline.wording import SHOWN
+from pipeline.wording import SHOWN, stranger
 
 
 def decide(
@@ -111,7 +111,7 @@ def _decider(desk: Desk, principal: str, agreements: Iterable[Loaded]) -> Approv
         able = [one.principal for one in desk.home.settings.approvers if wanted & set(one.roles)]
         raise Refused(
             "This person may not decide on this release",
-            where=principal,
+            where=stranger(principal),
             do=f"These may: {', '.join(able)}. The agreement asks for {' or '.join(sorted(wanted))}; "
             "`roles` in birthshare.toml say who that is.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,18 @@ def test_every_row_is_recorded_by_reference_and_somebody_vouches(
     assert isinstance(body, ChangesApplied)
     assert (body.principal, body.signer, body.rows) == (WHO, "", 3)
     check_nothing_shown(birthshare, *PERSONAL)
+
+
+def test_a_number_alone_cannot_be_guessed_from_what_is_recorded(
+    birthshare: CommandLine, tmp_path: Path
+) -> None:
+    """The ledger is exported: a plain digest of one NHS number is found by trying all of them."""
+    file = tmp_path / "withdrawn.csv"
+    file.write_text(f"{CHILD}\n")
+    assert birthshare("changes", "apply", file, "--word", "suppressed", "--as", WHO).code == DONE
+    [body] = birthshare.authority.recorded(Kind.CHANGES_APPLIED)
+    assert isinstance(body, ChangesApplied)
+    assert body.sha256 != hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_the_same_list_twice_adds_nothing(birthshare: CommandLine, write: Write) -> None:

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from month_authority import MONTH, Authority, CommandLine
+from pipeline.facts import opened_ledger
 from pipeline.ledger.checkpoints import read_statement, unsigned
 
 
@@ -21,6 +22,21 @@ def test_verify_counts_what_it_read(birthshare: CommandLine) -> None:
     assert told.code == 0
     assert f"Sound. Entries: {found['entries']}." in told.out
     assert "--kept" in told.out
+
+
+def test_the_newest_checkpoint_lies_beside_the_database_whoever_had_it_signed(
+    birthshare: CommandLine, authority: Authority, tmp_path: Path
+) -> None:
+    beside = authority.home.path / "outbox" / "checkpoint.txt"
+    assert birthshare("ledger", "checkpoint", "--json").json["note"] == beside.read_text()
+    given = ("--as", "data.lead@example.org", "--why", "for the auditor", "--out", tmp_path / "given.zip")
+    proved = birthshare("ledger", "prove", "--entries", "1", *given)
+    assert proved.code == 0, proved.err
+    exported = birthshare("ledger", "export", "--out", tmp_path / "all.jsonl")
+    assert exported.code == 0, exported.err
+    with opened_ledger(authority.home) as ledger:
+        newest = ledger.latest_checkpoint()
+    assert newest and beside.read_text() == newest.note
 
 
 def test_a_checkpoint_kept_elsewhere_can_be_compared(birthshare: CommandLine, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,6 +35,7 @@ def _loaded() -> ModuleType:
 
 
 verifier = _loaded()
+verifier.is_signed = cache(verifier.is_signed)  # `here` asks the same of it hundreds of times
 
 
 @dataclass(frozen=True)

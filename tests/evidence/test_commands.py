@@ -67,7 +67,7 @@ def test_who_took_it_out_and_why_is_recorded_with_its_digest(prove, closed: Clos
         (("--entries", "9-7"), WHO, 2, "not numbers of entries"),
         (("--entries", "1-999999999"), WHO, 2, "not numbers of entries"),
         (("--entries", "1;2"), WHO, 2, "not numbers of entries"),
-        (("--entries", "1"), ("--as", "nobody@example.org", "--why", "for fun"), 3, "may not take evidence"),
+        (("--entries", "1"), ("--as", "nobody@example.org", "--why", "for fun"), 3, "not known here"),
         (("--entries", "1"), ("--as", WHO[1], "--why", " "), 2, "said why"),
         (("--entries", "1"), ("--as", WHO[1], "--why", "about 9990000018"), 2, "cannot be recorded"),
     ],

@@ -115,7 +115,7 @@ STRANGE = (None, True, 0, 1.5, -1, "", "\u0661", [], {}, [[]], 10**30)
 
 
 def test_values_of_other_types_are_refused(closed: Closed, pack: bytes, tmp_path: Path) -> None:
-    """But for none at all where there could be many: nothing is shown then, and so nothing is wrong."""
+    """But for no older checkpoint where there could be many: nothing is said, and so nothing is wrong."""
     file = tmp_path / "given.zip"
     said = json.loads(files_of(pack)["evidence.json"])
     parts = [said, said["entries"][0], said["held"][0]]
@@ -125,6 +125,29 @@ def test_values_of_other_types_are_refused(closed: Closed, pack: bytes, tmp_path
             continue
         part[name] = value
         file.write_bytes(packed(files_of(pack) | {"evidence.json": json.dumps(said).encode()}))
-        none = name in ("held", "entries") and value in ("", [], {})
+        none = name == "held" and value in ("", [], {})
         assert here(file, "--key", closed.key).sound is none, (name, value)
         part[name] = before
+
+
+def test_what_is_told_cannot_command_a_terminal(closed: Closed, tmp_path: Path) -> None:
+    """The lines of an export are read before their root is known."""
+    assert closed.commands("ledger", "export", "--out", tmp_path / "all.jsonl").code == 0
+    first, second, *others = (tmp_path / "all.jsonl").read_text(encoding="utf-8").splitlines()
+    said = json.loads(second) | {"kind": "x\x1b[2J\nok     all is well\u202e", "body": {"permit": 99}}
+    (tmp_path / "all.jsonl").write_text("\n".join([first, json.dumps(said), *others, ""]))
+    found = here(tmp_path / "all.jsonl", "--key", closed.key)
+    assert not found.sound
+    assert found.said.count("\n") == 1
+    assert found.said.strip().isprintable()
+
+
+@pytest.mark.parametrize("name", ["agreements/other.v9.yaml", "index.html", "../evidence.json", "README.md"])
+def test_a_file_that_no_entry_speaks_of_is_found(
+    closed: Closed, pack: bytes, tmp_path: Path, name: str
+) -> None:
+    """Else somebody reads it together with what was checked, and believes it."""
+    (tmp_path / "given.zip").write_bytes(packed(files_of(pack) | {name: b"approvers: [data_lead]"}))
+    found = here(tmp_path / "given.zip", "--key", closed.key)
+    assert not found.sound
+    assert "a file that no entry speaks of" in found.said

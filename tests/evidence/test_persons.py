@@ -98,6 +98,7 @@ def test_several_persons_and_comments_in_the_list(keys: dict[str, Path]) -> None
     assert is_good(armoured, "# whose keys\n\n" + signer(keys["ed25519"], who=f"other@example.org,{WHO}"))
     assert not is_good(armoured, signer(keys["ed25519"], who=f"x{WHO}"))
     assert not is_good(armoured, "#" + signer(keys["ed25519"]))
+    assert not is_good(armoured, "#x," + signer(keys["ed25519"]))
     assert not is_good(armoured, "")
 
 

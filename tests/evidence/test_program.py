@@ -38,6 +38,15 @@ def test_wrong_use_is_2(arguments: list[str]) -> None:
     found = alone(*arguments)
     assert found.code == 2
     assert "Traceback" not in found.said
+    assert "functools" not in found.said
+
+
+@pytest.mark.parametrize("option", ["--key", "--witness"])
+def test_a_key_that_was_copied_wrongly_is_said_to_be(option: str) -> None:
+    right = note_verifier("log.example.org", bytes(32))
+    found = alone("pack.zip", "--key", right, option, right[:-2] + "BB")
+    assert found.code == 2
+    assert f"{option}: not such a key; copy its line again" in found.said
 
 
 def test_a_file_that_is_not_there_is_wrong_use() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import json
 import random
@@ -15,10 +16,13 @@ import pytest
 from given import NOW, Closed, altered, files_of, here, packed
 
 from month_authority import MONTH
+from pipeline.demo.authority import APPROVERS
+from pipeline.encryption.signing import sign_ssh
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.ledger.entries import (
     Acknowledged,
+    AgreementSigned,
     AgreementSuspended,
     Balanced,
     Body,
@@ -33,6 +37,7 @@ from pipeline.ledger.entries import (
     Validated,
 )
 from pipeline.questions import evidence
+from pipeline.questions.grounds import grounds
 
 LABELS = {"about", "authority", "made_at", "origin", "title"}  # said of the pack and proved by nothing
 
@@ -205,6 +210,17 @@ def test_a_list_of_a_refused_release_is_found(closed: Closed, other: Home, tmp_p
     assert "release_refused came before it" in told(shown(other, refused, again), closed, tmp_path)
 
 
+def test_a_refusal_comes_with_every_list_of_its_release(closed: Closed, other: Home) -> None:
+    """Else whoever chooses the entries could leave it out."""
+    seq, body = permit_of(other)
+    refused = ReleaseRefused(
+        pack_sha256=body.pack_sha256, principal="data.lead@example.org", roles=("data_lead",), way="airflow"
+    )
+    with opened_ledger(other) as ledger:
+        [refusal] = ledger.append(Entry(refused, str(MONTH)), at=NOW)
+        assert refusal in grounds(ledger, [seq])
+
+
 def test_a_list_under_a_suspended_agreement_is_found(closed: Closed, other: Home, tmp_path: Path) -> None:
     _, body = permit_of(other)
     with opened_ledger(other) as ledger:
@@ -220,6 +236,58 @@ def test_a_list_under_what_nobody_signed_is_found(closed: Closed, other: Home, t
     _, body = permit_of(other)
     other_version = body.model_copy(update={"version": 7, "children": 0, "households": 0})
     assert "no decided is shown" in told(shown(other, other_version), closed, tmp_path)
+
+
+def test_a_list_decided_under_another_text_than_was_signed_is_found(
+    closed: Closed, other: Home, tmp_path: Path
+) -> None:
+    _, body = permit_of(other)
+    with opened_ledger(other) as ledger:
+        decided = [one.body for one in ledger.entries(kinds={Kind.DECIDED})][-1]
+    elsewhere = decided.model_copy(update={"digest": OTHER})
+    again = body.model_copy(update={"recipient": "centre-99", "children": 0, "households": 0})
+    assert "nobody had signed" in told(shown(other, elsewhere, again), closed, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("roles", "signers", "words"),
+    [
+        (3, ("caldicott_guardian", "data_protection_officer", "data_lead"), ""),
+        (2, ("caldicott_guardian", "data_protection_officer", "data_lead"), "not signed in every role"),
+        (3, ("data_lead", "data_lead", "data_lead"), "one person signed in every role"),
+    ],
+)
+def test_an_agreement_is_signed_in_every_role_and_not_by_one_person(
+    closed: Closed, other: Home, tmp_path: Path, roles: int, signers: tuple[str, ...], words: str
+) -> None:
+    _, body = permit_of(other)
+    stem = other.agreements / f"{body.agreement}.v2"
+    text = (other.agreements / f"{body.agreement}.v1.yaml").read_bytes() + b"# again\n"
+    stem.with_suffix(".v2.yaml").write_bytes(text)
+    digest = hashlib.sha256(text).hexdigest()
+    for role, who in list(zip(APPROVERS, signers, strict=True))[:roles]:
+        key = closed.authority.demo.approver_keys[who]
+        signature = sign_ssh(text, private_key=key, namespace="agreement@birthshare")
+        stem.with_suffix(f".v2.{role}.sig").write_bytes(signature)
+        signed = AgreementSigned(
+            agreement=body.agreement, version=2, digest=digest, role=role, principal=APPROVERS[who],
+            signature_sha256=hashlib.sha256(signature).hexdigest(),
+        )  # fmt: skip
+        with opened_ledger(other) as ledger:
+            ledger.append(Entry(signed), at=NOW)
+    with opened_ledger(other) as ledger:
+        decided = [one.body for one in ledger.entries(kinds={Kind.DECIDED})][-1]
+    new = {"version": 2, "recipient": "centre-99", "children": 0, "households": 0}
+    content = shown(
+        other,
+        decided.model_copy(update={"version": 2, "digest": digest}),
+        body.model_copy(update=new),
+    )
+    if words:
+        assert words in told(content, closed, tmp_path)
+    else:
+        (tmp_path / "given.zip").write_bytes(content)
+        assert here(tmp_path / "given.zip", "--key", closed.key).sound
 
 
 @pytest.mark.parametrize("children", [1, 3])
@@ -303,6 +371,10 @@ def test_books_that_do_not_balance_are_found(
     if column in ("duplicates", "withheld", "held"):
         row["received"] -= 1
     assert "does not balance" in told(shown(other, Balanced(books=books)), closed, tmp_path)
+
+
+def test_books_that_leave_an_agreement_out_are_found(closed: Closed, other: Home, tmp_path: Path) -> None:
+    assert "does not balance" in told(shown(other, Balanced(books={})), closed, tmp_path)
 
 
 def test_books_of_other_rows_than_were_read_are_found(closed: Closed, other: Home, tmp_path: Path) -> None:

@@ -232,7 +232,8 @@ def test_a_person_who_is_not_known_learns_nothing(birthshare: CommandLine, ask: 
     birthshare.run()
     answer = ask(number_of(birthshare.authority, "case-not-asked-1"), who=who)
     assert (answer.code, answer.out) == (REFUSED, "")
-    answer.says("may not look families up", "Nothing was looked up")
+    answer.says("not known here", "Nothing was done")
+    assert "9434765919" not in answer.err, "a number in the wrong place is not repeated"
     assert birthshare.authority.recorded(Kind.FAMILY_LOOKED_UP) == []
 
 

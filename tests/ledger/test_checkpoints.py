@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -100,6 +100,24 @@ def test_a_damaged_ledger_is_not_signed(
     with pytest.raises(IntegrityError, match="entry 2 does not say what was recorded"):
         ledger.checkpoint(sign, origin=ORIGIN)
     assert ledger.latest_checkpoint() is None
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_what_was_recorded_while_it_was_read_is_read_before_it_is_signed(
+    ledger: Ledger, unguarded: None, sql: Callable[..., Any], sign: Sign, now: datetime
+) -> None:
+    def meanwhile(change: str = "") -> Iterator[str]:
+        """Asked for what others hold once the state that is read is fixed; on SQLite nobody could write."""
+        ledger.append(CLOSED, at=now)
+        sql(f"UPDATE entries SET month = '{change or '2026-10'}' WHERE seq = 2")
+        yield from ()
+
+    ledger.append(CLOSED, at=now)
+    with pytest.raises(IntegrityError, match="damaged.*entry 2 "):
+        ledger.checkpoint(sign, origin=ORIGIN, kept_elsewhere=meanwhile("2026-11"))
+    assert ledger.latest_checkpoint() is None
+    sql("UPDATE entries SET month = '2026-10' WHERE seq = 2")
+    assert ledger.checkpoint(sign, origin=ORIGIN, kept_elsewhere=meanwhile()).size == 3
 
 
 def test_another_key_is_noticed(ledger: Ledger, check_note: Sign, now: datetime) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from pipeline.errors import Refused, SettingsError
 from pipeline.ledger import database
 from pipeline.ledger.entries import Entry, MonthClosed
+from pipeline.ledger.leaves import first_leaves
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.tables import ENTRIES
 from pipeline.ledger.verify import verify
@@ -144,3 +145,13 @@ def test_on_sqlite_a_long_reader_keeps_a_writer_waiting_who_then_keeps_nothing(
         assert ledger.size == 0
         assert ledger.append(Entry(MonthClosed(), MONTH), at=now) == [1]
         assert verify(ledger, check_note=None).sound
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_reads_entries_that_are_signed_keeps_no_writer_waiting(ledger: Ledger, now: datetime) -> None:
+    """What is signed stays as it is, so an export need not see one state from beginning to end."""
+    ledger.append(*[Entry(MonthClosed(), MONTH)] * 1_500, at=now)
+    reading = first_leaves(ledger, 1_400)
+    first = next(reading)
+    assert ledger.append(Entry(MonthClosed(), MONTH), at=now) == [1_501]
+    assert [first.seq, *(leaf.seq for leaf in reading)] == list(range(1, 1_401))

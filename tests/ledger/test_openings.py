@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Any
 import pandas as pd
 import pytest
 from ledger_examples import APPROVED, MONTH, child, permit_body
+from sqlalchemy import select
 
 from pipeline.ledger.entries import Disclosure, Entry, FamilyLookedUp, Kind, RecallRaised
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.openings import stretches
+from pipeline.ledger.tables import OPENINGS
 from pipeline.ledger.verify import Damage, Problem, verify
 from pipeline.records import SUPPRESSIONS, OnList, Permit, declared
 
@@ -38,6 +40,10 @@ def called_back(permit: Permit, who: str) -> RecallRaised:
         permit=permit.entry, reference="", child=who, agreement="welcome-card",
         recipient="centre-1", word="child_died", due=date(2026, 11, 5),
     )  # fmt: skip
+
+
+def looked_up_by_somebody() -> Entry:
+    return Entry(FamilyLookedUp(subject=child(1), principal="data.lead@example.org", purpose="a call"))
 
 
 def test_no_entry_says_whom_it_is_about(permit: Permit, sql: Sql) -> None:
@@ -153,7 +159,7 @@ def test_only_openings_that_are_still_there_are_named(
 
 
 def test_look_ups_before_a_day_are_named_and_no_later_one(ledger: Ledger, permit: Permit) -> None:
-    looked_up = Entry(FamilyLookedUp(subject=child(1), principal="data.lead@example.org", purpose="a call"))
+    looked_up = looked_up_by_somebody()
     moments = [datetime(2020, 1, 1, 23, 59, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)]
     [old], [_] = (ledger.append(looked_up, at=at) for at in moments)
     assert ledger.openings_of_look_ups(before=date(2020, 1, 2)) == [old]
@@ -162,23 +168,47 @@ def test_look_ups_before_a_day_are_named_and_no_later_one(ledger: Ledger, permit
 def test_nothing_of_a_destroyed_opening_is_left_in_the_file(
     tmp_path: Path, later: Callable[[], datetime]
 ) -> None:
-    """SQLite overwrites what it deletes, also where rows were moved between pages before."""
+    """SQLite overwrites what it deletes, but not the copies that stay where rows were moved between pages."""
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
     ledger.append(APPROVED, at=later())
-    families = [OnList(*(secrets.token_hex(16) for _ in range(3))) for _ in range(2_000)]
+    chance = random.Random(2)  # with these references one copy stays
+    families = [OnList(*(chance.randbytes(16).hex() for _ in range(3))) for _ in range(2_000)]
     permit = ledger.permit(permit_body(children=len(families)), families, month=MONTH, at=later())
     ledger.call_back([called_back(permit, one.child) for one in families[::5]], at=later())
     gone = [entry.seq for entry in ledger.disclosures_of([one.child for one in families[::5]])]
     with ledger.database.reading() as connection:
-        query = f"SELECT salt FROM openings WHERE entry IN ({', '.join(map(str, gone))})"
-        salts = connection.exec_driver_sql(query).scalars().all()
+        query = select(OPENINGS.c.salt).where(OPENINGS.c.entry.in_(gone))
+        salts = connection.execute(query).scalars().all()
     secret = [part.encode() for one in families[::5] for part in one[:3]] + [salt.encode() for salt in salts]
     assert left(tmp_path, secret) == len(secret) == 4 * len(gone)
     for first in range(0, len(gone), 40):
         ledger.destroy_openings(gone[first : first + 40], because="erasure", at=later())
-    ledger.close()
+    root = verify(ledger, check_note=None).root
+    ledger.database.clean()
     assert left(tmp_path, secret) == 0
     assert left(tmp_path, [families[1].child.encode()]) == 1
+    assert verify(ledger, check_note=None).root == root
+    ledger.close()
+
+
+def test_a_file_of_which_nothing_was_destroyed_is_not_written_anew(
+    tmp_path: Path, later: Callable[[], datetime]
+) -> None:
+    file = tmp_path / "ledger.db"
+    ledger = Ledger.open(f"sqlite:///{file}")
+    ledger.append(APPROVED, at=later())
+    [seq] = ledger.append(looked_up_by_somebody(), at=later())
+
+    def written_by_cleaning() -> bool:
+        before = file.stat().st_mtime_ns
+        ledger.database.clean()
+        return file.stat().st_mtime_ns != before
+
+    assert not written_by_cleaning()
+    ledger.destroy_openings([seq], because="retention", at=later())
+    ledger.close()  # stopped before it cleaned: the next one does
+    assert [written_by_cleaning(), written_by_cleaning()] == [True, False]
+    ledger.close()
 
 
 def left(folder: Path, secret: list[bytes]) -> int:

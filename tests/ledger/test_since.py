@@ -102,6 +102,33 @@ def test_a_tree_that_is_not_the_one_that_was_signed_is_found(
     assert since().problem == Problem(Damage.ROOT, SIZE)
 
 
+REMADE = "ALTER TABLE entries RENAME TO before; CREATE TABLE entries AS SELECT * FROM before"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"DELETE FROM entries WHERE seq = {TILE}",
+        f"{REMADE}; INSERT INTO entries SELECT * FROM before WHERE seq = {TILE}",
+    ],
+)
+def test_the_last_entry_that_it_covers_must_be_there_once(
+    ledger: Ledger, note: str, unguarded: None, sql: Sql, sign: Note, change: str
+) -> None:
+    with ledger.proving() as proofs:  # of complete subtrees alone, for which no entry is read
+        complete = sign(statement(ORIGIN, TILE, proofs.root(TILE)))
+    for one in change.split("; "):
+        sql(one)
+    assert verify(ledger, check_note=None, since=complete).problem == Problem(Damage.ROOT, TILE)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_number_that_is_none_is_found(since: Callable[[], Verification], sql: Sql) -> None:
+    for change in (*REMADE.split("; "), f"UPDATE entries SET seq = 'last' WHERE seq = {END}"):
+        sql(change)
+    assert since().problem == Problem(Damage.ALTERED, END)
+
+
 def test_another_link_at_the_checkpoint_does_not_fit_what_comes_after(
     since: Callable[[], Verification], sql: Sql
 ) -> None:

@@ -216,6 +216,19 @@ def test_a_rewritten_ledger_without_its_checkpoints_contradicts_one_kept_elsewhe
     assert found_elsewhere.problem == Problem(Damage.ROOT, 10)
 
 
+@pytest.mark.parametrize("size", [10, 12])
+def test_of_two_checkpoints_of_one_size_that_differ_one_is_always_contradicted(
+    history: Ledger, sign: Note, check_note: Note, size: int
+) -> None:
+    """Whatever the order, and whether the other one stands in the database or lies outside too."""
+    with history.proving() as proofs:
+        genuine, forged = (sign(statement(ORIGIN, size, root)) for root in (proofs.root(size), bytes(32)))
+    for kept in ([genuine, forged], [forged, genuine]):
+        found_elsewhere = verify(history, check_note=check_note, kept_elsewhere=kept)
+        assert found_elsewhere.problem == Problem(Damage.ROOT, size)
+    assert verify(history, check_note=check_note, kept_elsewhere=[genuine, genuine]).sound
+
+
 def test_a_whole_ledger_exchanged_for_an_empty_one_contradicts_a_checkpoint_kept_elsewhere(
     exposed: Ledger, sql: Sql, check_note: Note
 ) -> None:

@@ -33,6 +33,7 @@ from pipeline.ledger.entries import (
 from pipeline.questions.breaches import Families
 from pipeline.records import OnList
 from pipeline.reporting.breach import breach_page, breach_text
+from pipeline.reporting.breach_draft import draft
 from questions.sent_lists import AGREEMENT, DIGEST, SIGNATURE, Office, of
 from receipts.centres import LEAD
 from scenarios.arrangement import EARLIER, MONTH
@@ -222,6 +223,34 @@ def test_what_can_be_done_fits_how_the_list_stands(office: Office) -> None:
     assert Kind.AGREEMENT_SUSPENDED in [one["kind"] for one in found["events"]]
 
 
+def test_the_evidence_has_all_entries_about_the_lists_or_else_all_of_their_days(office: Office) -> None:
+    row = office.row("north")
+    found = office.asks(delivery=row.file)
+    assert row.entry in found["entries"] and len(found["entries"]) >= 3
+    assert f"ledger prove --entries {','.join(map(str, found['entries']))} --as" in commands(found)
+    for number in range(30):
+        permit = office.sends(of(number + 50), recipient=f"place-{number}")
+        office.records(Collected(of=permit.entry))
+    many = office.asks(agreement=AGREEMENT)
+    assert many["entries"] == []
+    assert "..." not in commands(many)
+    assert f"ledger prove --since {row.permitted:%Y-%m-%d} --until {office.now:%Y-%m-%d} --as" in commands(
+        many
+    )
+    assert "ledger prove" not in commands(office.asks(recipient="north", until=date(2020, 1, 1)))
+
+
+def test_what_is_said_of_the_way_and_the_key_is_what_the_register_says(office: Office) -> None:
+    north, east = office.asks(recipient="north"), office.asks(recipient="east")
+    assert "birthshare recipients password north" in commands(north)
+    assert "recipients password" not in commands(east)
+    assert "private key may be known" in breach_text(east)
+    assert "sent over SSH" in breach_text(north)
+    north["recipients"][0]["via"] = "folder"
+    said = breach_text({**north, "draft": draft(north)})
+    assert "sent over SSH" not in said and "MESH or another carrier" in said
+
+
 def test_every_command_that_it_gives_is_there(office: Office, birthshare: CommandLine) -> None:
     office.records(Collected(of=office.row("north").entry))
     given = [line.split()[1:] for line in commands(office.asks(agreement=AGREEMENT)).splitlines()]
@@ -338,6 +367,11 @@ def test_the_command_answers_on_the_screen_to_programs_and_in_files(
     known = datetime(2026, 1, 1, 9, 0, tzinfo=UTC).isoformat()
     answer = birthshare("report", "breach", "--recipient", "north", "--known-since", known, *AS)
     assert answer.code == 0
+    summer = ("--known-since", "2026-07-03T09:30", *AS)
+    assert (
+        "Known since 3 July 2026, 09:30"
+        in birthshare("report", "breach", "--recipient", "north", *summer).out
+    )
     for words in ("2 children of 2 families", "Do now", "Article 33(3)", "[to be filled in]"):
         assert words in answer.out
     assert (

@@ -259,6 +259,16 @@ def test_a_file_that_is_taken_out_is_recorded_by_its_digest(
     assert file.stat().st_mode & 0o077 == 0
 
 
+def test_before_anything_is_handed_over_the_whole_ledger_is_read(
+    town: Town, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with sqlite3.connect(town.home.database_url.removeprefix("sqlite:///")) as database:
+        database.execute("DROP TRIGGER entries_not_changed")
+        database.execute("UPDATE entries SET month = '2000-01' WHERE seq = 1")
+    assert report(town, monkeypatch, "--out", tmp_path / "statement.html").code == 4
+    assert report(town, monkeypatch).code == 0, "the newest checkpoint covers that"
+
+
 def test_on_the_screen_alone_no_evidence_is_given(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = report(town, monkeypatch)
     assert "Make sure who is calling" in answer.out

@@ -6,9 +6,7 @@ import csv
 import io
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -245,15 +243,3 @@ def test_another_kind_of_file_is_refused(closed: CommandLine, tmp_path: Path) ->
     answer = closed("report", "dataflows", "--out", tmp_path / "flows.docx")
     assert answer.code == 2
     answer.says("cannot be written as that kind of file", ".html or .xlsx or .csv or .json")
-
-
-def test_an_altered_ledger_answers_nothing(authority: Authority) -> None:
-    birthshare = CommandLine(authority)
-    birthshare.finish()
-    with closing(sqlite3.connect(authority.home.state / "birthshare.db")) as database:
-        database.execute("UPDATE head SET size = size - 1")
-        database.commit()
-    for report in REPORTS:
-        answer = birthshare("report", report)
-        assert (answer.code, answer.out) == (4, "")
-        answer.says("The ledger is damaged")

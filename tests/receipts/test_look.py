@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import pytest
@@ -203,6 +204,8 @@ def test_a_receipt_leaves_its_digest_in_the_ledger_and_not_its_words(town: Town)
     [said] = town.recorded(Kind.ACKNOWLEDGED)
     assert isinstance(said, Acknowledged)
     assert (said.way, len(said.receipt_sha256), said.principal) == ("file", 64, "")
+    written = f"{code}\nOpened by Petronella Featherstone".encode()
+    assert said.receipt_sha256 != hashlib.sha256(written).hexdigest(), "whoever reads it could guess the code"
     database = (town.home.state / "birthshare.db").read_bytes()
     assert b"Featherstone" not in database
     assert code.encode() not in database

@@ -138,7 +138,7 @@ def test_stopped_in_between_the_former_password_stays(
     [
         (WITH_KEY, APPROVERS[LEAD], "have no password", WRONG_USE),
         ("nobody", APPROVERS[LEAD], "not in the register", WRONG_USE),
-        (FIRST, "stranger@example.org", "Only an approver", REFUSED),
+        (FIRST, "stranger@example.org", "not known here", REFUSED),
     ],
     ids=["openpgp", "unknown", "stranger"],
 )

@@ -336,3 +336,7 @@ def test_an_approval_names_the_release_that_it_is_about(state: State) -> None:
 
 def test_every_heading_of_a_table_says_what_it_heads(page: str) -> None:
     assert not re.findall(r"<th(?![^>]*scope=)[\s>]", page)
+
+
+def test_every_table_is_named(page: str) -> None:
+    assert page.count("<caption>") == page.count("<table")

@@ -248,7 +248,7 @@ def test_a_month_that_can_be_finished_is_not_ended_without_books(authority: Auth
 
 
 def test_only_a_known_person_ends_a_month_and_says_why(authority: Authority) -> None:
-    with pytest.raises(Refused, match="may not do that"):
+    with pytest.raises(Refused, match="not known here"):
         end(authority, principal="somebody@example.org")
     with pytest.raises(SettingsError, match="said why"):
         end(authority, why=" ")

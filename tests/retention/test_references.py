@@ -5,6 +5,8 @@ As long as anybody may hold a list, a later word must find it. As soon as nobody
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -21,7 +23,9 @@ from pipeline.ledger.entries import (
     OpeningsDestroyed,
     PermitBody,
     ReleaseApproved,
+    canonical,
 )
+from pipeline.lists.references import code_check, list_name, receipt_code, row_reference
 from pipeline.records import Month, OnList
 from questions.families_town import asks, closed, erases, keyed, recorded, town
 from receipts.centres import LEAD, Town
@@ -79,6 +83,12 @@ def test_while_the_centre_may_hold_the_list_it_stays_known_and_the_answer_says_w
     assert destroyed(town) == []
 
 
+def cleaned(town: Town) -> bool:
+    """Whether the database's file was written anew since something was destroyed in it."""
+    with closing(sqlite3.connect(town.home.database_url.removeprefix("sqlite:///"))) as database:
+        return database.execute("PRAGMA user_version").fetchone() == (0,)
+
+
 def test_when_the_centre_said_that_the_family_is_off_the_daily_run_comes_to_the_end(town: Town) -> None:
     erases(town, "Ada")
     says_done(town)
@@ -87,6 +97,7 @@ def test_when_the_centre_said_that_the_family_is_off_the_daily_run_comes_to_the_
     [gone] = destroyed(town)
     assert (gone.because, gone.principal) == ("erasure", "")
     assert sound(town)
+    assert cleaned(town), "by the daily run"
 
 
 def test_the_centre_s_receipts_still_count_when_somebody_on_its_list_is_forgotten(town: Town) -> None:
@@ -115,6 +126,26 @@ def test_when_the_list_is_destroyed_already_it_is_forgotten_at_once(town: Town) 
     assert (gone.because, gone.principal) == ("erasure", LEAD)
     assert not known(town, "Ada")
     assert sound(town)
+    assert cleaned(town)
+
+
+def test_whoever_has_the_key_and_a_guess_cannot_try_it_out(town: Town) -> None:
+    """What the row was called, and the code of the list, stand in entries that stay for ever."""
+    key = town.home.secret("subject.key")
+    ada, bea = (keyed(town, name) for name in ("Ada", "Bea"))
+    says_destroyed(town)
+    erases(town, "Ada")
+    assert not known(town, "Ada")
+    with opened_ledger(town.home) as ledger:
+        every = list(ledger.entries())
+    [permit] = [one for one in every if isinstance(one.body, PermitBody) and one.body.recipient == "north"]
+    assert isinstance(permit.body, PermitBody)
+    of_list = list_name(permit.body.agreement, permit.month, "north")
+    said = " ".join(canonical(one.body.model_dump(mode="json")) for one in every)
+    assert permit.body.receipt_check in said
+    for guess in ([ada], [bea]):
+        assert row_reference(key, of_list, guess) not in said
+    assert code_check(key, receipt_code(key, of_list, [ada, bea])) not in said
 
 
 def test_when_nobody_ever_took_the_list_and_we_removed_it_it_is_forgotten(town: Town) -> None:

@@ -135,6 +135,16 @@ def test_destroyed_means_destroyed(staging: Staging) -> None:
     staging.destroy()
 
 
+def test_a_key_for_a_purpose_lasts_as_long_as_the_files_and_no_longer(staging: Staging, home: Home) -> None:
+    first = staging.key_for("rows")
+    with WrappingKey(home).replaced():
+        pass
+    assert of(home).key_for("rows") == first
+    assert len({first, staging.key_for("codes"), of(home, "2026-11").key_for("rows")}) == 3
+    staging.destroy()
+    assert of(home).key_for("rows") != first
+
+
 def test_destroying_begins_with_the_key(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut short after the first file, nothing can be read any more, and a second call completes it."""
     staging.put("births", b"content")

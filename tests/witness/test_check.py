@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -90,6 +91,41 @@ def test_killed_after_the_record_the_next_check_signs(house: House, monkeypatch:
     assert house.size == 6
     found = house.check()
     assert (found["recorded"], found["checkpoint"]["size"]) == (False, 6)
+
+
+def test_a_checkpoint_that_is_signed_meanwhile_is_no_beginning(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another command may sign the first one between two looks; what was seen at once is what counts."""
+    house.keep_at(tmp_path / "guardian")
+    looked = places.held
+
+    def signed_meanwhile(*of: Any) -> Iterator[places.Held]:
+        monkeypatch.undo()
+        house.sign()
+        return looked(*of)
+
+    monkeypatch.setattr(places, "held", signed_meanwhile)
+    with facts.opened_ledger(house.home) as ledger:
+        found = facts.verified(house.home, ledger, whole=False)
+    assert (found.problem, found.since) == (None, 0)
+
+
+def test_who_compares_two_checkpoints_writes_before_anybody_else_compares(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who signed first, and comes to write after who signed more, would put the older one there."""
+    seen = []
+
+    def written(file: Path, text: str) -> None:
+        lock = house.path / "state/locks/checkpoint.lock"
+        with lock.open("w") as opened, pytest.raises(BlockingIOError):
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        seen.append(places.stated(text)[0])
+
+    monkeypatch.setattr("pipeline.steps.closing._write", written)
+    house.sign()
+    assert seen == [5]
 
 
 # --- places ---------------------------------------------------------------------------------------
@@ -429,3 +465,17 @@ def test_how_it_stands_at_a_place_is_a_file_that_retention_knows(house: House, t
     assert [(one.name, one.size) for one in places.remembered(house.home)] == [("guardian", 6)]
     of = class_of(house.home, Path("state/places.json"))
     assert of is not None and of.name == "made_again"
+
+
+def test_an_answer_that_cannot_be_read_keeps_no_checkpoint_from_its_place(
+    house: House, witness: Witness, tmp_path: Path
+) -> None:
+    house.count_on(witness)
+    place = house.keep_at(tmp_path / "place", witness=witness.name)
+    house.check()
+    (place / "birthshare-E06999999.996.answer.txt").mkdir()
+    (place / "birthshare-E06999999.997.answer.txt").symlink_to(house.path / "keys" / "ledger.key")
+    house.grow(1)
+    found = house.check()
+    assert [(one["size"], one["problem"]) for one in found["places"]] == [(found["checkpoint"]["size"], "")]
+    assert "996.answer.txt" in " ".join(found["warnings"])

@@ -40,7 +40,10 @@ def test_the_settings_that_a_new_home_shows_can_be_used(house: House, witness: W
         ('[[ledger.places]]\nname = "a"', "folder"),
         ('[[ledger.places]]\nname = "a"\nfolder = "/a"\nwitness = "nobody"', "one of witnesses"),
         (2 * '[[ledger.places]]\nname = "a"\nfolder = "/a"\n', "different names"),
-        ('[ledger]\nwitnesses = ["a+00000000"]', "ledger.witnesses.0"),
+        (
+            '[ledger]\nwitnesses = ["a+00000000"]',
+            "ledger.witnesses.0: not a verifier key; copy",
+        ),
         ('[ledger]\nwitnesses = ["n123456789+00000000+AAAA"]', "nine or more digits"),
         ("[ledger]\nwitnesses_needed = 1", "more than there are"),
         ("[ledger]\nwitness_days = 0", "witness_days"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import multiprocessing
 import os
 import shutil
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.encryption.cosigning import cosignatures
-from pipeline.encryption.signing import note_verifier, sign_note
+from pipeline.encryption.cosigning import cosignatures, witness_of
+from pipeline.encryption.signing import key_id, note_verifier, sign_note
 from pipeline.errors import BirthshareError, IntegrityError, SettingsError
 from pipeline.ledger.checkpoints import unsigned
 from pipeline.outside.messages import read_request, write_request
@@ -57,6 +58,23 @@ def test_a_checkpoint_that_another_key_signed_is_refused(house: House, witness: 
         sign(write_request(0, [], forged))
     beside = forged.rpartition("\n\n")[2]
     sign(request + beside)  # a signature of somebody else beside the ledger's is passed over
+
+
+def test_what_others_put_beside_a_checkpoint_is_not_remembered(
+    house: House, witness: Witness, sign: Sign
+) -> None:
+    """Not even a line under the witness's own name: it could never read again what it signed."""
+    house.count_on(witness)
+    sign(house.grown_request())
+    name, public = witness_of(witness.verifier)
+    identity = key_id(name, public, b"\x04")
+    forged = [
+        f"\u2014 {who} {base64.b64encode(identity + bytes(72)).decode()}\n" for who in (name, "somebody")
+    ]
+    assert sign(house.grown_request(since=6) + "".join(forged))
+    [signed] = witness.folder.glob("logs/*/signed.txt")
+    assert len(signed.read_text().partition("\n\n")[2].splitlines()) == 2
+    assert sign(house.grown_request(since=7))
 
 
 def test_a_checkpoint_of_another_ledger_under_the_same_key_is_refused(
@@ -328,3 +346,20 @@ def test_one_request_that_is_refused_keeps_no_other_from_its_answer(
     assert isinstance(refused.refusal, IntegrityError)
     assert answered.refusal is None
     assert not (folder / "another.6.answer.txt").exists()
+
+
+def test_what_is_no_file_keeps_no_request_from_its_answer(
+    house: House, witness: Witness, tmp_path: Path
+) -> None:
+    house.count_on(witness)
+    folder = tmp_path / "requests"
+    folder.mkdir()
+    os.mkfifo(folder / "a.6.request.txt")
+    (folder / "b.6.request.txt").symlink_to(tmp_path / "nowhere")
+    (folder / "c.6.request.txt").symlink_to("/dev/zero")
+    (folder / "d.6.request.txt").mkdir()
+    (folder / "e.6.request.txt").write_text(house.grown_request())
+    *refused, answered = answer_all(witness, folder, at=NOW)
+    assert [one.file[0] for one in refused] == ["a", "b", "c", "d"]
+    assert all("no file that can be read" in str(one.refusal) for one in refused)
+    assert answered.refusal is None

@@ -153,7 +153,7 @@ def recalls(since: date | None, until: date | None, out: Path | None, home: Home
     from pipeline.questions.recalls import report
     from pipeline.reporting import recalls as pages
 
-    with facts.opened_ledger(home) as ledger:
+    with facts.sound_ledger(home) as ledger:
         found = report(ledger, since=since, until=until, now=moment())
     authority = home.settings.authority.name
     said = write_answer(

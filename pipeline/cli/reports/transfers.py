@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -46,7 +47,7 @@ def transfers(
     from pipeline.questions.transfers import register
 
     check_kind(out, (".xlsx", ".csv", ".html", ".json"))
-    with facts.opened_ledger(home) as ledger:
+    with facts.sound_ledger(home) as ledger:
         found = register(
             home, ledger, since=since, until=until, agreement=agreement, recipient=recipient, now=moment()
         )
@@ -105,9 +106,10 @@ def _tell(voice: Voice, found: Mapping[str, Any]) -> None:
 @until_option
 @click.option(
     "--known-since",
-    type=MomentType(),
+    type=MomentType(ZoneInfo("Europe/London")),
     metavar="MOMENT",
-    help="When your organisation became aware, such as 2026-11-03T09:30+00:00; the 72 hours run from then.",
+    help="When your organisation became aware, in London's time, such as 2026-11-03T09:30; the 72 hours run"
+    " from then.",
 )
 @click.option("--as", "who", metavar="WHO", required=True, help="You: your address in the list of approvers.")
 @click.option(
@@ -137,7 +139,7 @@ def breach(
     from pipeline.reporting.breach import breach_page, breach_text
 
     check_kind(out, (".html", ".txt", ".json"))
-    with facts.opened_ledger(home) as ledger:
+    with facts.sound_ledger(home) as ledger:
         found = asked(
             home,
             ledger,

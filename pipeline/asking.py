@@ -1,0 +1,26 @@
+"""Who asks, and why: checked before anything is looked up, written or changed."""
+
+from __future__ import annotations
+
+from pipeline.errors import Refused, SettingsError
+from pipeline.home import Home
+from pipeline.ledger.entries import check_note
+from pipeline.wording import stranger
+
+
+def check_known(home: Home, principal: str) -> None:
+    """Raises Refused for a person whom the settings do not know."""
+    if principal not in {one.principal for one in home.settings.approvers}:
+        raise Refused(
+            "This person is not known here",
+            where=stranger(principal),
+            do="Name one that stands under [[approvers]] in birthshare.toml. Nothing was done.",
+        )
+
+
+def check_asks(home: Home, principal: str, purpose: str) -> None:
+    """Raises Refused as `check_known` does, SettingsError where nobody said why, or as `check_note` does."""
+    check_known(home, principal)
+    if not purpose.strip():
+        raise SettingsError("Nobody said why", where="why", do="Say it in a few words, without names.")
+    check_note(purpose)
