@@ -30,7 +30,7 @@ class Problem(Worded):
         "The recipient's server does not accept our key for this user",
         "Send it our public key again.",
     )
-    NO_FOLDER = "no_folder", "The folder for lists is not there", "Ask for it, or correct the folder."
+    NO_FOLDER = "no_folder", "The folder is not there", "Ask for it, or correct the folder."
     PERMISSION = "permission", "We may not read or write in the folder for lists", "Ask for the right to."
     FULL = (
         "full",

@@ -1,7 +1,8 @@
 """What is left when all is done, in a form in which two runs can be compared.
 
 What is random in every run has no part in it: the salt of a sealed file, the name of a part, the
-numbers of entries, the tries that a list needed. Everything else must be the same.
+numbers of entries, the tries that a list needed, what its rows are called and its code. Of a row's name it
+counts whom it means. Everything else must be the same.
 """
 
 from __future__ import annotations
@@ -12,25 +13,28 @@ import json
 import re
 import subprocess
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import msoffcrypto
 
 from crash.world import World
 from pipeline.facts import verified
-from pipeline.ledger.entries import Kind, NoticeBody, PermitBody, Recorded
+from pipeline.ledger.entries import Disclosure, Kind, NoticeBody, PermitBody, Recorded
 from pipeline.ledger.ledger import Ledger
 
-_OF_A_TRY = {"part", "found_there", "size", "heard"}
+_OF_A_TRY = {"part", "found_there", "size", "heard", "receipt_check"}
 _OF_A_MANIFEST = {"sha256", "size", "permit", "checkpoint"}
 MANIFEST = ".manifest.json"
 _NUMBERS = {"permit", "of", "entries"}
 _RANDOM = re.compile(r"[0-9a-f]{12,64}")
+_NAME_OF_A_ROW = re.compile(rb"\b[A-Z0-9]{5}-[A-Z0-9]{5}\b")  # or a list's code
+_PARTS = re.compile(rb"[\r\n<>]+")
 
 
 @dataclass(frozen=True)
@@ -78,14 +82,33 @@ def left(world: World, collected: Iterable[Mapping[str, bytes]] = ()) -> Left:
         if name.endswith(MANIFEST):
             of = json.loads(got[name])["sha256"]
             assert hashlib.sha256(got[name.removesuffix(MANIFEST)]).hexdigest() == of, name
-    lists = {name: _opened(world, name, got[name]) for name in sorted(got)}
-    return Left(_facts(entries), lists, _files(world), _reports(world), proved)
+    meant = _meant(entries)
+    lists = {
+        name: _named(_opened(world, name, got[name]), meant, is_notice="/recall_" in name)
+        for name in sorted(got)
+    }
+    return Left(_facts(entries, meant), lists, _files(world), _reports(world), proved)
 
 
-def _facts(entries: list[Recorded]) -> list[str]:
+def _meant(entries: list[Recorded]) -> dict[str, str]:
+    """Whom each name of a list's row means."""
+    children: defaultdict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        if isinstance(entry.body, Disclosure):
+            children[entry.body.reference].append(entry.body.child)
+    return {name: "+".join(sorted(mine)) for name, mine in children.items()}
+
+
+def _named(content: bytes, meant: Mapping[str, str], *, is_notice: bool) -> bytes:
+    """The content with each row called by whom it means; a notice's rows are in the order of their names."""
+    said = _NAME_OF_A_ROW.sub(lambda found: meant.get(found[0].decode(), "a code").encode(), content)
+    return b"\n".join(sorted(_PARTS.split(said))) if is_notice else said
+
+
+def _facts(entries: list[Recorded], meant: Mapping[str, str]) -> list[str]:
     leave = {e.seq: e.body for e in entries if isinstance(e.body, (PermitBody, NoticeBody))}
     names = {seq: body.file_name for seq, body in leave.items()}
-    sealed = {body.sealed_sha256: body.file_name for body in leave.values()}
+    sealed = {body.sealed_sha256: body.file_name for body in leave.values()} | dict(meant)
     facts = [_fact(entry, names, sealed) for entry in entries]
     tries = str(Kind.PUBLISHING)
     told = {fact for fact in facts if fact.startswith(tries)}
@@ -138,7 +161,8 @@ def _workbook(content: bytes, password: str) -> bytes:
     office = msoffcrypto.OfficeFile(io.BytesIO(content))
     office.load_key(password=password, verify_password=True)
     office.decrypt(plain, verify_integrity=True)
-    return plain.getvalue()
+    with ZipFile(plain) as book:
+        return b"".join(name.encode() + book.read(name) for name in book.namelist())
 
 
 def _openpgp(content: bytes, key: Path) -> bytes:

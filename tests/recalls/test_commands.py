@@ -61,7 +61,7 @@ def test_a_notice_that_is_not_delivered_is_said_and_tried_again(town: Town) -> N
         assert {one["recipient"]: one["waiting"] for one in state.json["recalls"]} == {"north": 1, "south": 0}
         told = town.commands("recalls")
         assert told.code == NOT_DELIVERED
-        assert "north: The folder for lists is not there" in told.err or "key for this user" in told.err
+        assert "north: The folder is not there" in told.err or "key for this user" in told.err
         assert town.commands("recalls", "send").code == NOT_DELIVERED
     assert town.commands("recalls", "send", "--json").json["recalls"]["notices"] == 1
     assert town.commands("recalls").code == DONE
