@@ -1,7 +1,7 @@
 """Whether the database finds what its tables hold: an index that lacks a row hides it from who looks by it.
 
 Reading tables in the order of their keys would not show it. SQLite compares its indexes with its tables
-itself; with PostgreSQL that is the administrator's to do (see infra/trust.md).
+itself; with PostgreSQL that is the administrator's to do (see the README, What nobody detects).
 """
 
 from __future__ import annotations

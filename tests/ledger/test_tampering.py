@@ -1,6 +1,6 @@
 """One changed byte, anywhere in the database, is found: ten thousand times, in every column of every table.
 
-What is not found stands in `infra/trust.md`; test_tampering_attacks.py proves that there is no more of it.
+What is not found stands in the README; test_tampering_attacks.py proves that there is no more of it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.ledger.merkle import TILE
 from pipeline.ledger.tables import METADATA
 from pipeline.ledger.verify import Problem, verify
 
-NOT_PROVED = {"leases"}  # infra/trust.md says why
+NOT_PROVED = {"leases"}  # the README says why
 
 
 class Cell(NamedTuple):

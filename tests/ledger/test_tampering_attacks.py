@@ -1,4 +1,4 @@
-"""What somebody can do to the ledger who has its database, and perhaps its key: found, or said in trust.md.
+"""What somebody can do to the ledger who has its database, and perhaps its key: found, or said in the README.
 
 The rule that is proved: whatever was changed without making everything fit is found by the ledger itself.
 Where everything was made to fit, it is found by a checkpoint kept elsewhere, with or without the key, up to
@@ -56,9 +56,12 @@ from pipeline.ledger.tables import (
 from pipeline.ledger.verify import Damage, Problem, verify
 from pipeline.records import OnList
 
-TRUST = Path(__file__).resolve().parents[2] / "infra" / "trust.md"
+README = Path(__file__).resolve().parents[2] / "README.md"
 # What nobody detects, by its code, in one sentence each.
-GAPS = dict(re.findall(r"^- \*\*([a-z-]+)\*\*: (.+)$", TRUST.read_text(encoding="utf-8"), re.MULTILINE))
+NOBODY_DETECTS = (
+    README.read_text(encoding="utf-8").partition("### What nobody detects\n")[2].partition("\n## ")[0]
+)
+GAPS = dict(re.findall(r"^- \*\*([a-z-]+)\*\*: (.+)$", NOBODY_DETECTS, re.MULTILINE))
 
 
 @dataclass(frozen=True)
