@@ -100,7 +100,8 @@ def _headings(sheet: Any, columns: Sequence[Column]) -> list[Any]:
 
     cells = [WriteOnlyCell(sheet, _printable(column.heading)) for column in columns]
     for cell in cells:
-        cell.font, cell.fill = Font(name="Calibri", bold=True, color="FFFFFF"), PatternFill("solid", fgColor=_BLUE)
+        cell.font = Font(name="Calibri", bold=True, color="FFFFFF")
+        cell.fill = PatternFill("solid", fgColor=_BLUE)
         cell.alignment = Alignment(vertical="center", wrap_text=True)
     return cells
 
