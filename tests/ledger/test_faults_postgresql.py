@@ -108,9 +108,11 @@ def test_a_server_that_is_started_again_finds_what_was_kept(
 
 
 def test_a_way_to_the_server_that_breaks_off_at_any_point(
-    url: str, ledger: Ledger, postgres: PostgresServer, now: datetime
+    url: str, ledger: Ledger, postgres: PostgresServer, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Further and further into the append, until it comes through whole."""
+    # Where the server does not hear at once that a try broke off, the next one waits for this, and no longer.
+    monkeypatch.setattr(database, "_VANISHED_SECONDS", 2)
     size, broken = BEFORE, 0
     for sent in range(400, 20_000, 100):
         with Wire(postgres.port, after=sent, action=lambda: wire.reset()) as wire:
