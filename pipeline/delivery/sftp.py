@@ -270,6 +270,7 @@ class _Client(paramiko.SFTPClient):
         answers = _Answers()
         self._going = bytearray()
         try:
+            # paramiko's own way to send a request and go on; its stubs do not show it.
             numbers = [self._async_request(answers, *request) for request in requests]  # type: ignore[attr-defined]
         finally:
             going, self._going = self._going, None

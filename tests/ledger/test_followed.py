@@ -34,9 +34,10 @@ def listed(ledger: Ledger, recipient: str, later: Later, *children: str) -> Perm
 def lists(ledger: Ledger, later: Later) -> tuple[Permit, Permit]:
     """Two lists of one month, each with two children."""
     ledger.append(APPROVED, at=later())
-    return tuple(
+    first, second = (
         listed(ledger, f"centre-{place}", later, child(place), child(place + 10)) for place in (1, 2)
-    )  # type: ignore[return-value]
+    )
+    return first, second
 
 
 def recall(permit: Permit, who: str) -> RecallRaised:

@@ -355,7 +355,7 @@ def test_nobody_can_be_found_by_what_it_shows(office: Office) -> None:
 @pytest.fixture
 def birthshare(office: Office, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
     monkeypatch.setattr("pipeline.cli.reports.transfers.moment", lambda: office.now)
-    yield CommandLine(office.town)  # type: ignore[arg-type]
+    yield CommandLine(office.town)  # type: ignore[arg-type]  # it has the home, which is all that is asked
 
 
 AS = ("--as", LEAD, "--why", "a laptop was stolen")

@@ -59,7 +59,7 @@ def test_it_says_with_whom_when_what_under_which_terms_and_what_the_parents_had_
     assert one["terms"]["permission"] == "consent"
     assert one["terms"]["law"]["article_6"]
     assert one["their_word"] == {"on": day(-8), "form": FORM}
-    assert one["since"]["until"] == town.row("north", EARLIER).due.isoformat()  # type: ignore[union-attr]
+    assert one["since"]["until"] == town.row("north", EARLIER).due.isoformat()  # type: ignore[union-attr]  # a list has one
 
 
 def test_of_twins_only_the_child_that_was_asked_about(town: Town) -> None:

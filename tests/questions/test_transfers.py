@@ -332,7 +332,7 @@ def test_the_page_shows_every_row_and_nobody(office: Office, written: dict[str, 
 @pytest.fixture
 def birthshare(office: Office, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     monkeypatch.setattr("pipeline.cli.reports.transfers.moment", lambda: office.now)
-    return CommandLine(office.town)  # type: ignore[arg-type]
+    return CommandLine(office.town)  # type: ignore[arg-type]  # it has the home, which is all that is asked
 
 
 def test_the_command_answers_on_the_screen_to_programs_and_in_files(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.explaining import asked
 from pipeline.cli.options import for_home, moment
-from pipeline.cli.reports.files import out_option, write_answer
+from pipeline.cli.reports.files import as_json, out_option, write_answer
 from pipeline.cli.voice import Voice
 
 if TYPE_CHECKING:
@@ -55,17 +54,13 @@ def family(who: str, why: str, out: Path | None, home: Home, voice: Voice) -> No
 
     kinds = {
         ".html": lambda: family_page(found).encode(),
-        ".json": lambda: _as_json(families.statement(found)),
+        ".json": lambda: as_json(families.statement(found)),
         ".zip": lambda: families.evidence_pack(home, found, now=now),
     }
     written = write_answer(out, {ending: partial(given, make) for ending, make in kinds.items()})
     voice.answer(found)
     voice.advise(family_summary(found))
     voice.say(*(["", written] if written else []))
-
-
-def _as_json(found: dict[str, Any]) -> bytes:
-    return (json.dumps(found, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 COMMANDS = (family,)

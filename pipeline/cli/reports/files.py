@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,3 +47,8 @@ def write_answer(file: Path | None, makers: Makers) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, content, mode=0o600)
     return f"Written: {file}"
+
+
+def as_json(content: Mapping[str, Any]) -> bytes:
+    """An answer as a JSON file."""
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.options import MonthType, for_home, moment, since_option, until_option
-from pipeline.cli.reports.files import out_option, write_answer
+from pipeline.cli.reports.files import as_json, out_option, write_answer
 from pipeline.cli.voice import Voice
 
 if TYPE_CHECKING:
@@ -43,11 +42,6 @@ def month(month: Month, out: Path | None, home: Home, voice: Voice) -> None:
     voice.answer(state)
     _tell_month(voice, state)
     voice.say(*([said] if said else []))
-
-
-def as_json(content: Mapping[str, Any]) -> bytes:
-    """An answer as a JSON file."""
-    return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
 def _tell_month(voice: Voice, state: Mapping[str, Any]) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.options import for_home, moment
-from pipeline.cli.reports.files import out_option, write_answer
-from pipeline.cli.reports.months import as_json
+from pipeline.cli.reports.files import as_json, out_option, write_answer
 from pipeline.cli.voice import Voice
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from pipeline.cli.options import MomentType, for_home, moment, since_option, until_option
-from pipeline.cli.reports.files import check_kind, out_option, write_answer
+from pipeline.cli.reports.files import as_json, check_kind, out_option, write_answer
 from pipeline.cli.voice import Voice
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def _makers(found: Mapping[str, Any]) -> dict[str, Any]:
         ".xlsx": lambda: transfers_workbook(rows, sums, about=about),
         ".csv": lambda: transfers_csv(rows),
         ".html": lambda: transfers_page(rows, sums, about=about).encode(),
-        ".json": lambda: _as_json(found),
+        ".json": lambda: as_json(found),
     }
 
 
@@ -154,16 +153,12 @@ def breach(
         {
             ".html": lambda: breach_page(found).encode(),
             ".txt": lambda: breach_text(found).encode(),
-            ".json": lambda: _as_json(found),
+            ".json": lambda: as_json(found),
         },
     )
     voice.answer(found)
     voice.advise(breach_text(found))
     voice.say("", said or "Write it to a file to print with --out FILE.html.")
-
-
-def _as_json(found: Mapping[str, Any]) -> bytes:
-    return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 COMMANDS: tuple[click.Command, ...] = (transfers, breach)
