@@ -23,7 +23,7 @@ from pipeline.records import TEMPLATES
 from pipeline.steps import needs
 from pipeline.steps.desk import Watch, no_watch
 from pipeline.steps.inputs import check_datasets, compiled_places, hospitals
-from pipeline.steps.receiving import profile_of
+from pipeline.steps.receiving import layout_of
 from pipeline.steps.release import NAMESPACE as RELEASE
 
 PLACEHOLDER = "REPLACE"  # marks what `birthshare init` cannot know
@@ -188,7 +188,7 @@ def _check_profiles(home: Home, code: str, supplier: Supplier) -> None:
     """Raises SettingsError where a file of the supplier could not be read as one of the contracts'."""
     companions = {"answers": supplier.consents, "changes": supplier.changes}
     for dataset in (supplier.dataset, *(name for name, sent in companions.items() if sent)):
-        profile_of(home, code, contract_of(dataset))
+        layout_of(home, code, contract_of(dataset))
 
 
 def _approvers(home: Home) -> Iterator[Finding]:

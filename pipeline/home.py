@@ -47,6 +47,9 @@ def _one_line(text: str) -> str:
 Line = Annotated[str, AfterValidator(_one_line)]  # what is signed is read line by line
 
 
+Port = Annotated[int, Field(gt=0, lt=65536)]
+
+
 class Strict(BaseModel):
     """A model that refuses what it does not know and never changes."""
 
@@ -59,6 +62,42 @@ class Authority(Strict):
     name: str
     code: Annotated[str, StringConstraints(pattern=r"^E(06|07|08|09|10)[0-9]{6}$")]  # GSS code
     demonstration: bool = False  # NHS numbers of the test range 999 are then accepted
+
+
+class Inbox(Strict):
+    """A folder at an SFTP server, where a supplier leaves its sealed files."""
+
+    host: Line
+    port: Port = 22
+    user: Line
+    folder: Line = "."
+    host_key: Line  # "ssh-ed25519 AAAA..."
+    private_key: Line = "keys/delivery.key"
+    # How we know that a file is whole: it has stopped growing, a marker beside it, or a list of digests.
+    whole_when: Literal["still", "marker", "manifest"] = "still"
+    afterwards: Literal["archive", "remove"] = "archive"
+    archive: Line = "archive"  # a folder in the folder
+
+
+class ReportsTo(Strict):
+    """Where a supplier's own reports go, and the key that they are sealed for."""
+
+    via: Literal["sftp", "folder"] = "sftp"
+    host: Line = ""
+    port: Port = 22
+    user: Line = ""
+    folder: Line = "."
+    host_key: Line = ""
+    key: Line  # OpenPGP public key file of the supplier, relative to the home
+
+
+class Drift(Strict):
+    """How far a supplier's file may be from its earlier ones before a person must look."""
+
+    rows_lower: Annotated[float, Field(gt=0, lt=1)] = 0.5  # of the usual number of rows
+    rows_upper: Annotated[float, Field(gt=1)] = 2.0
+    share_points: Annotated[float, Field(gt=0, lt=1)] = 0.15  # a code's share of the rows, up or down
+    months: Annotated[int, Field(ge=1, le=36)] = 12  # of history that a file is held against
 
 
 class Supplier(Strict):
@@ -74,6 +113,14 @@ class Supplier(Strict):
     consents: str | None = None  # name of the companion file of answers, if this supplier sends one
     changes: str | None = None  # name of the feed of later words, if this supplier sends one
     changes_format: Literal["csv", "fhir"] = "csv"  # what the feed holds: the contract's rows, or messages
+    totals: str | None = None  # name of the companion file of counts, if this supplier sends one
+    sealed: Literal["openpgp", "zip"] = "openpgp"  # zip: AES-256 under a passphrase, signed beside it
+    passphrase: Line = ""  # file of the passphrase of zip files, relative to the home
+    unsigned: bool = False  # zip files come without a signature, and the ledger says so
+    look_back_months: Annotated[int, Field(ge=0, le=60)] = 12  # how late a birth may still be reported
+    inbox: Inbox | None = None  # where its files wait; None: they come into the home's inbox by themselves
+    reports: ReportsTo | None = None  # None: its reports stay in the outbox
+    drift: Drift = Drift()
 
     @model_validator(mode="after")
     def _files_can_be_told_apart(self) -> Supplier:
@@ -143,7 +190,6 @@ class Geography(Strict):
     deprivation: str | None = None  # English indices of deprivation 2025, File 7
 
 
-Port = Annotated[int, Field(gt=0, lt=65536)]
 _VERIFIER = re.compile(r"^[!-*,-~]{1,150}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$")
 
 
@@ -320,6 +366,11 @@ class Home:
         if url.startswith(prefix) and not url.startswith("sqlite:////"):
             return f"{prefix}{self.path / url.removeprefix(prefix)}"
         return url
+
+    @property
+    def profiles(self) -> Path:
+        """Profiles of this authority's own suppliers, beside those that ship with Birthshare."""
+        return self.path / "profiles"
 
     @property
     def agreements(self) -> Path:

@@ -30,7 +30,7 @@ from pipeline.ledger.entries import ChangesApplied, SuppressionRecorded
 from pipeline.records import Extract, Month
 from pipeline.steps import closing
 from pipeline.steps.desk import Desk, Watch, no_watch
-from pipeline.steps.receiving import opened_file, profile_of, record_refusal, report_to_supplier
+from pipeline.steps.receiving import layout_of, opened_file, record_refusal, report_to_supplier
 
 AUTHORITY = "authority"  # the source of its own lists
 MAX_BYTES = 100_000_000  # of an authority's own list
@@ -123,11 +123,11 @@ def _read(desk: Desk, supplier: str, content: bytes, where: str) -> tuple[pd.Dat
 
         read = read_messages(content, zone=LONDON, where=where)
         return read.frame, read.count
-    from pipeline.intake.readers import read_csv
+    from pipeline.intake.files import read_file
 
     contract = contract_of("changes")
-    profile = profile_of(desk.home, supplier, contract)
-    frame = read_csv(content, contract=contract, profile=profile, where=where)
+    layout = layout_of(desk.home, supplier, contract)
+    frame = read_file(content, contract=contract, layout=layout, where=where)
     return frame, len(frame)
 
 
@@ -207,11 +207,10 @@ def _content(file: Path) -> bytes:
 
 
 def _table(content: bytes, file: Path) -> pd.DataFrame:
-    from pipeline.intake.profiles import load_profile
-    from pipeline.intake.readers import read_csv
+    from pipeline.intake.files import read_file
+    from pipeline.intake.profiles import Layout
 
-    contract = contract_of("changes")
-    return read_csv(content, contract=contract, profile=load_profile("contract", contract), where=file.name)
+    return read_file(content, contract=contract_of("changes"), layout=Layout(), where=file.name)
 
 
 def _bare_numbers(content: bytes, word: str, file: Path) -> pd.DataFrame:

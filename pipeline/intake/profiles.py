@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-import pandas as pd
 import yaml
+from pydantic import Field
 
-from pipeline.contract import Contract, check_codes
+from pipeline.contract import Contract
 from pipeline.errors import SettingsError
 from pipeline.home import Strict, read_model
 from pipeline.records import SCHEMAS
@@ -17,24 +18,47 @@ PROFILES = SCHEMAS / "profiles"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}\Z")
 
 
-class Profile(Strict):
-    """How one supplier's file differs from the contract. Nothing listed means no difference."""
+class Layout(Strict):
+    """How one kind of file differs from its contract. Nothing listed means no difference."""
 
-    description: str
-    encoding: Literal["utf-8", "cp1252"] = "utf-8"
+    format: Literal["csv", "xlsx", "fhir"] = "csv"
+    encoding: Literal["utf-8", "cp1252"] = "utf-8"  # of a CSV file
+    delimiter: Literal[",", ";", "|", "\t"] = ","  # of a CSV file
+    sheet: str = ""  # of a workbook; "" where it has one sheet
+    rows_above_header: Annotated[int, Field(ge=0, le=50)] = 0  # a title, a date of export
     columns: dict[str, str] = {}  # the supplier's heading: the contract's column
+    not_used: tuple[str, ...] = ()  # the supplier's headings that are known, and left out
+    elsewhere: tuple[str, ...] = ()  # the contract's columns that come in a companion file instead
+    dates: dict[str, str] = {}  # the contract's column, or "*" for every date: such as DD/MM/YYYY
     codes: dict[str, dict[str, str]] = {}  # the contract's column: {supplier's code: contract's code}
+    nhs_numbers: Literal["plain", "spaced"] = "plain"  # spaced: 943 476 5919
 
     def to_contract(self, heading: str) -> str:
         """The contract's name for a heading; an unmapped heading keeps its own."""
         return self.columns.get(heading, heading)
 
 
-def load_profile(name: str, contract: Contract) -> Profile:
-    """The profile of that name; raises SettingsError where it is missing or names unknown columns."""
+class Profile(Layout):
+    """How one supplier's files differ from the contracts: its extract's layout, and what its others have."""
+
+    description: str
+    companions: dict[Literal["answers", "changes", "totals"], Layout] = {}
+
+
+def profile_file(name: str, own: Path | None = None) -> Path:
+    """The file of the profile of that name: among the home's `own`, or else those that ship with us."""
     if not _NAME.match(name):
         raise SettingsError("That is not a profile's name", do="Use small letters, digits, - and _.")
-    file = PROFILES / f"{name}.yaml"
+    mine = own / f"{name}.yaml" if own else None
+    return mine if mine and mine.is_file() else PROFILES / f"{name}.yaml"
+
+
+def load_profile(name: str, contract: Contract, own: Path | None = None) -> Profile:
+    """The profile of that name; raises SettingsError where it is missing or names unknown columns.
+
+    `own` is the home's folder of profiles, which come before those that ship with us.
+    """
+    file = profile_file(name, own)
     try:
         raw = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
@@ -48,20 +72,25 @@ def load_profile(name: str, contract: Contract) -> Profile:
     return profile
 
 
-def for_companion(profile: Profile, companion: Contract) -> Profile:
-    """What a profile says of the columns and codes that a companion file has too.
+def for_companion(profile: Profile, companion: Contract) -> Layout:
+    """How a companion file differs: as the profile says of it, or else as far as it has the same columns.
 
     A code that the companion's contract does not have is left out, and then stops the file.
     """
-    return profile.model_copy(
-        update={
-            "columns": {own: name for own, name in profile.columns.items() if name in companion.names},
-            "codes": {
-                name: {own: code for own, code in codes.items() if code in companion.column(name).codes}
-                for name, codes in profile.codes.items()
-                if name in companion.names
-            },
-        }
+    if companion.dataset in profile.companions:
+        return profile.companions[companion.dataset]
+    return Layout(
+        format=profile.format if profile.format != "fhir" else "csv",
+        encoding=profile.encoding,
+        delimiter=profile.delimiter,
+        columns={own: name for own, name in profile.columns.items() if name in companion.names},
+        dates={name: how for name, how in profile.dates.items() if name in ("*", *companion.names)},
+        codes={
+            name: {own: code for own, code in codes.items() if code in companion.column(name).codes}
+            for name, codes in profile.codes.items()
+            if name in companion.names
+        },
+        nhs_numbers=profile.nhs_numbers,
     )
 
 
@@ -79,17 +108,3 @@ def _check_targets(profile: Profile, contract: Contract, name: str) -> None:
                 "The profile maps to codes that the contract does not have",
                 where=f"profile {name}, column {column}",
             )
-
-
-def translate_codes(frame: pd.DataFrame, profile: Profile, *, where: str) -> pd.DataFrame:
-    """`frame` with the supplier's codes replaced by the contract's.
-
-    Raises IntegrityError where a mapped column holds a code that the profile does not know.
-    """
-    translated = {}
-    for column, codes in profile.codes.items():
-        if column in frame:
-            values = frame[column].str.strip(" ")
-            check_codes(column, values, codes, frame["row"], where=where)
-            translated[column] = values.replace(codes)
-    return frame.assign(**translated)

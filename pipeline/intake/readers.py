@@ -4,40 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from pipeline.contract import Contract
 from pipeline.errors import IntegrityError
-from pipeline.intake.profiles import Profile, translate_codes
+from pipeline.intake.headings import contract_names
+from pipeline.intake.profiles import Layout
 from pipeline.intake.scan import Records, check_widths, find_records
-from pipeline.records import Extract, Month
-
-if TYPE_CHECKING:
-    from pipeline.encryption.opening import Opened
+from pipeline.intake.translating import translated
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ASK = "Nothing was used. Ask the supplier to write the file again."
-# A heading is shown only where it looks like one; a file without a header begins with a family.
-_HEADING = re.compile(r"[A-Za-z][A-Za-z_ ]{0,40}[A-Za-z0-9_]?\Z")
-
-
-def as_extract(
-    opened: Opened, supplier: str, month: Month, *, contract: Contract, profile: Profile
-) -> Extract:
-    """The extract in an opened file, with the proof of who signed it; raises as `read_csv` does."""
-    where = contract.file_of(supplier, month)
-    frame = read_csv(opened.content, contract=contract, profile=profile, where=where)
-    return Extract(supplier, month, frame, opened.sealed_sha256, opened.signer, opened.signed_at)
 
 
 def read_csv(
-    content: bytes, *, contract: Contract, profile: Profile, where: str = "the extract"
+    content: bytes, *, contract: Contract, profile: Layout, where: str = "the extract"
 ) -> pd.DataFrame:
     """The file's columns under the contract's names, as text, and `row`: the record number from 1.
 
@@ -46,13 +30,13 @@ def read_csv(
     """
     text = _as_utf8(content, profile, where)
     records = find_records(text, where=where)
-    names = _columns(_header(text, records), contract, profile, where)
+    names = contract_names(_header(text, records), contract, profile, where=where)
     check_widths(records, where=where)
     frame = _table(text, records, names, where)
-    return translate_codes(frame, profile, where=where)
+    return translated(frame, contract, profile, where=where)
 
 
-def _as_utf8(content: bytes, profile: Profile, where: str) -> bytes:
+def _as_utf8(content: bytes, profile: Layout, where: str) -> bytes:
     """The bytes as UTF-8 without byte order mark or closing line ends."""
     content = content.removeprefix(_BYTE_ORDER_MARK).rstrip(b"\r\n")
     if not content:
@@ -82,7 +66,7 @@ def _first_undecodable(content: bytes, encoding: str) -> int | None:
     return None
 
 
-def _encoding_advice(content: bytes, profile: Profile) -> str:
+def _encoding_advice(content: bytes, profile: Layout) -> str:
     if profile.encoding == "utf-8" and _first_undecodable(content, "cp1252") is None:
         return (
             "Nothing was used. It reads as Windows-1252: ask the supplier for UTF-8, or, if they always "
@@ -104,38 +88,6 @@ def _record_of(content: bytes, position: int) -> int:
 def _header(text: bytes, records: Records) -> list[str]:
     first = text[: records.ends[0]].decode()
     return next(csv.reader(io.StringIO(first, newline=""), strict=True), [""])
-
-
-def _columns(headings: Sequence[str], contract: Contract, profile: Profile, where: str) -> list[str]:
-    """The contract's name for every heading; raises IntegrityError unless they are exactly as agreed."""
-    names = [profile.to_contract(heading) for heading in headings]
-    missing = [name for name in contract.must_exist if name not in names]
-    if not set(names) & set(contract.names):
-        raise IntegrityError("The file does not begin with a header", where=f"{where}, record 0", do=_ASK)
-    problems = []
-    if missing:
-        problems.append(f"missing: {', '.join(missing)}")
-    unknown = [
-        _shown(heading, position, is_header=not missing)
-        for position, (heading, name) in enumerate(zip(headings, names, strict=True), start=1)
-        if name not in contract.names
-    ]
-    if unknown:
-        problems.append(f"not in the contract: {', '.join(unknown)}")
-    twice = [name for name, times in Counter(names).items() if times > 1 and name in contract.names]
-    if twice:
-        problems.append(f"more than once: {', '.join(twice)}")
-    if problems:
-        raise IntegrityError(
-            f"The columns are not what was agreed; {'; '.join(problems)}",
-            where=f"{where}, record 0",
-            do="Nothing was used. Ask the supplier what changed, and agree it before this file is run.",
-        )
-    return names
-
-
-def _shown(heading: str, position: int, *, is_header: bool) -> str:
-    return f"{heading} (column {position})" if is_header and _HEADING.match(heading) else f"column {position}"
 
 
 def _table(text: bytes, records: Records, names: Sequence[str], where: str) -> pd.DataFrame:

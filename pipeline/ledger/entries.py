@@ -71,6 +71,7 @@ MaybeSha256 = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
 MonthWritten = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 ListReference = Annotated[str, StringConstraints(pattern=r"^([A-Z0-9]{5}-[A-Z0-9]{5})?$")]  # of a list's row
 Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40,64}$")]
+KeyedHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 Subject = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]  # see records.keyed_references
 Name = Annotated[Code, AfterValidator(_no_identifier)]  # of an agreement, a supplier, a recipient
 Word = Annotated[
@@ -105,6 +106,12 @@ class Kind(Worded):
     ANSWERS_RECEIVED = "answers_received", "a companion file of parents' answers was opened"
     EXTRACT_RECEIVED = "extract_received", "an extract was opened and its signer verified"
     EXTRACT_REFUSED = "extract_refused", "an extract was refused"
+    FILE_FETCHED = "file_fetched", "a supplier's sealed file was brought from the place where it waited"
+    FINGERPRINTED = "fingerprinted", "what a supplier's file looks like was recorded, in counts"
+    DRIFT_ACCEPTED = "drift_accepted", "a person accepted that a supplier's file differs from earlier ones"
+    TOTALS_RECEIVED = "totals_received", "a companion file of counts was opened"
+    REPORT_PERMITTED = "report_permitted", "leave was given for a sealed report to go to its supplier"
+    REPORT_DELIVERED = "report_delivered", "a supplier's report arrived"
     VALIDATED = "validated", "an extract's rows were checked, and rows that broke a rule quarantined"
     PLACED = "placed", "the births were placed on reach areas"
     DECIDED = "decided", "every birth was decided under an agreement"
@@ -271,19 +278,23 @@ class AnswersReceived(Body):
     kind = Kind.ANSWERS_RECEIVED
     supplier: Name
     sealed_sha256: Sha256
-    signer: Fingerprint
+    signer: Fingerprint | Literal[""]
     signed_at: AwareDatetime
     rows: Count
     unusable: Count  # rows that name nobody we could know
 
 
 class ExtractReceived(Body):
-    """Which sealed file was opened, who had signed it and when, and how many rows it held."""
+    """Which sealed file was opened, who had signed it and when, and how many rows it held.
+
+    Without a signer nobody had signed it, as that supplier's settings allow; it was then first seen when
+    `signed_at` says.
+    """
 
     kind = Kind.EXTRACT_RECEIVED
     supplier: Name
     sealed_sha256: Sha256
-    signer: Fingerprint
+    signer: Fingerprint | Literal[""]
     signed_at: AwareDatetime
     rows: Count
 
@@ -306,6 +317,77 @@ class Validated(Body):
     rows: Count
     accepted: Count
     quarantined: Counts
+    warned: Counts = {}  # accepted rows, by rule whose breach is no reason to set a row aside
+    results_sha256: MaybeSha256 = ""  # of the results of the suite of checks, as the outbox keeps them
+
+
+class FileFetched(Body):
+    """Which sealed file was brought into the inbox, and what became of it where it had waited."""
+
+    kind = Kind.FILE_FETCHED
+    supplier: Name
+    sealed_sha256: Sha256
+    size: Count  # bytes
+    afterwards: Literal["archived", "removed"]
+
+
+class Fingerprinted(Body):
+    """What a supplier's file looks like, in counts: its columns, how many rows fill each, its codes."""
+
+    kind = Kind.FINGERPRINTED
+    supplier: Name
+    dataset: Name
+    sealed_sha256: Sha256
+    rows: Count
+    filled: dict[Word, Count]  # by column of the contract that the file has: rows with a value
+    codes: dict[Word, dict[Annotated[str, StringConstraints(max_length=20)], Count]]  # by coded column
+    sketch: tuple[
+        Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")], ...
+    ] = ()  # of its rows, keyed
+
+
+class DriftAccepted(Body):
+    """Exactly which differences a person accepted, over their own signature."""
+
+    kind = Kind.DRIFT_ACCEPTED
+    supplier: Name
+    sealed_sha256: Sha256
+    differences_sha256: Sha256
+    principal: Principal
+    signature: SshSignature
+    note: Note = ""
+
+
+class TotalsReceived(Body):
+    """Which file of counts was opened, and how many births of the month it counts."""
+
+    kind = Kind.TOTALS_RECEIVED
+    supplier: Name
+    sealed_sha256: Sha256
+    signer: Fingerprint | Literal[""]
+    signed_at: AwareDatetime
+    areas: Count
+    births: Count
+
+
+class ReportPermitted(Body):
+    """Exactly which sealed bytes may go to which supplier, about which of its files."""
+
+    kind = Kind.REPORT_PERMITTED
+    supplier: Name
+    file_name: FileName
+    sealed_sha256: Sha256
+    about_sha256: Sha256  # of the supplier's sealed file
+
+
+class ReportDelivered(Body):
+    """What the supplier's place was found to hold."""
+
+    kind = Kind.REPORT_DELIVERED
+    permit: Ordinal
+    sha256: Sha256
+    size: Count  # bytes
+    found_there: bool
 
 
 class Placed(Body):
@@ -707,7 +789,8 @@ BODIES: dict[str, type[Body]] = {
     str(body.kind): body
     for body in (
         AgreementSigned, AgreementSuspended, AgreementPreviewed, SubjectKeyUsed, SuppressionRecorded,
-        ChangesApplied, AnswersReceived, ExtractReceived, ExtractRefused, Validated, Placed, Decided,
+        ChangesApplied, AnswersReceived, ExtractReceived, ExtractRefused, FileFetched, Fingerprinted,
+        DriftAccepted, TotalsReceived, ReportPermitted, ReportDelivered, Validated, Placed, Decided,
         DecisionsKept, KeptDestroyed, FamilyLookedUp,
         ReleaseRequested, ReleaseApproved, ReleaseRefused, PermitBody, Disclosure, Publishing, PermitAnnulled,
         Delivered, DeliveryFailed, ListForgone, RecallRaised, NoticeBody, Collected, Acknowledged,

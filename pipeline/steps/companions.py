@@ -18,8 +18,8 @@ from pipeline.steps.inputs import ANSWERS, Inputs, answers_used, consents_not_ar
 from pipeline.steps.receiving import (
     check_not_of_another_month,
     check_turn,
+    layout_of,
     opened_file,
-    profile_of,
     record_refusal,
     report_to_supplier,
 )
@@ -41,15 +41,15 @@ def receive_answers(desk: Desk, inputs: Inputs) -> list[Extract]:
 
 
 def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Extract:
-    from pipeline.intake.readers import as_extract
+    from pipeline.intake.files import as_extract
 
     check_not_of_another_month(desk.ledger, file, sealed_sha256, month=desk.month, recorded=AnswersReceived)
     opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
     earlier = [one.signed_at for one in answers_used(desk, supplier)]
     check_turn(supplier, file, opened.signed_at, month=desk.month, earlier=earlier)
     contract = contract_of("answers")
-    profile = profile_of(desk.home, supplier, contract)
-    return as_extract(opened, supplier, desk.month, contract=contract, profile=profile)
+    layout = layout_of(desk.home, supplier, contract)
+    return as_extract(opened, supplier, desk.month, contract=contract, layout=layout)
 
 
 def validate_answers(desk: Desk, files: Iterable[Extract]) -> pd.DataFrame:

@@ -48,8 +48,8 @@ from pipeline.steps.inputs import (
 from pipeline.steps.receiving import (
     check_not_of_another_month,
     check_turn,
+    layout_of,
     opened_file,
-    profile_of,
     record_refusal,
     report_to_supplier,
 )
@@ -79,7 +79,7 @@ def receive(desk: Desk, inputs: Inputs) -> list[Extract]:
 
 
 def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Extract:
-    from pipeline.intake.readers import as_extract
+    from pipeline.intake.files import as_extract
 
     contract = contract_of(desk.home.settings.suppliers[supplier].dataset)
     try:
@@ -87,8 +87,8 @@ def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> E
         opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
         earlier = [one.signed_at for one in used(desk, supplier)]
         check_turn(supplier, file, opened.signed_at, month=desk.month, earlier=earlier)
-        profile = profile_of(desk.home, supplier, contract)
-        extract = as_extract(opened, supplier, desk.month, contract=contract, profile=profile)
+        layout = layout_of(desk.home, supplier, contract)
+        extract = as_extract(opened, supplier, desk.month, contract=contract, layout=layout)
         _check_columns(desk, extract)
     except IntegrityError as error:
         _record_refusal(desk, supplier, sealed_sha256, error)

@@ -22,7 +22,7 @@ from pipeline.records import Month
 
 if TYPE_CHECKING:
     from pipeline.encryption.opening import Opened
-    from pipeline.intake.profiles import Profile
+    from pipeline.intake.profiles import Layout
     from pipeline.validation.checks import Checked
 
 CLOCK_SLACK = timedelta(hours=1)  # how far a supplier's clock may be ahead of ours
@@ -107,12 +107,12 @@ def check_not_of_another_month(
             )
 
 
-def profile_of(home: Home, supplier: str, contract: Contract) -> Profile:
+def layout_of(home: Home, supplier: str, contract: Contract) -> Layout:
     """How the supplier's files differ from that contract; raises SettingsError where that is not known."""
     from pipeline.intake.profiles import for_companion, load_profile
 
     settings = home.settings.suppliers[supplier]
-    own = load_profile(settings.profile, contract_of(settings.dataset))
+    own = load_profile(settings.profile, contract_of(settings.dataset), own=home.profiles)
     return own if contract.dataset == settings.dataset else for_companion(own, contract)
 
 

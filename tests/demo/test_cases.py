@@ -17,8 +17,8 @@ from pipeline.encryption.opening import open_openpgp
 from pipeline.geography.place import place, read_hospital_postcodes
 from pipeline.geography.reach import build_reach
 from pipeline.home import Home
+from pipeline.intake.files import as_extract
 from pipeline.intake.profiles import load_profile
-from pipeline.intake.readers import as_extract
 from pipeline.reasons import Outcome, Reason, ReasonClass, unpack
 from pipeline.records import DISCLOSURES, SUPPRESSIONS, Extract, empty
 from pipeline.validation.checks import Validated, validate
@@ -61,7 +61,7 @@ def extract(made: Demonstration) -> Extract:
     )
     contract = load_contract()
     return as_extract(
-        opened, "chis", month, contract=contract, profile=load_profile(supplier.profile, contract)
+        opened, "chis", month, contract=contract, layout=load_profile(supplier.profile, contract)
     )
 
 

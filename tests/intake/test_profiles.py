@@ -10,7 +10,8 @@ import pytest
 from pipeline.contract import Contract, contract_of
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.intake import profiles
-from pipeline.intake.profiles import Profile, for_companion, load_profile, translate_codes
+from pipeline.intake.profiles import Profile, for_companion, load_profile
+from pipeline.intake.translating import translated
 
 
 @pytest.fixture
@@ -63,7 +64,11 @@ def test_a_companion_file_is_read_as_far_as_it_has_the_same_columns(contract: Co
     own = for_companion(profile, contract_of("answers"))
     assert own.columns == {"BABY": "nhs_number"}
     assert own.codes == {"consent_status": {"1": "given", "2": "refused"}}
+    answers = contract_of("answers")
     frame = pd.DataFrame({"consent_status": ["1", "2"], "row": [1, 2]})
-    assert translate_codes(frame, own, where="answers")["consent_status"].tolist() == ["given", "refused"]
+    assert translated(frame, answers, own, where="answers")["consent_status"].tolist() == [
+        "given",
+        "refused",
+    ]
     with pytest.raises(IntegrityError, match="column consent_status, record 1"):
-        translate_codes(frame.replace("1", "3"), own, where="answers")
+        translated(frame.replace("1", "3"), answers, own, where="answers")

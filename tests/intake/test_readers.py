@@ -13,8 +13,9 @@ import pytest
 from pipeline.contract import Contract
 from pipeline.encryption.opening import Opened
 from pipeline.errors import IntegrityError
+from pipeline.intake.files import as_extract
 from pipeline.intake.profiles import Profile
-from pipeline.intake.readers import as_extract, read_csv
+from pipeline.intake.readers import read_csv
 from pipeline.records import Month
 
 AsFile = Callable[..., bytes]
@@ -236,7 +237,7 @@ def test_the_extract_keeps_who_signed_it(
 ) -> None:
     signed_at = datetime(2026, 11, 3, 9, tzinfo=UTC)
     opened = Opened(content=as_file(a_row), signer="A" * 40, signed_at=signed_at, sealed_sha256="0" * 64)
-    extract = as_extract(opened, "chis", Month(2026, 10), contract=contract, profile=profile)
+    extract = as_extract(opened, "chis", Month(2026, 10), contract=contract, layout=profile)
     assert (extract.supplier, extract.signer, extract.signed_at) == ("chis", "A" * 40, signed_at)
     assert len(extract.frame) == 1
     assert not [canary for canary in canaries if canary in repr(extract)]

@@ -202,7 +202,7 @@ QUOTED = " ".join([*CANARY.values(), *SHARED.values(), *HELD.values(), *SET_ASID
 # What fails, and quotes the families as it does: before the approval, and after it.
 BEFORE_APPROVAL = (
     "pipeline.encryption.opening.open_openpgp",
-    "pipeline.intake.readers.as_extract",
+    "pipeline.intake.files.as_extract",
     "pipeline.intake.readers._parse",
     "pipeline.validation.checks.validate",
     "pipeline.validation.gates.check_month",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pipeline.cli.reports import families, months, processing, transfers
+from pipeline.cli.reports import families, months, processing, quality, transfers
 
 
 @click.group(short_help="Answer questions about what was shared.")
@@ -16,7 +16,7 @@ def report() -> None:
     """
 
 
-for _commands in (months, transfers, families, processing):
+for _commands in (months, quality, transfers, families, processing):
     for _command in _commands.COMMANDS:
         report.add_command(_command)
 

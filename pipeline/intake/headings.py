@@ -1,0 +1,57 @@
+"""The headings of a supplier's file, as the names that the contract has for them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from pipeline.contract import Contract
+from pipeline.errors import IntegrityError
+from pipeline.intake.profiles import Layout
+
+# A heading is shown only where it looks like one; a file without a header begins with a family.
+_HEADING = re.compile(r"[A-Za-z][A-Za-z_ ]{0,40}[A-Za-z0-9_]?\Z")
+
+
+def contract_names(
+    headings: Sequence[str], contract: Contract, layout: Layout, *, where: str, record: int = 0
+) -> list[str]:
+    """The contract's name for every heading; a heading that is known and not used keeps its own.
+
+    `record` is where the header stands. Raises IntegrityError unless the headings are exactly as agreed.
+    """
+    names = [layout.to_contract(heading) for heading in headings]
+    wanted = [name for name in contract.must_exist if name not in layout.elsewhere]
+    missing = [name for name in wanted if name not in names]
+    place = f"{where}, record {record}"
+    if not set(names) & set(contract.names):
+        raise IntegrityError(
+            "The file does not begin with a header",
+            where=place,
+            do="Nothing was used. Ask the supplier to write the file again.",
+        )
+    problems = []
+    if missing:
+        problems.append(f"missing: {', '.join(missing)}")
+    unknown = [
+        _shown(heading, position, is_header=not missing)
+        for position, (heading, name) in enumerate(zip(headings, names, strict=True), start=1)
+        if name not in contract.names and heading not in layout.not_used
+    ]
+    if unknown:
+        problems.append(f"not in the contract: {', '.join(unknown)}")
+    twice = [name for name, times in Counter(names).items() if times > 1 and name in contract.names]
+    if twice:
+        problems.append(f"more than once: {', '.join(twice)}")
+    if problems:
+        raise IntegrityError(
+            f"The columns are not what was agreed; {'; '.join(problems)}",
+            where=place,
+            do="Nothing was used. Ask the supplier what changed, and agree it before this file is run.",
+        )
+    return names
+
+
+def _shown(heading: str, position: int, *, is_header: bool) -> str:
+    return f"{heading} (column {position})" if is_header and _HEADING.match(heading) else f"column {position}"

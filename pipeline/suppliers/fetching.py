@@ -1,0 +1,1 @@
+"""Bringing a supplier's files from the SFTP server where they wait."""

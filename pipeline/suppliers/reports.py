@@ -1,0 +1,1 @@
+"""A supplier's report on its rows, sealed for it and brought to it."""

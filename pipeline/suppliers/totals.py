@@ -1,0 +1,1 @@
+"""The companion file of counts, with which the month's births are reconciled."""

@@ -1,0 +1,1 @@
+"""A supplier's first test file, held against everything, with nothing recorded and nothing sent."""
