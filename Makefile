@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO ?= demo
 WORKERS ?= 2
 
-.PHONY: demo test check fix bench crash airflow lock clean
+.PHONY: demo test check fix bench crash fuzz airflow lock clean
 
 demo: .venv/runtime  ## a whole authority in the folder demo/, and one month run in it
 	$(BIN)/birthshare demo --dir $(DEMO)
@@ -31,6 +31,9 @@ bench: .venv/dev  ## the figures of the README, as ratios measured in one run
 crash: .venv/dev  ## a month killed at every single step, on both databases, beside an undisturbed one
 	$(BIN)/python tests/crash/matrix.py
 	BIRTHSHARE_EVERY_CALL=1 $(BIN)/python -m pytest -q tests/ledger/test_faults.py
+
+fuzz: .venv/dev  ## any bytes at every reader of suppliers' files, for two minutes each
+	$(BIN)/python tests/fuzz/fuzz.py
 
 airflow: .venv/runtime  ## Airflow on a demonstration home, for a person
 	$(BIN)/python infra/airflow/start.py

@@ -1,17 +1,19 @@
 """
 ### Later words about families, and recalls, every day
 
-Runs every day at 7 in the morning, for whatever waits in the inboxes.
+Runs every day at 7 in the morning, for whatever waits in the inboxes, here and at suppliers' servers.
 
-1. **hear_and_recall** applies the suppliers' feeds of changes (deaths, withdrawals, protected families,
-   moves) and sends a sealed recall to every centre that has one of these families on a list. Recalls that
-   could not be brought on an earlier day are tried again.
+1. **hear_and_recall** fetches what waits at suppliers' servers, applies the suppliers' feeds of changes
+   (deaths, withdrawals, protected families, moves) and sends a sealed recall to every centre that has one of
+   these families on a list. Recalls that could not be brought on an earlier day are tried again.
 
 **When something is red**, open the task's log: the error says what happened and what to do. Running it again
 is safe: what was applied or sent is not applied or sent twice.
 
 - *a feed cannot be used*: it may hold a death. The other feeds were applied, and recalls were sent. Ask the
   supplier for it again, move the old file out of the inbox, then clear the task.
+- *a supplier's server* cannot be reached, or a feed there is not whole: what is here was applied. It is tried
+  again by itself where that may help. If it stays red, call the supplier.
 - *a centre has not got its recall*: it is tried again by itself. If it stays red, call the centre: the log
   names it, and `birthshare recalls show CENTRE` gives the lists and references, and no names.
 """

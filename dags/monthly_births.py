@@ -4,7 +4,8 @@
 Runs on the 3rd of each month at 6 in the morning for the month before, or for the month that you name when
 you trigger it.
 
-1. **prepare** opens and checks the extract, decides for each family, and counts.
+1. **prepare** fetches what waits at suppliers' servers, opens and checks the extract, decides for each
+   family, and counts.
 2. **release_decision** shows the counts and waits for an approver. Nothing has been sent yet.
 3. **second_decision** asks another person, where an agreement wants two; else it is over at once.
 4. **deliver** seals each list for its recipient and sends it. Centres that cannot be reached are tried again.
@@ -14,6 +15,9 @@ you trigger it.
 again is safe: what was done is not done twice. `birthshare status MONTH` shows the month in more detail.
 
 - *prepare*: most often the extract is missing or is not what was agreed. Put it right, then clear the task.
+  Or it differs from the supplier's earlier files, and the log says how: where that is meant, an approver
+  accepts it (`birthshare intake accept MONTH`), else the supplier sends another. Then clear the task.
+  Or a supplier's server could not be looked through: a death may wait there. Clear the task when it is back.
 - *release_decision* or *second_decision*: refused, and the log says why. Correct what led to it, then trigger
   the month again: it makes a new release.
 - *deliver*: a centre could not be reached. The others have their lists. Clear the task when it is back. Or

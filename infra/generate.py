@@ -37,6 +37,13 @@ def contract_page(dataset: str) -> str:
     return render_contract_page(contract_of(dataset))
 
 
+def rules_page() -> str:
+    """Every rule for rows of suppliers' files, as a page for suppliers."""
+    from pipeline.validation.page import render_rules_page
+
+    return render_rules_page()
+
+
 def list_page() -> str:
     """What a recipient's own system finds in a list, as a page for its owners."""
     from pipeline.lists.schema import render_page
@@ -63,10 +70,12 @@ PAGES: dict[str, Callable[[], str]] = {
     "schemas/ledger_entry.schema.json": ledger_schema,
     "schemas/list.schema.json": list_schema,
     "schemas/LIST.md": list_page,
+    "schemas/RULES.md": rules_page,
     "schemas/BIRTH_EXTRACT.md": partial(contract_page, "births"),
     "schemas/EXPECTED_BIRTH_EXTRACT.md": partial(contract_page, "expected_births"),
     "schemas/CONSENT_ANSWERS.md": partial(contract_page, "answers"),
     "schemas/CHANGES.md": partial(contract_page, "changes"),
+    "schemas/TOTALS.md": partial(contract_page, "totals"),
     "sharing_agreements/DECISION_TABLE.md": decision_table,
 }
 

@@ -27,6 +27,7 @@ CONTRACT_FILES = {
     "expected_births": SCHEMAS / "expected_birth_extract.yaml",
     "answers": SCHEMAS / "consent_answers.yaml",
     "changes": SCHEMAS / "changes.yaml",
+    "totals": SCHEMAS / "totals.yaml",
 }
 
 # How each logical type of the contract travels in a frame.
@@ -37,6 +38,9 @@ DTYPES = {
     "timestamp": "datetime64[s]",
     "integer": "int16",
 }
+# How much it matters that a row breaks a rule: the row is set aside, or it goes on and the supplier is told.
+ERROR, WARNING = "error", "warning"
+SEVERITIES = (ERROR, WARNING)
 _SHOWN = 5  # record numbers that a message lists before it only counts
 
 
@@ -51,6 +55,8 @@ class Column:
     must_exist: bool
     required: bool  # a row whose value is blank is set aside
     max_length: int | None  # characters
+    least: int | None  # of whole numbers
+    most: int | None
     codes: Mapping[str, str]  # code and meaning; empty where the column is not coded
 
     @property
@@ -61,14 +67,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Rule:
-    """One row rule. A row that breaks it is quarantined."""
+    """One row rule. A row that breaks it is set aside, or goes on and the supplier is told."""
 
     id: str
     description: str
     dimension: str
-    severity: str
+    severity: str  # one of SEVERITIES
     check: str  # name of the check in pipeline.validation.rules
     fields: tuple[str, ...]  # empty where the rule is about the row as a whole
+    fix: str  # what the supplier should do
+    example: str  # the shape of what breaks it, invented
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether a row that breaks the rule is set aside."""
+        return self.severity == ERROR
 
 
 @dataclass(frozen=True)
@@ -158,7 +171,7 @@ def _contract(raw: Mapping[str, Any]) -> Contract:
 
 
 def _column(item: Mapping[str, Any]) -> Column:
-    own = _custom(item)
+    own, options = _custom(item), item.get("logicalTypeOptions", {})
     if item["logicalType"] not in DTYPES:
         raise ValueError(f"column {item['name']} has an unknown logicalType")
     return Column(
@@ -168,21 +181,26 @@ def _column(item: Mapping[str, Any]) -> Column:
         logical_type=item["logicalType"],
         must_exist=own.get("mustExist", False),
         required=item.get("required", False),
-        max_length=item.get("logicalTypeOptions", {}).get("maxLength"),
+        max_length=options.get("maxLength"),
+        least=options.get("minimum"),
+        most=options.get("maximum"),
         codes=MappingProxyType(own.get("codes", {})),
     )
 
 
 def _rule(item: Mapping[str, Any]) -> Rule:
-    if item["severity"] != "error":
-        raise ValueError(f"rule {item['name']}: every rule quarantines, so its severity is error")
+    own = _custom(item)
+    if item["severity"] not in SEVERITIES:
+        raise ValueError(f"rule {item['name']}: its severity is {' or '.join(SEVERITIES)}")
     return Rule(
         id=item["name"],
         description=item["description"],
         dimension=item["dimension"],
         severity=item["severity"],
         check=item["implementation"],
-        fields=tuple(_custom(item)["fields"]),
+        fields=tuple(own["fields"]),
+        fix=own["fix"],
+        example=own["example"],
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,7 +17,8 @@ from pipeline.agreements.loading import Loaded
 from pipeline.contract import contract_of
 from pipeline.errors import BirthshareError, SettingsError
 from pipeline.facts import damaged, opened_ledger, verified
-from pipeline.home import SETTINGS_FILE, Home, Place, Recipient, Supplier
+from pipeline.home import SETTINGS_FILE, Home, Place, Recipient, Supplier, passphrase_variable
+from pipeline.intake.profiles import files_of
 from pipeline.outside import countersigned, places
 from pipeline.recipients import register
 from pipeline.recipients.reaching import check_key, check_reached
@@ -25,11 +28,14 @@ from pipeline.steps.desk import Watch, no_watch
 from pipeline.steps.inputs import check_datasets, compiled_places, hospitals
 from pipeline.steps.receiving import layout_of
 from pipeline.steps.release import NAMESPACE as RELEASE
+from pipeline.suppliers import reports
+from pipeline.suppliers.drift import NAMESPACE as INTAKE
+from pipeline.suppliers.fetching import check_reached as check_inbox
 
 PLACEHOLDER = "REPLACE"  # marks what `birthshare init` cannot know
 _NO_FINGERPRINT = "0" * 40
 _NO_AUTHORITY = "E06999999"
-_NAMESPACES = (AGREEMENT, RELEASE, register.NAMESPACE)  # what an approver's key signs
+_NAMESPACES = (AGREEMENT, RELEASE, register.NAMESPACE, INTAKE)  # what an approver's key signs
 
 
 @dataclass(frozen=True)
@@ -47,11 +53,11 @@ def examine(
     """Everything that a month needs, looked at one by one.
 
     Nothing is changed, except that an empty database and a look-up file of places may be made under
-    `state/`. With `connect` every recipient's server is logged in to, and nothing is written there.
+    `state/`. With `connect` recipients' and suppliers' servers are logged in to; nothing is written there.
     """
-    of_recipients = partial(_recipients, now=now)
+    of_suppliers, of_recipients = partial(_suppliers, now=now), partial(_recipients, now=now)
     parts: tuple[Callable[[Home], Iterator[Finding]], ...] = (
-        _programs, _settings, _keys, _suppliers, _approvers, _places, of_recipients,
+        _programs, _settings, _keys, of_suppliers, _approvers, _places, of_recipients,
     )  # fmt: skip
     for done, part in enumerate(parts):
         watch("looking", done, len(parts) + 1)
@@ -157,14 +163,19 @@ def _look_into(home: Home, file: str) -> None:
         raise SettingsError("The file holds no private key", where=str(home.at(file)))
 
 
-def _suppliers(home: Home) -> Iterator[Finding]:
+def _suppliers(home: Home, now: datetime) -> Iterator[Finding]:
     for code, supplier in home.settings.suppliers.items():
         inbox = home.inbox(code)
         yield Finding(
             f"the inbox of {code}", inbox.is_dir(), f"Make the folder:\n  mkdir -p {quote(str(inbox))}"
         )
-        yield _supplier_key(home, code, supplier)
+        if not supplier.unsigned:
+            yield _supplier_key(home, code, supplier)
+        yield from _supplier_passphrase(home, code)
         yield _tried(f"the profile of {code}", partial(_check_profiles, home, code, supplier))
+        place = reports.place_of(home, code)
+        if place is not None:
+            yield _tried(f"the key of {code} for its reports", partial(check_key, home, place, at=now))
 
 
 def _supplier_key(home: Home, code: str, supplier: Supplier) -> Finding:
@@ -184,9 +195,27 @@ def _supplier_key(home: Home, code: str, supplier: Supplier) -> Finding:
     return _tried(what, partial(check_signer, key, supplier.signing_fingerprint))
 
 
+def _supplier_passphrase(home: Home, code: str) -> Iterator[Finding]:
+    """What opens its zip files, if it sends any; an unknown profile is a finding of its own."""
+    with suppress(SettingsError):
+        if files_of(home, code).sealed != "zip":
+            return
+        what, file = f"the passphrase of {code}", home.settings.suppliers[code].passphrase
+        if file and not home.at(file).exists() and passphrase_variable(code) not in os.environ:
+            yield Finding(
+                what,
+                False,
+                "Agree one with the supplier by telephone, 16 letters or more; type it, then Ctrl+D:\n"
+                f"  (umask 077 && cat > {quote(str(home.at(file)))})",
+            )
+        else:
+            yield _tried(what, partial(home.passphrase, code))
+
+
 def _check_profiles(home: Home, code: str, supplier: Supplier) -> None:
     """Raises SettingsError where a file of the supplier could not be read as one of the contracts'."""
-    companions = {"answers": supplier.consents, "changes": supplier.changes}
+    files = files_of(home, code)
+    companions = {"answers": files.consents, "changes": files.changes, "totals": files.totals}
     for dataset in (supplier.dataset, *(name for name, sent in companions.items() if sent)):
         layout_of(home, code, contract_of(dataset))
 
@@ -355,9 +384,16 @@ def _check_ledger(home: Home) -> None:
 
 def _servers(home: Home, watch: Watch) -> Iterator[Finding]:
     known = home.recipients()
+    for code, supplier in home.settings.suppliers.items():
+        if supplier.inbox:
+            yield _tried(f"the server where files of {code} wait", partial(check_inbox, home, code))
     for done, (code, recipient) in enumerate(known.items()):
         watch("servers", done, len(known))
         yield _tried(f"the server of {code}", partial(check_reached, home, recipient))
+    for code in home.settings.suppliers:
+        place = reports.place_of(home, code)
+        if place is not None:
+            yield _tried(f"the place for reports to {code}", partial(check_reached, home, place))
     watch("servers", 1, 1)
 
 

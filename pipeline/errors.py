@@ -19,14 +19,19 @@ class BirthshareError(Exception):
     answered = False  # the command line has already given its JSON answer
 
     def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
-        self.what, self.where, self.do = what, where, do
-        super().__init__(what, where, do)
+        self.what, self.where, self.do = what, _printable(where), do
+        super().__init__(what, self.where, do)
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
         apart = "\n" if "\n" in self.what else " "
         advice = f"{apart}{self.do}" if self.do else ""
         return f"{self.what.rstrip('.')}{place}.{advice}"
+
+
+def _printable(where: str) -> str:
+    """A place as it can be shown: the name of a file that came from outside may steer a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in where)
 
 
 def one_to_a_line(what: str, failures: Iterable[object]) -> str:

@@ -3,9 +3,11 @@
 A closed month's comes from the ledger (and the recipients' names from their register); an open one's
 also from the pack that is kept with its working files.
 
-Keys: month, authority, state, waiting_for, to_do, received, quarantined, duplicates, agreements (by id:
-shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and warnings: the
-agreements that come to their end, or need something, and what recipients should have done, in words.
+Keys: month, authority, state, waiting_for, to_do, received, quarantined, duplicates, totals (the trusts' own
+counts beside the extracts, see `pipeline.suppliers.totals.reconciled`), agreements (by id: shared, held,
+withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and warnings: the
+agreements that come to their end, or need something, what recipients should have done, and reports that
+suppliers have not got, in words.
 A recipient's `state` is about the delivery; what it did since stands under `receipt`, and what was called
 back from its list, where anything was, under `called_back` (see `pipeline.afterwards.sent`). `receipts_to`
 is the number of the newest entry about these, 0 where nothing was heard.
@@ -37,7 +39,7 @@ from pipeline.ledger.entries import (
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.verify import Damage, Verification, Watch, no_watch, verify
-from pipeline.looking_back.course import course
+from pipeline.looking_back.course import course, unsigned
 from pipeline.looking_back.history import COUNTED, history
 from pipeline.looking_back.history import agreements as agreements_closed
 from pipeline.outside import countersigned, places
@@ -45,6 +47,7 @@ from pipeline.recipients import register
 from pipeline.steps.approval import how_to_decide, missing, told
 from pipeline.steps.desk import Desk
 from pipeline.steps.pack import PACK, forgone
+from pipeline.suppliers import drift, totals, waiting
 from pipeline.wording import SHOWN
 
 
@@ -68,6 +71,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
         "received": sum(one.rows for one in received.values()),
         "quarantined": sum(one.rows - one.accepted for one in received.values()),
         "duplicates": max((one["duplicates"] for one in agreements.values()), default=0),
+        "totals": totals.reconciled(desk),
         "agreements": agreements,
         "recipients": recipients,
         "approvals": _approvals(desk),
@@ -85,7 +89,9 @@ def of_month(desk: Desk) -> dict[str, Any]:
             *places.warnings(desk.home),
             *countersigned.warnings(desk.home, desk.ledger, desk.now),
             *register.warnings(desk.home, desk.now.date()),
+            *unsigned(desk.ledger, str(desk.month)),
             *overdue(desk, sendings),
+            *waiting.warnings(desk.home),
         ],
         "seconds": {name: round(seconds, 3) for name, seconds in desk.seconds.items()},
     }
@@ -361,6 +367,8 @@ def _waiting_for(desk: Desk, recipients: list[dict[str, Any]]) -> str:
     """What the month waits for, in words; "" when it is closed."""
     if desk.closed:
         return ""
+    if unlike := _unlike(desk):
+        return unlike
     if not desk.staging.has(PACK):
         return _what_to_begin_with(desk)
     try:
@@ -372,6 +380,16 @@ def _waiting_for(desk: Desk, recipients: list[dict[str, Any]]) -> str:
         return f"approval of release {pack[:SHOWN]}: {'; '.join(one.words for one in wanted)}"
     undelivered = sorted(row["code"] for row in recipients if row["state"] not in ("delivered", "forgone"))
     return f"delivery to {', '.join(undelivered)}" if undelivered else "`birthshare run`, to close the month"
+
+
+def _unlike(desk: Desk) -> str:
+    """Which files wait for a person to accept that they differ from earlier ones; "" where none does."""
+    try:
+        files = " and ".join(one.name for one in drift.waiting(desk))
+    except BirthshareError as stop:
+        return str(stop)
+    look = f"birthshare intake changes {desk.month}"
+    return f"somebody to look at how the {files} differ from earlier ones: {look}" if files else ""
 
 
 def _what_to_begin_with(desk: Desk) -> str:
@@ -390,10 +408,13 @@ def _what_to_begin_with(desk: Desk) -> str:
 
 
 def _to_do(desk: Desk) -> str:
-    """How to give the approvals that are missing, for those who may; "" where none is."""
-    if desk.closed or not desk.staging.has(PACK):
+    """How to accept what differs, or give the approvals that are missing, for those who may; "" else."""
+    if desk.closed:
         return ""
     try:
+        unlike = drift.waiting(desk)
+        if unlike or not desk.staging.has(PACK):
+            return "\n".join(drift.how_to_go_on(one) for one in unlike)
         wanted = missing(desk)
     except BirthshareError:
         return ""

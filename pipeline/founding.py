@@ -55,15 +55,42 @@ code = "E06999999"  # REPLACE: the authority's GSS code
 name = "REPLACE: Example Community NHS Trust"
 signing_key = "keys/suppliers/chis.asc"  # the supplier's OpenPGP public key, checked with it by telephone
 signing_fingerprint = "0000000000000000000000000000000000000000"  # REPLACE: of that key
+# How its files are written, where not as in schemas/birth_extract.yaml: a profile that ships (wide_table,
+# person_and_consent, coded_values, workbook, nhs_events) or one of your own, profiles/NAME.yaml here, which
+# `birthshare intake propose FILE` drafts and `birthshare intake check FILE` tries:
+# profile = "wide_table"
 # What it sends beside the extract, where it does:
 # consents = "consents_{supplier}_{month}.csv.gpg"  # each parent's answers; the month waits for it
+# totals = "totals_{supplier}_{month}.csv.gpg"  # the trust's own counts; the month waits for it
 # changes = "changes_{supplier}_{date}.csv.gpg"  # deaths, withdrawals and the like, on any day
 # dataset = "expected_births"  # where it sends expected births in place of births
+# Where it sends zip files (AES-256) with a detached OpenPGP signature beside each, X.zip.sig or X.zip.asc:
+# sealed = "zip"
+# passphrase = "keys/suppliers/chis.passphrase"  # or the environment variable BIRTHSHARE_PASSPHRASE_CHIS
+# unsigned = true              # only where nobody signs them; the ledger and every report say so
+# Where its files wait at an SFTP server, and do not come into inbox/chis by themselves:
+# [suppliers.chis.inbox]
+# host = "sftp.example.org"            # our delivery key logs in there
+# user = "birthshare"
+# folder = "outgoing"
+# host_key = "ssh-ed25519 AAAA..."     # from the server's owner
+# whole_when = "still"                 # or "marker" (X.done beside X), or "manifest" (SHA256SUMS)
+# still_seconds = 20                   # between two looks at a file that may still grow
+# afterwards = "archive"               # into the folder archive there; or "remove"
+# Where reports on its rows are brought, sealed for its key; without this they stay in outbox/chis:
+# [suppliers.chis.reports]
+# key = "keys/suppliers/chis.asc"      # an OpenPGP public key of the supplier's, to encrypt to
+# host = "sftp.example.org"            # our delivery key logs in there
+# user = "birthshare"
+# folder = "incoming"
+# host_key = "ssh-ed25519 AAAA..."     # from the server's owner
+# Or, in place of the last four: via = "folder", and folder = "/srv/mesh/out/chis", which a carrier empties
 
 # REPLACE: who may sign agreements and approve releases, and as what. Their SSH public keys go into
-# keys/approvers/allowed_signers, a line each (here over two):
+# keys/approvers/allowed_signers, a line each (here over three):
 #   caldicott.guardian@example.org
-#     namespaces="agreement@birthshare,release@birthshare,register@birthshare" ssh-ed25519 AAAA...
+#     namespaces="agreement@birthshare,release@birthshare,register@birthshare,intake@birthshare"
+#     ssh-ed25519 AAAA...
 # One person may hold several roles.
 [[approvers]]
 principal = "caldicott.guardian@example.org"

@@ -33,6 +33,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 SETTINGS_FILE = "birthshare.toml"
 SECRET_BYTES = 32
+SHORTEST_PASSPHRASE = 16  # characters
 
 _CODE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
 Code = Annotated[str, StringConstraints(pattern=_CODE)]
@@ -64,6 +65,15 @@ class Authority(Strict):
     demonstration: bool = False  # NHS numbers of the test range 999 are then accepted
 
 
+def _is_file_name(text: str) -> str:
+    if "/" in text or "\\" in text or text.startswith("."):
+        raise ValueError("must be a plain name, without / and not beginning with a dot")
+    return text
+
+
+FileName = Annotated[Line, AfterValidator(_is_file_name)]
+
+
 class Inbox(Strict):
     """A folder at an SFTP server, where a supplier leaves its sealed files."""
 
@@ -76,7 +86,9 @@ class Inbox(Strict):
     # How we know that a file is whole: it has stopped growing, a marker beside it, or a list of digests.
     whole_when: Literal["still", "marker", "manifest"] = "still"
     afterwards: Literal["archive", "remove"] = "archive"
-    archive: Line = "archive"  # a folder in the folder
+    archive: FileName = "archive"  # a folder in the folder
+    still_seconds: Annotated[float, Field(ge=0, le=600)] = 20.0  # between two looks at a file that may grow
+    manifest: FileName = "SHA256SUMS"  # the list of digests: as `sha256sum` writes it
 
 
 class ReportsTo(Strict):
@@ -87,17 +99,33 @@ class ReportsTo(Strict):
     port: Port = 22
     user: Line = ""
     folder: Line = "."
-    host_key: Line = ""
+    host_key: Line = ""  # "ssh-ed25519 AAAA..."
     key: Line  # OpenPGP public key file of the supplier, relative to the home
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> ReportsTo:
+        named = (bool(self.host), bool(self.user), bool(self.host_key))
+        if self.via == "sftp" and not all(named):
+            raise ValueError("reports: host, user and host_key are needed for SFTP")
+        if self.via == "folder" and any(named):
+            raise ValueError("reports: a folder has no host, user or host_key")
+        return self
 
 
 class Drift(Strict):
-    """How far a supplier's file may be from its earlier ones before a person must look."""
+    """How far a supplier's file may be from its earlier ones before a person must look.
 
-    rows_lower: Annotated[float, Field(gt=0, lt=1)] = 0.5  # of the usual number of rows
-    rows_upper: Annotated[float, Field(gt=1)] = 2.0
-    share_points: Annotated[float, Field(gt=0, lt=1)] = 0.15  # a code's share of the rows, up or down
+    What is no further than chance goes never counts: see pipeline.validation.differences.
+    """
+
+    rows_lower: Annotated[float, Field(gt=0, lt=1)] = 0.6  # of the usual number of rows
+    rows_upper: Annotated[float, Field(gt=1)] = 1.7
+    share_points: Annotated[float, Field(gt=0, lt=1)] = 0.15  # of the rows, up or down
+    share_times: Annotated[float, Field(gt=1)] = 4.0  # a share that is small, up or down
     months: Annotated[int, Field(ge=1, le=36)] = 12  # of history that a file is held against
+    # By column: rare codes that the supplier has said it sends, and which need not stop a month when they
+    # first come. A code that is not here stops one, once.
+    known_codes: dict[str, tuple[str, ...]] = {}
 
 
 class Supplier(Strict):
@@ -105,16 +133,18 @@ class Supplier(Strict):
 
     name: str
     profile: str = "contract"
-    signing_key: str  # public key file, relative to the home
-    signing_fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40}$")]
-    file_name: str = "births_{supplier}_{month}.csv.gpg"
+    signing_key: str = ""  # public key file, relative to the home; needed unless files come unsigned
+    signing_fingerprint: Annotated[str, StringConstraints(pattern=r"^([0-9A-F]{40})?$")] = ""
+    file_name: str | None = None  # this and the other files' names: None where they are as the profile says
     max_bytes: Annotated[int, Field(gt=0)] = 200_000_000  # opened size, in bytes
     dataset: Literal["births", "expected_births"] = "births"
     consents: str | None = None  # name of the companion file of answers, if this supplier sends one
     changes: str | None = None  # name of the feed of later words, if this supplier sends one
     changes_format: Literal["csv", "fhir"] = "csv"  # what the feed holds: the contract's rows, or messages
     totals: str | None = None  # name of the companion file of counts, if this supplier sends one
-    sealed: Literal["openpgp", "zip"] = "openpgp"  # zip: AES-256 under a passphrase, signed beside it
+    # By how much of the trust's own count an extract may hold more live births before the month stops.
+    totals_tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    sealed: Literal["openpgp", "zip"] | None = None  # None: as the profile says
     passphrase: Line = ""  # file of the passphrase of zip files, relative to the home
     unsigned: bool = False  # zip files come without a signature, and the ledger says so
     look_back_months: Annotated[int, Field(ge=0, le=60)] = 12  # how late a birth may still be reported
@@ -123,16 +153,9 @@ class Supplier(Strict):
     drift: Drift = Drift()
 
     @model_validator(mode="after")
-    def _files_can_be_told_apart(self) -> Supplier:
-        for name, wanted in (("file_name", "{month}"), ("consents", "{month}"), ("changes", "{date}")):
-            pattern = getattr(self, name)
-            if pattern is not None and pattern.count(wanted) != 1:
-                raise ValueError(f"{name} must hold {wanted} once")
-        names = [name for name in (self.file_name, self.consents, self.changes) if name]
-        if len(set(names)) < len(names):
-            raise ValueError("file_name, consents and changes must differ")
-        if self.consents and self.dataset == "expected_births":
-            raise ValueError("consents: expected births carry their answers themselves")
+    def _somebody_signs(self) -> Supplier:
+        if not self.unsigned and not (self.signing_key and self.signing_fingerprint):
+            raise ValueError("signing_key and signing_fingerprint are needed, unless unsigned is true")
         return self
 
 
@@ -331,6 +354,11 @@ class Recipients(Strict):
     recipients: tuple[Recipient, ...]
 
 
+def passphrase_variable(supplier: str) -> str:
+    """The environment variable that may hold what opens a supplier's zip files."""
+    return f"BIRTHSHARE_PASSPHRASE_{re.sub('[^A-Z0-9]', '_', supplier.upper())}"
+
+
 @dataclass(frozen=True)
 class Home:
     """An opened home folder."""
@@ -431,6 +459,30 @@ class Home:
         if not password:
             raise SettingsError("A password file holds no password", where=str(file))
         return password
+
+    def passphrase(self, supplier: str) -> str:
+        """What opens a supplier's zip files: from BIRTHSHARE_PASSPHRASE_ and its code, or else from its file.
+
+        Raises SettingsError as `private_file` does, or where it is missing, short, or not in plain letters.
+        """
+        variable = passphrase_variable(supplier)
+        file = self.settings.suppliers[supplier].passphrase
+        passphrase = os.environ.get(variable, "").strip()
+        where = f"the environment variable {variable}" if passphrase else str(self.path / file)
+        if not passphrase and not file:
+            raise SettingsError(
+                "There is no passphrase for a supplier's zip files",
+                where=f"{SETTINGS_FILE}, suppliers.{supplier}.passphrase",
+                do=f"Put it into a file under keys/, mode 0600, and name that there; or into {variable}.",
+            )
+        passphrase = passphrase or self.password(file)
+        if len(passphrase) < SHORTEST_PASSPHRASE or not (passphrase.isascii() and passphrase.isprintable()):
+            raise SettingsError(
+                f"A supplier's passphrase must have {SHORTEST_PASSPHRASE} or more plain letters and digits",
+                where=where,
+                do="Agree another with the supplier: who has a zip can try short ones by the billion.",
+            )
+        return passphrase
 
     def recipients(self) -> dict[str, Recipient]:
         """All recipients by code; raises SettingsError where the register cannot be read."""

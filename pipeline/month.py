@@ -34,6 +34,7 @@ from pipeline.steps import approval, closing, companions, deciding, dispatch, in
 from pipeline.steps.desk import Desk, Watch, no_watch
 from pipeline.steps.inputs import BIRTHS, decisions_of
 from pipeline.steps.pack import PACK, Prepared, asked, outstanding
+from pipeline.suppliers import drift, fetching, reports, totals
 
 Pair = tuple[str, str]  # agreement, recipient
 
@@ -133,6 +134,22 @@ def forgo(
             note=note,
         )
         closing.sign(desk)
+
+
+def files_compared(home: Home, month: Month, *, now: datetime) -> list[drift.Compared]:
+    """Every supplier's newest file of the month, beside its earlier ones."""
+    with opened(home, month, now) as desk:
+        return drift.compared(desk)
+
+
+def accept_differences(
+    home: Home, file: drift.Compared, *, principal: str, signature: str, note: str = "", now: datetime
+) -> bool:
+    """Record that a person accepts how exactly this file differs from earlier ones; see `drift.accept`."""
+    with working(home, Month.parse(file.month), now) as desk:
+        new = drift.accept(desk, file, principal=principal, signature=signature, note=note)
+        closing.sign(desk)
+        return new
 
 
 def deliver(
@@ -262,7 +279,7 @@ def alone(home: Home, month: Month, now: datetime) -> Iterator[Desk]:
 
 def _prepare(desk: Desk, last: int) -> Prepared | None:
     """Intake to release; None where `last` is the place of an earlier stage in STAGES."""
-    with _alone(desk):
+    with _alone(desk), reports.brought_at_the_end(desk):
         under_way = releasing.under_way(desk)
         if under_way is not None:
             return under_way
@@ -276,11 +293,13 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
         with desk.stage("intake"):
             extracts = preparation.receive(desk, given)
             companion_files = companions.receive_answers(desk, given)
+            counts = totals.receive_totals(desk, given)
         if last < STAGES.index("validation"):
             return None
         with desk.stage("validation"):
             births, rows = preparation.validate(desk, extracts)
             answers = companions.validate_answers(desk, companion_files)
+            totals.reconcile_totals(desk, counts, births, rows, given)
         if last < STAGES.index("geography"):
             return None
         with desk.stage("geography"):
@@ -315,10 +334,14 @@ def _deliver(desk: Desk, only: Collection[Pair] | None = None) -> None:
 def _hear(desk: Desk) -> None:
     """Apply later words that wait, and call back what they are about; a notice's trouble holds no month back.
 
-    Where a feed cannot be used, what the others said is followed up all the same.
+    Where a feed cannot be used, or a supplier's server cannot be reached, what the others said is followed up
+    all the same.
     """
     try:
+        unreached = fetching.problem_of(fetching.fetch(desk))
         changes.hear(desk)
+        if unreached:
+            raise unreached
     finally:
         recalls.follow_up(desk)
 

@@ -10,11 +10,11 @@ frames that Birthshare makes from them are declared here.
 
 from __future__ import annotations
 
-import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +37,14 @@ BIRTH_KEYS = {
 }
 
 QUARANTINE = {"supplier": "str", "row": "int64", "field": "str", "rule": "str"}
+
+# Whom rows in quarantine name, and what such a row says against sharing the child.
+UNREAD = {
+    "subject": "str",  # keyed reference
+    "kind": "str",  # child, parent, or stand_in: of a child who cannot be known, the parent or dwelling
+    "word": "str",  # a reason code; "": nobody knows what was said
+    "since": "datetime64[s]",
+}
 
 # One row for every birth and network of reach areas.
 PLACEMENTS = {
@@ -196,19 +204,47 @@ class Receipt:
     taken: bool = False  # and its recipient has taken it away since
 
 
+_HASH_BLOCK = 64  # bytes that SHA-256 takes in at a time
+_ROWS = 50_000  # that are keyed together
+
+
 def keyed_references(key: bytes, kind: str, *columns: Sequence[str]) -> list[str]:
     """Keyed references for one kind of subject (child, parent, dwelling): 32 hexadecimal digits.
 
     HMAC-SHA-256 under the authority's own key, the kind kept apart, so that nobody without the key
     can tell whom a reference means or try out guesses. Any blank part gives "".
     """
-    prefix = kind.encode()
-    return [
-        hmac.digest(key, b"\x1f".join([prefix, *(part.encode() for part in parts)]), "sha256").hex()[:32]
-        if all(parts)
-        else ""
-        for parts in zip(*columns, strict=True)
+    # HMAC (RFC 2104): two hashes that begin with the key. Begun once for all, they take a third of the time.
+    padded = (key if len(key) <= _HASH_BLOCK else sha256(key).digest()).ljust(_HASH_BLOCK, b"\0")
+    inner, outer = (sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
+
+    def keyed(text: str) -> str:
+        first, second = inner.copy(), outer.copy()
+        first.update(text.encode())
+        second.update(first.digest())
+        return second.hexdigest()[:32]
+
+    return [keyed("\x1f".join((kind, *parts))) if all(parts) else "" for parts in zip(*columns, strict=True)]
+
+
+def keyed_column(
+    key: bytes,
+    kind: str,
+    *columns: pd.Series,
+    parts: Callable[..., Sequence[Sequence[str]]] = lambda *columns: [one.tolist() for one in columns],
+) -> pd.Series:
+    """The keyed references of columns of text, some rows at a time: as Python's own texts all need much memory.
+
+    `parts` makes of such rows what is keyed.
+    """
+    blocks = [
+        pd.Series(
+            keyed_references(key, kind, *parts(*(one.iloc[begin : begin + _ROWS] for one in columns))),
+            dtype="str",
+        )
+        for begin in range(0, max(len(columns[0]), 1), _ROWS)
     ]
+    return pd.concat(blocks).set_axis(columns[0].index)
 
 
 def dwelling_parts(address_line_1: pd.Series, postcode: pd.Series) -> tuple[list[str], list[str]]:
@@ -216,6 +252,17 @@ def dwelling_parts(address_line_1: pd.Series, postcode: pd.Series) -> tuple[list
     line = address_line_1.str.upper().str.replace(r"[^0-9A-Z]+", "", regex=True)
     compact = postcode.str.upper().str.replace(" ", "", regex=False)
     return line.tolist(), compact.tolist()
+
+
+def newest_versions(births: pd.DataFrame) -> pd.DataFrame:
+    """One row for each child: the newest version of its record.
+
+    `births` needs child, last_updated and reference; what has no date is the oldest.
+    """
+    ordered = births.sort_values(
+        ["last_updated", "reference"], ascending=[False, True], na_position="last", kind="stable"
+    )
+    return ordered.drop_duplicates("child")
 
 
 def empty(columns: dict[str, str]) -> pd.DataFrame:

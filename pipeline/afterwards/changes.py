@@ -12,7 +12,7 @@ import hmac
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from pipeline import facts
 from pipeline.agreed import LONDON
 from pipeline.asking import check_known
 from pipeline.contract import contract_of
-from pipeline.errors import BirthshareError, IntegrityError, SettingsError
+from pipeline.errors import BirthshareError, IntegrityError, SettingsError, WaitingForPerson
 from pipeline.home import Home
 from pipeline.ledger.entries import ChangesApplied, SuppressionRecorded
 from pipeline.records import Extract, Month
@@ -46,6 +46,7 @@ class Applied:
     rows: int = 0
     words: dict[str, int] = field(default_factory=dict)  # rows by word
     new: int = 0  # words that were not known before
+    silent: int = 0  # messages that only say that a record changed, and not what
     problem: BirthshareError | None = None  # why nothing of it was applied
 
 
@@ -88,12 +89,14 @@ def apply_waiting(desk: Desk) -> list[Applied]:
 def _applied_before(desk: Desk, supplier: str) -> set[str]:
     entries = desk.ledger.entries(kinds={ChangesApplied.kind})
     bodies = [entry.body for entry in entries if isinstance(entry.body, ChangesApplied)]
-    return {body.sha256 for body in bodies if body.source == supplier and body.signer}
+    return {body.sha256 for body in bodies if body.source == supplier and not body.principal}
 
 
 def _apply_or_refuse(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Applied:
     try:
         return _apply_feed(desk, supplier, file, sealed_sha256)
+    except WaitingForPerson as error:
+        return Applied(supplier, file.name, problem=error)
     except IntegrityError as error:
         record_refusal(desk.ledger, supplier, sealed_sha256, error, month="", at=desk.clock)
         advice = f"{error.do} Move this file out of the inbox once a newer one holds what it held."
@@ -104,29 +107,37 @@ def _apply_or_refuse(desk: Desk, supplier: str, file: Path, sealed_sha256: str) 
 def _apply_feed(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Applied:
     from pipeline.validation.changes import validate_changes
 
-    opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
+    opened = opened_file(
+        desk.home, supplier, file, sealed_sha256=sealed_sha256, ledger=desk.ledger, now=desk.now
+    )
     frame, rows = _read(desk, supplier, opened.content, file.name)
     extract = Extract(supplier, desk.month, frame, sealed_sha256, opened.signer, opened.signed_at)
     heard = validate_changes(extract, reference_key=desk.home.secret("subject.key"))
     if heard.checked.quarantined_rows:
-        name = f"changes_{supplier}_{sealed_sha256[:12]}"
-        report_to_supplier(desk.home, supplier, name, heard.checked, "changes")
+        report_to_supplier(desk.home, extract, heard.checked, "changes")
     heard.check_whole(file.name)
+    if not opened.signer and (heard.words["word"] == _ONLY_DATED).any():
+        raise IntegrityError(
+            "A feed that nobody signed takes a death back",
+            where=f"{file.name}, column word, {_ONLY_DATED}",
+            do="Nothing of it was applied. Ask the supplier to sign its feeds.",
+        )
     vouched = {"signer": opened.signer, "signed_at": opened.signed_at}
-    return _record(desk, supplier, file, heard.words, rows, sealed_sha256, vouched)
+    applied = _record(desk, supplier, file, heard.words, rows, sealed_sha256, vouched)
+    return replace(applied, silent=rows - int(frame["row"].nunique()))
 
 
 def _read(desk: Desk, supplier: str, content: bytes, where: str) -> tuple[pd.DataFrame, int]:
-    """A feed's words as text, and how many rows or messages it has; it comes as the settings say."""
-    if desk.home.settings.suppliers[supplier].changes_format == "fhir":
+    """A feed's words as text, and how many rows or messages it has; it comes as settings or profile say."""
+    contract = contract_of("changes")
+    layout = layout_of(desk.home, supplier, contract)
+    if layout.format == "fhir":
         from pipeline.intake.fhir import read_messages
 
         read = read_messages(content, zone=LONDON, where=where)
         return read.frame, read.count
     from pipeline.intake.files import read_file
 
-    contract = contract_of("changes")
-    layout = layout_of(desk.home, supplier, contract)
     frame = read_file(content, contract=contract, layout=layout, where=where)
     return frame, len(frame)
 
@@ -255,7 +266,7 @@ def listed(home: Home) -> dict[str, Any]:
             {
                 "at": entry.at.isoformat(timespec="seconds"),
                 "source": entry.body.source,
-                "by": entry.body.principal or entry.body.signer,
+                "by": entry.body.principal or entry.body.signer or "nobody signed it",
                 "signed_at": entry.body.signed_at.isoformat() if entry.body.signed_at else "",
                 "rows": entry.body.rows,
                 "words": entry.body.words,

@@ -34,6 +34,7 @@ from pipeline.ledger.entries import DeliveryFailed, Kind, PermitBody, RecallRais
 from pipeline.ledger.ledger import Ledger
 from pipeline.reasons import Reason
 from pipeline.steps.desk import Desk, Watch, no_watch
+from pipeline.suppliers import fetching, reports
 
 _WEEKEND = (5, 6)  # days of the week; bank holidays are not known here
 
@@ -51,9 +52,17 @@ class Followed:
 
 
 def apply_feeds(home: Home, *, now: datetime, watch: Watch = no_watch) -> tuple[list[Applied], Followed]:
-    """Every feed that waits (changes.apply_feeds), then the recalls that follow from what is known now."""
+    """Every feed that waits, here or at a server, then the recalls that follow from what is known now.
+
+    A supplier's server that could not be looked through is in the answer as a problem, without a file.
+    Reports to suppliers that wait are brought too, last; whose are not says `suppliers.waiting.warnings`.
+    """
     with changes.between_months(home, now, watch) as desk:
-        return changes.apply_waiting(desk), follow_up(desk)
+        visits = [one for one in fetching.fetch(desk) if one.problem]
+        applied, followed = changes.apply_waiting(desk), follow_up(desk)
+        reports.bring(desk)
+        unreached = [Applied(one.supplier, "", problem=one.problem) for one in visits]
+        return [*applied, *unreached], followed
 
 
 def apply_list(

@@ -42,6 +42,7 @@ def apply(file: Path | None, principal: str | None, word: str | None, home: Home
     recipient of a list that one of these families is on is sent a recall at once.
     """
     from pipeline.afterwards import recalls
+    from pipeline.suppliers import waiting
 
     if file is None and (principal or word):
         raise SettingsError("--as and --word belong to a list of your own", do="Name its FILE.")
@@ -55,6 +56,7 @@ def apply(file: Path | None, principal: str | None, word: str | None, home: Home
                 home, file, principal=principal, word=word, now=moment(), watch=watch
             )
             applied = [one]
+    voice.warn(waiting.warnings(home))
     _tell(voice, applied, followed)
 
 
@@ -64,6 +66,11 @@ def _tell(voice: Voice, applied: list[Applied], followed: Followed) -> None:
         if one.problem is None:
             said = ", ".join(f"{word} {count}" for word, count in sorted(one.words.items())) or "no words"
             voice.say(f"Applied: {one.file} ({one.source}). Rows: {one.rows}. {said}. New: {one.new}.")
+        if one.silent:
+            voice.say(
+                f"  {one.silent} of the messages say only that a record changed, and nothing follows from "
+                "that. What changed must come with the supplier's next extract, or in its feed."
+            )
     if not applied:
         voice.say("No feed waits that was not applied before.")
     refused = [one.problem for one in applied if one.problem is not None]
@@ -84,6 +91,7 @@ def _as_json(one: Applied) -> dict[str, Any]:
         "rows": one.rows,
         "words": one.words,
         "new": one.new,
+        "silent": one.silent,
     }
 
 

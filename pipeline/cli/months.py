@@ -92,6 +92,8 @@ def tell(voice: Voice, state: Mapping[str, Any]) -> None:
     voice.warn(state["warnings"])
     for name, agreement in state["agreements"].items():
         _tell_agreement(voice, f"{state['month']}, {name} (version {agreement['version']})", agreement)
+    for one in state["totals"]:
+        voice.say(one["words"])
     if state["recipients"]:
         _tell_lists(voice, state)
     if state["approvals"]:

@@ -15,8 +15,9 @@ from pipeline.agreements.model import PREGNANCY_DAYS
 from pipeline.consent.answers import one_person
 from pipeline.consent.facts import COLUMNS
 from pipeline.consent.family import under_16
-from pipeline.consent.never import FOR_DEMONSTRATION, ISSUED, in_range
+from pipeline.consent.never import in_range
 from pipeline.consent.versions import ADDRESS, folded_address
+from pipeline.nhs_number import FOR_TESTS, ISSUED
 
 # Ten digits in the range, whose check digit does not fit: nobody's number.
 ISSUED_NUMBER, TEST_NUMBER = "4000000000", "9990000000"
@@ -47,7 +48,7 @@ def coded(births: pd.DataFrame, answers: pd.DataFrame) -> tuple[pd.DataFrame, pd
 
 def _number(number: pd.Series[str]) -> pd.Series[str]:
     """One number for each range that a rule tells apart; blank for what no range holds."""
-    issued, of_test = in_range(number, ISSUED), in_range(number, [FOR_DEMONSTRATION])
+    issued, of_test = in_range(number, ISSUED), in_range(number, [FOR_TESTS])
     kinds = np.select([issued, of_test], [ISSUED_NUMBER, TEST_NUMBER], "")
     return pd.Series(kinds, index=number.index)
 

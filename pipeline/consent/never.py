@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from pipeline.consent.facts import Facts, Mask
 from pipeline.consent.words import restricted
+from pipeline.nhs_number import FOR_TESTS, ISSUED
 from pipeline.reasons import Reason
-
-# First three digits of NHS numbers that are issued (320 to 399 in Northern Ireland); all others are
-# for tests or for nobody. Source: NHS Data Dictionary; the package nhs-number lists the same.
-ISSUED = [str(first) for first in (*range(300, 500), *range(600, 800))]
-FOR_DEMONSTRATION = "999"
 
 NOT_LIVE = ["2", "3", "4", "5"]
 LIVE_OR_NOT = ["1", *NOT_LIVE]
@@ -59,10 +57,10 @@ def identity_superseded(facts: Facts) -> Mask:
 
 def test_record(facts: Facts) -> Mask:
     """NHS number in a range that is not issued; a demonstration accepts 999 and no other."""
-    accepted = [*ISSUED, FOR_DEMONSTRATION] if facts.demonstration else ISSUED
+    accepted = (*ISSUED, FOR_TESTS) if facts.demonstration else ISSUED
     return ~in_range(facts.births["nhs_number"], accepted)
 
 
-def in_range(number: pd.Series[str], ranges: list[str]) -> Mask:
+def in_range(number: pd.Series[str], ranges: Collection[int]) -> Mask:
     """Ten digits, of which the first three are one of these."""
-    return number.str[:3].isin(ranges) & number.str.fullmatch("[0-9]{10}")
+    return number.str[:3].isin([str(first) for first in ranges]) & number.str.fullmatch("[0-9]{10}")

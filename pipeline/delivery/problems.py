@@ -75,6 +75,11 @@ class Problem(Worded):
         "A file in the recipient's folder is larger than anything that is expected there",
         "It was not read. Ask the recipient what it is.",
     )
+    TOO_MANY = (
+        "too_many",
+        "There are more files in the folder than can be looked through",
+        "Ask that what is done with is taken away.",
+    )
     CONNECTOR = (
         "connector",
         "The program that makes the connection to the recipient ended",

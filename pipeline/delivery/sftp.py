@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 import paramiko
@@ -21,8 +22,11 @@ from paramiko.sftp import (
     CMD_EXTENDED,
     CMD_FSTAT,
     CMD_HANDLE,
+    CMD_NAME,
     CMD_OPEN,
+    CMD_OPENDIR,
     CMD_READ,
+    CMD_READDIR,
     CMD_VERSION,
     CMD_WRITE,
     SFTP_FLAG_CREATE,
@@ -45,6 +49,7 @@ _NEW = SFTP_FLAG_WRITE | SFTP_FLAG_CREATE | SFTP_FLAG_EXCL
 _NOTHING = re.compile(r"(?!)")
 _AHEAD = 2  # requests for pieces of a file at a time: a small file's content, and that it ends there
 _FSYNC, _POSIX_RENAME = "fsync@openssh.com", "posix-rename@openssh.com"
+_NAMES_AT_ONCE = 20_000  # more do not fit into one answer
 _STATVFS = "statvfs@openssh.com"
 
 Request = tuple[Any, ...]  # its kind and what belongs to it, as paramiko packs them
@@ -70,6 +75,26 @@ class Endpoint:
     def address(self) -> str:
         """Host and port, for people."""
         return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the server says of one name in a folder, without following links."""
+
+    name: str
+    size: int | None  # in bytes
+    changed: int | None  # seconds since 1970, by the server's clock
+    mode: int | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file itself, whose size and time the server tells."""
+        return None not in (self.size, self.changed, self.mode) and S_ISREG(self.mode or 0)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder itself."""
+        return S_ISDIR(self.mode or 0)
 
 
 class FarSide:
@@ -142,6 +167,49 @@ class FarSide:
         with self._line.worded(Problem.PERMISSION):
             self._known = sorted(self._sftp.listdir(self._folder))
         return [name for name in self._known if pattern.fullmatch(name)]
+
+    def found(self, limit: int) -> list[Found]:
+        """All that is in the folder, where that is not more than `limit` names."""
+        with self._line.worded(Problem.PERMISSION):
+            listed = self._sftp.listed(self._folder, limit)
+        if len(listed) > limit:
+            raise DeliveryFailed(Problem.TOO_MANY, where=self._line.where)
+        return listed
+
+    def stated(self, name: str) -> Found | None:
+        """What the server says of one name, or None where there is nothing under it."""
+        with self._line.worded(Problem.PERMISSION), suppress(FileNotFoundError):
+            return _found(name, self._sftp.lstat(self._path(name)))
+        return None
+
+    def pieces(self, name: str, limit_bytes: int) -> Iterator[bytes]:
+        """The content of a file, piece by piece; a larger one is not read to its end."""
+        read = 0
+        try:
+            for piece in self._chunks(name, Problem.PERMISSION, limit_bytes):
+                read += len(piece)
+                if read > limit_bytes:  # it has grown meanwhile
+                    raise DeliveryFailed(Problem.TOO_LARGE, where=self._line.where)
+                yield piece
+        except FileNotFoundError:
+            read = -1
+        if read < 0:
+            raise DeliveryFailed(Problem.VANISHED, where=self._line.where)
+
+    def move(self, name: str, final: str) -> None:
+        """Give a file another name, which must be free: nothing is replaced."""
+        with self._line.worded(Problem.NOT_PLACED):
+            self._sftp.rename(self._path(name), self._path(final))
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or say why that cannot be done."""
+        with self._line.worded(Problem.PERMISSION):
+            self._sftp.remove(self._path(name))
+
+    def make_folder(self, name: str) -> None:
+        """Make a folder of ours in the folder."""
+        with self._line.worded(Problem.PERMISSION):
+            self._sftp.mkdir(self._path(name), 0o700)
 
     def free(self) -> int | None:
         """How many bytes the disk of the folder still has for us; None where the server does not say."""
@@ -303,6 +371,36 @@ class _Client(paramiko.SFTPClient):
                 break
         return pieces, False
 
+    def listed(self, path: str, limit: int) -> list[Found]:
+        """What is in a folder, as far as a few names beyond the limit; raises OSError.
+
+        paramiko's own listing has no limit, and fails at the first name that is not in UTF-8.
+        """
+        kind, answer = self._request(CMD_OPENDIR, path)  # type: ignore[attr-defined]  # not in the stubs
+        if kind != CMD_HANDLE:
+            raise SFTPError("Expected handle")
+        handle = answer.get_binary()
+        found: list[Found] = []
+        with suppress(EOFError):
+            while len(found) <= limit:
+                found += self._names(handle)
+        self.close_later(handle)
+        return [one for one in found if one.name not in (".", "..")]
+
+    def _names(self, folder: bytes) -> Iterator[Found]:
+        """The next names of an open folder; raises EOFError at its end."""
+        kind, answer = self._request(CMD_READDIR, folder)  # type: ignore[attr-defined]  # not in the stubs
+        if kind != CMD_NAME:
+            raise SFTPError("Expected name response")
+        attributes: Any = SFTPAttributes
+        count = answer.get_int()
+        if count > _NAMES_AT_ONCE:
+            raise SFTPError("More names than an answer can hold")
+        for _ in range(count):
+            name, _ = answer.get_string(), answer.get_string()
+            # A name that is not in UTF-8 cannot be asked for again; it stays as what cannot be printed.
+            yield _found(name.decode("utf-8", "surrogateescape"), attributes._from_msg(answer))
+
     def free(self, path: str) -> int:
         """The bytes that are free there for whoever is not root; raises OSError where the server says no."""
         _, answer = self._request(CMD_EXTENDED, _STATVFS, path)  # type: ignore[attr-defined]  # no stub
@@ -349,6 +447,11 @@ class _Client(paramiko.SFTPClient):
         if kind == CMD_VERSION:
             self.extensions = _extensions(Message(data))
         return kind, data
+
+
+def _found(name: str, attributes: SFTPAttributes) -> Found:
+    changed = None if attributes.st_mtime is None else int(attributes.st_mtime)
+    return Found(name, attributes.st_size, changed, attributes.st_mode)
 
 
 def _extensions(version: Message) -> frozenset[str]:

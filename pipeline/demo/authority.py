@@ -43,6 +43,7 @@ from pipeline.recipients.register import NAMESPACE as REGISTER
 from pipeline.recipients.register import heard, in_force, present_text, signature_file, write_statement
 from pipeline.records import TEMPLATES, Month
 from pipeline.steps.release import NAMESPACE as RELEASE
+from pipeline.suppliers.drift import NAMESPACE as INTAKE
 
 SUPPLIER = "chis"
 AUTHORITY_NAME = "Sampleton Council (demonstration)"
@@ -173,7 +174,7 @@ def _make_approvers(folder: Path, home: Path) -> dict[str, Path]:
     """A key for each approver, and the list of whom the authority believes, and for what."""
     private = folder / "approvers"
     private.mkdir(mode=0o700)
-    may = f'namespaces="{AGREEMENT},{RELEASE},{REGISTER}"'
+    may = f'namespaces="{AGREEMENT},{RELEASE},{REGISTER},{INTAKE}"'
     lines = [
         f"{principal} {may} {make_ssh_key(private / role, principal)}\n"
         for role, principal in APPROVERS.items()

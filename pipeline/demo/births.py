@@ -164,11 +164,15 @@ def _look_back(rng: np.random.Generator, rows: pd.DataFrame, setting: Setting) -
 
 
 def _answers(rng: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
-    """The parents' answers; who was not asked, or whose answer is not recorded, has no date or form."""
+    """The parents' answers; who was not asked, or whose answer is not recorded, has no date or form.
+
+    A refusal has a date and nothing of what it would have covered.
+    """
     drawn = rng.choice(list(ANSWERS), size=len(rows), p=np.array(list(ANSWERS.values())) / 1000)
     rows["consent_status"] = drawn
     unanswered = np.isin(drawn, ["", "not_asked"])
     rows.loc[unanswered, ["consent_date", "consent_scope", "consent_wording", "consent_given_by"]] = ""
+    rows.loc[drawn == "refused", ["consent_scope", "consent_wording"]] = ""
     both = (drawn == "given") & _some(rng, len(rows), 0.4)
     rows.loc[both, "consent_scope"] = f"{SCOPE};library"
     return rows

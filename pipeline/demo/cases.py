@@ -45,6 +45,10 @@ def _unissued(setting: Setting, ordinary: str) -> str:
     return str(nhs_numbers(np.random.default_rng(int(ordinary)), 1, prefix=UNISSUED_RANGE)[0])
 
 
+def _same_for_both(setting: Setting, _: str) -> str:
+    return str(nhs_numbers(np.random.default_rng(setting.month.year), 1)[0])
+
+
 def _wrong_digit(number: str) -> str:
     return number[:-1] + str((int(number[-1]) + 1) % 10)
 
@@ -153,7 +157,7 @@ _PROTECTED = (
     _one(
         "unissued-number",
         "A test record that slipped into the real feed.",
-        "test_record",
+        QUARANTINED + "nhs_number_not_issued",
         nhs_number=_unissued,
     ),
     _one("looked-after", "The child is looked after.", "looked_after", looked_after="Y"),
@@ -364,6 +368,13 @@ _UNUSABLE = (
         "nhs_number_check_digit",
         parent_nhs_number=_as(_wrong_digit),
     ),
+    _spoilt(
+        "parent-with-the-childs-number",
+        "The same NHS number for child and parent.",
+        "parent_is_child",
+        nhs_number=_same_for_both,
+        parent_nhs_number=_same_for_both,
+    ),
     _spoilt("date-with-slashes", "DD/MM/YYYY.", "date_format", date_of_birth=_as(_slashes)),
     _spoilt(
         "date-without-hyphens",
@@ -384,6 +395,31 @@ _UNUSABLE = (
         "The date of death lies before the birth.",
         "death_before_birth",
         date_of_death=_on(-1, 5),
+    ),
+    _spoilt(
+        "updated-before-birth",
+        "The record would have last changed before the birth.",
+        "updated_before_birth",
+        last_updated=_on(-1, 5),
+    ),
+    _spoilt(
+        "born-next-month",
+        "Born on the day of the extract, after its month.",
+        "born_after_month",
+        date_of_birth=_on(1, 1),
+        last_updated=_on(1, 1),
+    ),
+    _spoilt(
+        "born-years-ago",
+        "Born two years before: nobody agreed to hear of it so late.",
+        "born_too_long_ago",
+        date_of_birth=_on(-24, 6),
+    ),
+    _spoilt(
+        "told-long-before",
+        "A day that stands for none: told in 1900.",
+        "notice_too_early",
+        notice_date="1900-01-01",
     ),
     _spoilt("time-in-words", "Born in the morning.", "time_format", time_of_birth="morning"),
     _spoilt("number-in-words", "A birth of one, in letters.", "number_format", number_of_births="one"),
@@ -410,6 +446,20 @@ _UNUSABLE = (
         family_name=_as(lambda name: f"-{name}"),
     ),
     _spoilt("name-without-end", "Two fields run together.", "text_too_long", given_name="Ann " * 40),
+    _spoilt(
+        "answer-lost",
+        "The day of an answer, and no answer: was it a refusal?",
+        "answer_lost",
+        consent_status="",
+    ),
+    Case(
+        "equally-new",
+        "Two versions of one day: one agrees, one refuses.",
+        (
+            CaseRow(QUARANTINED + "version_tied"),
+            CaseRow(QUARANTINED + "version_tied", {"consent_status": "refused"}, "child"),
+        ),
+    ),
     Case(
         "row-of-commas",
         "A row without a single value.",

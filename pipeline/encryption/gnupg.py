@@ -103,13 +103,16 @@ def left_over(places: Iterable[Path], before: float) -> list[Path]:
     An agent that outlived its run does not count: it ends by itself when its home is gone.
     """
     found = {home for place in places for home in place.glob(f"{_PREFIX}*")}
-    ours = [one for one in sorted(found) if _is_ours(one) and one.lstat().st_mtime < before]
-    return [one for one in ours if not _is_used(one)]
+    return [one for one in sorted(found) if _is_ours(one, before) and not _is_used(one)]
 
 
-def _is_ours(home: Path) -> bool:
-    about = home.lstat()
-    return S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
+def _is_ours(home: Path, before: float) -> bool:
+    """Whether this account made it before that moment; its user may remove it while we look."""
+    try:
+        about = home.lstat()
+    except FileNotFoundError:
+        return False
+    return S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and about.st_mtime < before
 
 
 @contextmanager

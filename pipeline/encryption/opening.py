@@ -17,8 +17,9 @@ from pipeline.encryption.gnupg import Finished, Status, import_key, run, tempora
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.wording import Worded
 
-_ONCE = ("BEGIN_DECRYPTION", "PLAINTEXT", "DECRYPTION_OKAY", "GOODMDC", "NEWSIG", "GOODSIG", "VALIDSIG")
-_NEVER = (
+SIGNED = ("NEWSIG", "GOODSIG", "VALIDSIG")  # said once each of the one good signature
+_DECRYPTED = ("BEGIN_DECRYPTION", "PLAINTEXT", "DECRYPTION_OKAY", "GOODMDC")
+NEVER = (
     "BADSIG",
     "ERRSIG",
     "EXPSIG",
@@ -93,6 +94,64 @@ class SealProblem(Worded):
         "The file opens to more bytes than was agreed",
         "Ask the supplier what it holds before you raise max_bytes in the settings.",
     )
+    NOT_ZIP = (
+        "not_zip",
+        "The file is not a zip",
+        "Ask the supplier to send it as was agreed, and to destroy this copy if it was sent unsealed.",
+    )
+    IN_THE_CLEAR = (
+        "in_the_clear",
+        "The file in the zip is not encrypted",
+        "Anyone could read it on its way: tell the information governance officer, then ask for a new one.",
+    )
+    WEAK_ENCRYPTION = (
+        "weak_encryption",
+        "The zip is encrypted by a weaker method than was agreed",
+        "Only AES-256 is agreed. Tell the information governance officer, and ask the supplier to choose "
+        "AES-256 in its program.",
+    )
+    WRONG_PASSPHRASE = (
+        "wrong_passphrase",
+        "The zip does not open with the agreed passphrase",
+        "Compare the passphrase with the supplier's, by a way you already trust.",
+    )
+    SEVERAL_FILES = (
+        "several_files",
+        "The zip holds more than one file",
+        "Ask the supplier for one zip for each file.",
+    )
+    NO_FILE = "no_file", "The zip holds no file, or a folder", "Ask the supplier for a zip of the file alone."
+    NAME_WITH_PATH = (
+        "name_with_path",
+        "The name of the file in the zip leads out of it, or cannot be a file's name",
+        "It was not opened. Ask the supplier how this zip was made.",
+    )
+    OTHER_METHOD = (
+        "other_method",
+        "The zip is compressed by a method that is not read here",
+        "Ask the supplier to choose Deflate, or no compression.",
+    )
+    SOMETHING_AROUND = (
+        "something_around",
+        "The zip is not put together as its own lists say, or something stands before, after or inside it",
+        "It was not opened. Ask the supplier to make it again, with no comment and not self-extracting.",
+    )
+    NESTED = (
+        "nested",
+        "The zip holds another zip",
+        "Ask the supplier for a zip of the file itself.",
+    )
+    NOT_A_SIGNATURE = (
+        "not_a_signature",
+        "What lies beside the file is not a detached signature",
+        "Ask the supplier to sign the sealed file with: gpg --detach-sign",
+    )
+    NOT_OF_THIS_FILE = (
+        "not_of_this_file",
+        "The signature beside the file is not one of these bytes",
+        "The file was altered after it was signed, or the signature is another file's. Ask the supplier to "
+        "send both again.",
+    )
     NOT_PROVEN = (
         "not_proven",
         "Not every check of the seal could be made",
@@ -113,8 +172,8 @@ class Opened:
     """What a sealed file held, who signed it and when."""
 
     content: bytes = field(repr=False)
-    signer: str  # fingerprint of the primary key
-    signed_at: datetime  # UTC, as the signature says
+    signer: str  # fingerprint of the primary key; "" where nobody signed, as the settings allow
+    signed_at: datetime  # UTC, as the signature says; without one, when the file was first seen
     sealed_sha256: str
 
 
@@ -127,26 +186,27 @@ def open_openpgp(
     the file may open to. Raises SealRefused with a code for every bad file, and SettingsError where
     our own keys cannot be used.
     """
-    content = _content(sealed, max_bytes)
+    content = content_of(sealed, max_bytes)
     with temporary_home() as home:
         _import_private(home, private_key)
-        _import_signer(home, signing_key, fingerprint)
+        import_signer(home, signing_key, fingerprint)
         finished = run(home, "--decrypt", given=content, limit=max_bytes)
     _check_no_passphrase(finished.status, private_key)
     if not _accepted(finished, fingerprint):
         raise SealRefused(_problem(finished, fingerprint, content), where=sealed.name)
     return Opened(
-        finished.output, fingerprint, _signed_at(finished.status), hashlib.sha256(content).hexdigest()
+        finished.output, fingerprint, signed_at(finished.status), hashlib.sha256(content).hexdigest()
     )
 
 
 def check_signer(signing_key: Path, fingerprint: str) -> None:
     """Raises SettingsError where the file does not hold the key with this fingerprint."""
     with temporary_home() as home:
-        _import_signer(home, signing_key, fingerprint)
+        import_signer(home, signing_key, fingerprint)
 
 
-def _content(sealed: Path, max_bytes: int) -> bytes:
+def content_of(sealed: Path, max_bytes: int) -> bytes:
+    """The bytes of a sealed file; raises SealRefused for one that is empty or far larger than agreed."""
     # Armour adds a third; anything beyond twice the agreed size need not even be read.
     bound = 2 * max_bytes + _SEALED_SLACK
     try:
@@ -168,7 +228,8 @@ def _import_private(home: Path, private_key: Path) -> None:
         raise SettingsError("The file holds no private key that gpg can use", where=str(private_key))
 
 
-def _import_signer(home: Path, signing_key: Path, fingerprint: str) -> None:
+def import_signer(home: Path, signing_key: Path, fingerprint: str) -> None:
+    """Put the agreed key into a keyring; raises SettingsError where the file does not hold it."""
     status = import_key(home, signing_key)
     if not any(line[0] == "IMPORT_OK" and line[2] == fingerprint for line in status.lines):
         raise SettingsError(
@@ -199,10 +260,10 @@ def _accepted(finished: Finished, fingerprint: str) -> bool:
     return (
         finished.code == 0
         and not finished.overflowed
-        and all(status.count(word) == 1 for word in _ONCE)
-        and not status.has(*_NEVER)
+        and all(status.count(word) == 1 for word in (*_DECRYPTED, *SIGNED))
+        and not status.has(*NEVER)
         and status.before("BEGIN_DECRYPTION", "PLAINTEXT")
-        and _primary(status) == fingerprint
+        and primary(status) == fingerprint
     )
 
 
@@ -223,10 +284,11 @@ def _problem(finished: Finished, fingerprint: str, content: bytes) -> SealProble
     # gpg leaves off at a signature that has expired, without a word on how the decryption went.
     if status.has("BADMDC", "DECRYPTION_FAILED") or not status.has("DECRYPTION_OKAY", "EXPSIG"):
         return SealProblem.TAMPERED
-    return _signature_problem(status, fingerprint)
+    return signature_problem(status, fingerprint)
 
 
-def _signature_problem(status: Status, fingerprint: str) -> SealProblem:
+def signature_problem(status: Status, fingerprint: str) -> SealProblem:
+    """Why a signature was not accepted; this only words a refusal that was already made."""
     by_word = {
         "REVKEYSIG": SealProblem.REVOKED,
         "EXPKEYSIG": SealProblem.EXPIRED,
@@ -238,17 +300,19 @@ def _signature_problem(status: Status, fingerprint: str) -> SealProblem:
         return SealProblem.UNSIGNED
     if status.count("NEWSIG") > 1:
         return SealProblem.SEVERAL_SIGNATURES
-    if status.has("VALIDSIG") and _primary(status) != fingerprint:
+    if status.has("VALIDSIG") and primary(status) != fingerprint:
         return SealProblem.WRONG_SIGNER
     return next((problem for word, problem in by_word.items() if status.has(word)), SealProblem.NOT_PROVEN)
 
 
-def _primary(status: Status) -> str:
+def primary(status: Status) -> str:
+    """The fingerprint of the signer's primary key, or ""."""
     words = status.first("VALIDSIG")
     return words[_PRIMARY] if len(words) > _PRIMARY else ""
 
 
-def _signed_at(status: Status) -> datetime:
+def signed_at(status: Status) -> datetime:
+    """When the signature says that it was made, UTC."""
     written = status.first("VALIDSIG")[2]  # seconds since 1970, or ISO 8601 basic format
     if "T" in written:
         return datetime.strptime(written, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -12,6 +13,8 @@ from pipeline.records import Extract, Month
 
 if TYPE_CHECKING:
     from pipeline.encryption.opening import Opened
+
+_LOCAL = ZoneInfo("Europe/London")  # the contract's times are local
 
 
 def as_extract(opened: Opened, supplier: str, month: Month, *, contract: Contract, layout: Layout) -> Extract:
@@ -27,6 +30,14 @@ def read_file(content: bytes, *, contract: Contract, layout: Layout, where: str)
     Values are as received but for what the layout says of dates, codes and NHS numbers; blank is "".
     Raises IntegrityError, with the place and no value, for a file that is not as agreed.
     """
+    if layout.format == "xlsx":
+        from pipeline.intake.workbooks import read_workbook
+
+        return read_workbook(content, contract=contract, layout=layout, where=where)
+    if layout.format == "fhir":
+        from pipeline.intake.fhir_births import read_births
+
+        return read_births(content, zone=_LOCAL, where=where)
     from pipeline.intake.readers import read_csv
 
     return read_csv(content, contract=contract, profile=layout, where=where)

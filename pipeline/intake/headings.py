@@ -17,7 +17,7 @@ _HEADING = re.compile(r"[A-Za-z][A-Za-z_ ]{0,40}[A-Za-z0-9_]?\Z")
 def contract_names(
     headings: Sequence[str], contract: Contract, layout: Layout, *, where: str, record: int = 0
 ) -> list[str]:
-    """The contract's name for every heading; a heading that is known and not used keeps its own.
+    """The contract's name for every heading; one that is known and not used has a name of no column's.
 
     `record` is where the header stands. Raises IntegrityError unless the headings are exactly as agreed.
     """
@@ -25,7 +25,7 @@ def contract_names(
     wanted = [name for name in contract.must_exist if name not in layout.elsewhere]
     missing = [name for name in wanted if name not in names]
     place = f"{where}, record {record}"
-    if not set(names) & set(contract.names):
+    if not are_headings(headings, contract, layout):
         raise IntegrityError(
             "The file does not begin with a header",
             where=place,
@@ -37,7 +37,7 @@ def contract_names(
     unknown = [
         _shown(heading, position, is_header=not missing)
         for position, (heading, name) in enumerate(zip(headings, names, strict=True), start=1)
-        if name not in contract.names and heading not in layout.not_used
+        if name and (name not in contract.names or name in layout.elsewhere)
     ]
     if unknown:
         problems.append(f"not in the contract: {', '.join(unknown)}")
@@ -50,7 +50,12 @@ def contract_names(
             where=place,
             do="Nothing was used. Ask the supplier what changed, and agree it before this file is run.",
         )
-    return names
+    return [name or f"not used {position}" for position, name in enumerate(names, start=1)]
+
+
+def are_headings(fields: Sequence[str], contract: Contract, layout: Layout) -> bool:
+    """Whether any field of a line is the heading of a column."""
+    return not {layout.to_contract(field) for field in fields}.isdisjoint(contract.names)
 
 
 def _shown(heading: str, position: int, *, is_header: bool) -> str:

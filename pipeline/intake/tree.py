@@ -7,6 +7,7 @@ that an attacker may write makes the reader open a file, grow without end or dig
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +15,10 @@ from typing import Any
 from pipeline.errors import IntegrityError
 
 MOST_DEPTH = 40  # elements within elements; the messages that we read have about ten
-MOST_ELEMENTS = 5_000_000  # of one file; such a message has about a hundred
+MOST_ELEMENTS = 5_000_000  # of one file; such a message has one to three hundred
+MOST_DIGITS = 30  # of one number
 
+_HALF = re.compile("[\ud800-\udfff]")  # of those that UTF-16 writes in two halves
 _FHIR, _XHTML = "{http://hl7.org/fhir}", "{http://www.w3.org/1999/xhtml}"
 _ASK = "Nothing of the file was applied. Ask the supplier to write it again."
 
@@ -28,11 +31,15 @@ class Unreadable(IntegrityError):
 
 @dataclass(frozen=True)
 class Element:
-    """One element of a resource; `value` is "" where it has none, or neither text nor a truth value."""
+    """One element of a resource; `value` is "" where it has none, or neither text nor a truth value.
+
+    `number` is a number as it is written. XML does not tell a number from text: there both are the same.
+    """
 
     name: str
     value: str = field(default="", repr=False)
     parts: tuple[Element, ...] = field(default=(), repr=False)
+    number: str = field(default="", repr=False)
 
     def all(self, *path: str) -> list[Element]:
         """Every element at the end of a path of names."""
@@ -104,7 +111,7 @@ class _Builder:
             self.narrative -= 1
             return
         name, value, parts = self.open.pop()
-        self.open[-1][2].append(Element(name, value, tuple(parts)))
+        self.open[-1][2].append(Element(name, value, tuple(parts), number=value))
 
     def data(self, text: str) -> None:
         """Text between elements, which FHIR does not have."""
@@ -123,11 +130,12 @@ class _Builder:
 
 
 def _from_json(content: bytes, where: str) -> Iterator[Element]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unreadable("The file is not in UTF-8", where=where, do=_ASK) from None
-    decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
+    text = _in_utf8(content)
+    if text is None:
+        raise Unreadable("The file is not in UTF-8", where=where, do=_ASK)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_once, parse_constant=_no_number, parse_int=_written, parse_float=_written
+    )
     limits, at, number = _Limits(where), _next(text, 0), 0
     while at < len(text):
         number += 1
@@ -140,6 +148,14 @@ def _from_json(content: bytes, where: str) -> Iterator[Element]:
             raise Unreadable("This is no FHIR resource in XML or JSON", where=place, do=_ASK)
         yield _resource(read, limits, depth=1)
         at = _next(text, at)
+
+
+def _in_utf8(content: bytes) -> str | None:
+    """The content as text, or None; the decoder's own error holds the whole file."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
 
 
 def _next(text: str, at: int) -> int:
@@ -156,13 +172,22 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+class _Number(str):
+    """A number as it is written; text in a place of a number stays apart from it."""
+
+
+def _written(text: str) -> _Number:
+    if len(text) > MOST_DIGITS:
+        raise ValueError("a number without end")
+    return _Number(text)
+
+
 def _no_number(text: str) -> float:
     raise ValueError("not a number")
 
 
 def _resource(read: dict[str, Any], limits: _Limits, depth: int) -> Element:
-    kind = read.get("resourceType")
-    return Element(kind if isinstance(kind, str) else "", "", _parts(read, limits, depth))
+    return Element(_text(read.get("resourceType"), limits), "", _parts(read, limits, depth))
 
 
 def _parts(read: dict[str, Any], limits: _Limits, depth: int) -> tuple[Element, ...]:
@@ -181,7 +206,14 @@ def _element(name: str, value: Any, limits: _Limits, depth: int) -> Element:
         return Element(name, "", _parts(value, limits, depth + 1))
     if isinstance(value, bool):
         return Element(name, str(value).lower())
-    return Element(name, value if isinstance(value, str) else "")
+    return Element(name, _text(value, limits), number=value if isinstance(value, _Number) else "")
+
+
+def _text(value: Any, limits: _Limits) -> str:
+    if not isinstance(value, str) or isinstance(value, _Number):
+        return ""
+    limits.text(value)
+    return value
 
 
 class _Limits:
@@ -195,3 +227,8 @@ class _Limits:
         self.elements += 1
         if depth > MOST_DEPTH or self.elements > MOST_ELEMENTS:
             raise Unreadable("The file is deeper or larger than any message", where=self.where, do=_ASK)
+
+    def text(self, text: str) -> None:
+        """A text of JSON, which can write half a character; nobody can keep one, so it raises Unreadable."""
+        if _HALF.search(text):
+            raise Unreadable("A text of the file holds half a character", where=self.where, do=_ASK)

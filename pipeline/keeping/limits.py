@@ -94,7 +94,10 @@ LETTERS = DataClass(
 )
 REPORTS = DataClass(
     "reports",
-    ("outbox/months/*", "outbox/*/quarantine_*", "outbox/*/validation_*"),
+    (
+        *(f"outbox/{name}" for name in ("months/*", "checks/*", "*/quarantine_*", "*/validation_*")),
+        "state/reports/**",
+    ),
     "pages of months and suppliers' reports: counts, rows, fields and rules, never a value",
     "{days} after they were written",
     "to answer for a month, and to have errors put right",

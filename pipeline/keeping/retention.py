@@ -13,7 +13,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -27,6 +27,8 @@ from pipeline.agreed import LONDON
 from pipeline.asking import check_asks
 from pipeline.errors import BirthshareError, SettingsError, WaitingForPerson
 from pipeline.home import Home
+from pipeline.intake.arrivals import signed_name
+from pipeline.intake.profiles import files_of
 from pipeline.keeping import kept, limits, references, under_way
 from pipeline.keeping.limits import (
     CLASSES,
@@ -49,6 +51,7 @@ from pipeline.ledger.entries import (
     MonthClosed,
     RetentionChecked,
     StagingDestroyed,
+    TotalsReceived,
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.records import Month
@@ -192,12 +195,12 @@ class _History:
     def read(cls, ledger: Ledger) -> _History:
         history = cls({}, {}, {}, {})
         kinds = {
-            Kind.EXTRACT_RECEIVED, Kind.ANSWERS_RECEIVED, Kind.CHANGES_APPLIED, Kind.EXTRACT_REFUSED,
-            Kind.MONTH_CLOSED,
+            Kind.EXTRACT_RECEIVED, Kind.ANSWERS_RECEIVED, Kind.TOTALS_RECEIVED, Kind.CHANGES_APPLIED,
+            Kind.EXTRACT_REFUSED, Kind.MONTH_CLOSED,
         }  # fmt: skip
         for entry in ledger.entries(kinds=kinds):
             body, day = entry.body, entry.at.astimezone(LONDON).date()
-            if isinstance(body, ExtractReceived | AnswersReceived):
+            if isinstance(body, ExtractReceived | AnswersReceived | TotalsReceived):
                 history.received.setdefault(body.sealed_sha256, {})[entry.month] = day
             elif isinstance(body, ChangesApplied):
                 history.applied[body.sha256] = day
@@ -208,15 +211,22 @@ class _History:
         return history
 
     def limit(self, home: Home, file: Path) -> tuple[date, str]:
-        """The last day of a sealed file, and what a person must do first, if anything."""
-        settings, digest = home.settings.retention, sha256(file)
+        """The last day of a sealed file, and what a person must do first, if anything.
+
+        A signature goes with the file that it lies beside.
+        """
+        settings = home.settings.retention
         days = timedelta(days=settings.sealed_files_days)
+        signed = file.with_name(signed_name(file.name))
+        file = signed if signed.is_file() else file
+        digest = sha256(file)
         if digest in self.received:
             return max(self._end(home, month, day) for month, day in self.received[digest].items()), ""
         if digest in self.applied:
             return self.applied[digest] + days, ""
         if digest not in self.refused:
-            return _day(file) + timedelta(days=settings.working_files_days), _UNREAD
+            unread = "" if _is_lone_signature(home, file) else _UNREAD
+            return _day(file) + timedelta(days=settings.working_files_days), unread
         month, day = self.refused[digest]
         return day + days, "" if month else _REFUSED_FEED
 
@@ -225,6 +235,16 @@ class _History:
         if month in self.closed:
             return self.closed[month] + timedelta(days=settings.sealed_files_days)
         return limits.last_day(settings, Month.parse(month), received)
+
+
+def _is_lone_signature(home: Home, file: Path) -> bool:
+    """Whether it is the signature of a zip that is not there: nothing about anybody can be in it."""
+    supplier = file.parent.name
+    if supplier not in home.settings.suppliers or signed_name(file.name) == file.name:
+        return False
+    with suppress(SettingsError):
+        return files_of(home, supplier).sealed == "zip"
+    return False
 
 
 _UNREAD = (

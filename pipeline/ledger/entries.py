@@ -104,7 +104,7 @@ class Kind(Worded):
     SUPPRESSION_RECORDED = "suppression_recorded", "a later word about a subject was recorded"
     CHANGES_APPLIED = "changes_applied", "a list of later words about families was read and recorded"
     ANSWERS_RECEIVED = "answers_received", "a companion file of parents' answers was opened"
-    EXTRACT_RECEIVED = "extract_received", "an extract was opened and its signer verified"
+    EXTRACT_RECEIVED = "extract_received", "an extract was opened, its signer verified unless it may come unsigned"
     EXTRACT_REFUSED = "extract_refused", "an extract was refused"
     FILE_FETCHED = "file_fetched", "a supplier's sealed file was brought from the place where it waited"
     FINGERPRINTED = "fingerprinted", "what a supplier's file looks like was recorded, in counts"
@@ -252,7 +252,9 @@ class SuppressionRecorded(AboutSubject):
 class ChangesApplied(Body):
     """Which list was read, who vouches for it, and how many words of each kind it held.
 
-    A supplier's feed is signed by its key; the authority's own list is vouched for by a person.
+    A supplier's feed is signed by its key; the authority's own list is vouched for by a person. Where neither
+    is there, it is a feed that nobody had signed, as that supplier's settings allow, and that was first seen
+    when `signed_at` says.
     """
 
     kind = Kind.CHANGES_APPLIED
@@ -267,8 +269,8 @@ class ChangesApplied(Body):
 
     @model_validator(mode="after")
     def _somebody_vouches(self) -> ChangesApplied:
-        if bool(self.signer) == bool(self.principal) or bool(self.signer) != (self.signed_at is not None):
-            raise IntegrityError("A list of changes needs a signer or a person", where=self.kind)
+        if bool(self.principal) == (self.signed_at is not None) or (self.principal and self.signer):
+            raise IntegrityError("A list of changes needs a supplier or a person", where=self.kind)
         return self
 
 
@@ -322,52 +324,65 @@ class Validated(Body):
 
 
 class FileFetched(Body):
-    """Which sealed file was brought into the inbox, and what became of it where it had waited."""
+    """Which sealed file was brought into the inbox, or found there, and what is done with it where it waited.
+
+    One that nobody signed counts as of this entry.
+    """
 
     kind = Kind.FILE_FETCHED
     supplier: Name
     sealed_sha256: Sha256
     size: Count  # bytes
-    afterwards: Literal["archived", "removed"]
+    afterwards: Literal["archived", "removed", "found"]  # found: it lay in the inbox already
+    signature_sha256: MaybeSha256 = ""  # of the signature that came beside it
 
 
 class Fingerprinted(Body):
-    """What a supplier's file looks like, in counts: its columns, how many rows fill each, its codes."""
+    """What a supplier's file looks like, in counts; see pipeline.validation.fingerprint."""
 
     kind = Kind.FINGERPRINTED
     supplier: Name
     dataset: Name
     sealed_sha256: Sha256
     rows: Count
-    filled: dict[Word, Count]  # by column of the contract that the file has: rows with a value
-    codes: dict[Word, dict[Annotated[str, StringConstraints(max_length=20)], Count]]  # by coded column
-    sketch: tuple[
-        Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")], ...
-    ] = ()  # of its rows, keyed
+    timely: Count | None = None  # rows of the file's own month
+    filled: Counts  # by column of the contract that the file has: rows with a value
+    forms: Counts  # by column without codes, of these: written as a date, or in digits alone
+    codes: dict[Word, Counts]  # by coded column: rows with each code
+    quarantined: Counts  # by rule: rows that it set aside
+    sketch: Annotated[str, StringConstraints(pattern=r"^(([0-9a-f]{2}|--){64})?$")] = ""  # of whom it is about
 
 
 class DriftAccepted(Body):
-    """Exactly which differences a person accepted, over their own signature."""
+    """Exactly which differences a person accepted, over their own signature, and what they are about."""
 
     kind = Kind.DRIFT_ACCEPTED
     supplier: Name
+    dataset: Name
     sealed_sha256: Sha256
-    differences_sha256: Sha256
+    differences_sha256: Sha256  # of what was signed
+    about: tuple[Word, ...]
     principal: Principal
-    signature: SshSignature
+    signature: SshSignature = Field(repr=False)
     note: Note = ""
 
 
 class TotalsReceived(Body):
-    """Which file of counts was opened, and how many births of the month it counts."""
+    """Which file of counts was opened, and the trust's count of live births beside that of the extract."""
 
     kind = Kind.TOTALS_RECEIVED
     supplier: Name
     sealed_sha256: Sha256
     signer: Fingerprint | Literal[""]
     signed_at: AwareDatetime
-    areas: Count
-    births: Count
+    rows: Count
+    births: Count  # as the trust counts them
+    extract_sha256: Sha256  # of the sealed extract beside which they were held
+    counted: Count  # in that extract, each child once
+    quarantined: Count  # rows set aside, of which nobody knows
+    unsaid: Count  # children of the month of whom nothing says whether they were born alive
+    areas: Count  # for which the trust gives a count of their own
+    areas_apart: Count  # of these, where the extract has another
 
 
 class ReportPermitted(Body):
@@ -375,6 +390,7 @@ class ReportPermitted(Body):
 
     kind = Kind.REPORT_PERMITTED
     supplier: Name
+    month: MonthWritten | Literal[""] = ""  # of the supplier's file; blank for a feed of changes
     file_name: FileName
     sealed_sha256: Sha256
     about_sha256: Sha256  # of the supplier's sealed file

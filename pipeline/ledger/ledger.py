@@ -15,7 +15,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, insert, or_, select, update
 
 from pipeline.errors import IntegrityError
-from pipeline.ledger import checkpoints, journal, notices, openings, permits
+from pipeline.ledger import checkpoints, journal, notices, openings, permits, reports
 from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.database import Database
 from pipeline.ledger.entries import (
@@ -29,6 +29,8 @@ from pipeline.ledger.entries import (
     Publishing,
     RecallRaised,
     Recorded,
+    ReportDelivered,
+    ReportPermitted,
     SuppressionRecorded,
 )
 from pipeline.ledger.findings import Verification
@@ -177,6 +179,29 @@ class Ledger:
         with self.database.writing() as connection:
             ours = _token(connection, key) == token
             return ours and notices.publish(connection, notice, at=at, part=part, place=place)
+
+    def permit_report(self, body: ReportPermitted, *, at: datetime, lease: tuple[str, int]) -> Permit:
+        """Give leave for one sealed report to a supplier, in place of any of that name; of no month.
+
+        Raises TakenOver where somebody took the lease (key and token) since.
+        """
+        with self.database.writing() as connection:
+            if _token(connection, lease[0]) != lease[1]:
+                raise permits.TakenOver(body.supplier)
+            return reports.issue(connection, body, at=at)
+
+    def publish_report(
+        self, report: Permit, key: str, token: int, *, at: datetime, part: str = "", place: str = ""
+    ) -> bool:
+        """Whether the holder of this token may put the report in place now; if so, that is recorded."""
+        with self.database.writing() as connection:
+            ours = _token(connection, key) == token
+            return ours and reports.publish(connection, report, at=at, part=part, place=place)
+
+    def report_arrived(self, body: ReportDelivered, *, at: datetime) -> bool:
+        """Record that a report arrived; whether that was new."""
+        with self.database.writing() as connection:
+            return reports.arrive(connection, body, at=at)
 
     def arrive(self, body: Delivered, *, month: str, at: datetime, taken: bool = False) -> bool:
         """Record that a list (or a notice, of no month) arrived, and that its recipient took it since.

@@ -5,38 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# Words that a maternity ward writes where a child has no name yet. A real name that is caught here
-# costs a card its name; a stand-in that is missed greets a child as "Male Infant".
-_STAND_INS = re.compile(
-    r"(?:BAB(?:Y|IES)(?:BOY|GIRL)?|BOY|GIRL|CHILD|INFANT|MALE|FEMALE|NEONATE|NEWBORN|TWINS?|TRIP(?:LETS?)?"
-    r"|QUAD(?:RUPLET)?S?|QUIN(?:TUPLET)?S?|UN(?:KNOWN|NAMED)|NAMED?|NO|NONE|NOT|NK|TB[ACN]|TEMP(?:ORARY)?)\Z"
-)
-# Family names are real words more often (Child, Boy, Twin), so fewer of them are taken for stand-ins.
-_FAMILY_STAND_INS = re.compile(r"(?:BABY|INFANT|NK|TB[ACN]|UNKNOWN|UNNAMED)\Z")
+from pipeline.temporary_names import is_temporary
 
-_WORD = re.compile(r"[^\W_]+")
-_NO_NAME_HAS = re.compile(r"[\d/\\?*_#<>]")
 _WORD_START = re.compile(r"(?:^|(?<=[\s.\-]))\w|(?<=['’])\w(?=\w)")
-
-
-def is_temporary(given: str, family: str) -> bool:
-    """Whether a child's name is a stand-in ("BABY SMITH", "Infant", "Twin 1", "Male infant", blank).
-
-    Source: the decision rules, "Households". PDS calls them temporary names assigned at birth.
-    """
-    if _stands_in(given, _STAND_INS) or _is_initial(given):
-        return True
-    return family != "" and _stands_in(family, _FAMILY_STAND_INS)
-
-
-def _stands_in(name: str, stand_ins: re.Pattern[str]) -> bool:
-    words = _WORD.findall(name.upper())
-    return not words or bool(_NO_NAME_HAS.search(name)) or any(stand_ins.match(word) for word in words)
-
-
-def _is_initial(given: str) -> bool:
-    # One plain letter marks a twin ("A", "B"); one character can be a whole name in other scripts.
-    return len(given) == 1 and given.isascii()
 
 
 def as_written(name: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.agreements.model import Agreement
-from pipeline.records import Month
+from pipeline.records import Month, newest_versions
 
 LIVE = "1"  # NHS live/stillbirth indicator
 
@@ -50,7 +50,7 @@ def area_total(
         & placements["authority"].isin(agreement.cohort.residents_of),
         "reference",
     ]
-    newest = _newest_versions(births)
+    newest = newest_versions(births)
     born = newest["date_of_birth"]
     counted = (
         (newest["live_or_still_birth"] == LIVE)
@@ -59,13 +59,6 @@ def area_total(
         & newest["reference"].isin(placed)
     )
     return round_to_5(int(counted.sum()))
-
-
-def _newest_versions(births: pd.DataFrame) -> pd.DataFrame:
-    ordered = births.sort_values(
-        ["last_updated", "reference"], ascending=[False, True], na_position="last", kind="stable"
-    )
-    return ordered.drop_duplicates("child")
 
 
 def round_to_5(count: int) -> int:

@@ -11,6 +11,7 @@ from pipeline.ledger.entries import (
     AnswersReceived,
     Delivered,
     DeliveryFailed,
+    DriftAccepted,
     ExtractReceived,
     ExtractRefused,
     Kind,
@@ -18,13 +19,16 @@ from pipeline.ledger.entries import (
     PermitAnnulled,
     PermitBody,
     Recorded,
+    TotalsReceived,
 )
 from pipeline.ledger.ledger import Ledger
 
 _KINDS = {
     Kind.EXTRACT_RECEIVED,
     Kind.ANSWERS_RECEIVED,
+    Kind.TOTALS_RECEIVED,
     Kind.EXTRACT_REFUSED,
+    Kind.DRIFT_ACCEPTED,
     Kind.PERMIT,
     Kind.PERMIT_ANNULLED,
     Kind.DELIVERED,
@@ -32,11 +36,19 @@ _KINDS = {
     Kind.LIST_FORGONE,
 }
 
+_WHAT = {
+    Kind.EXTRACT_RECEIVED: "extract",
+    Kind.ANSWERS_RECEIVED: "answers",
+    Kind.TOTALS_RECEIVED: "totals",
+}  # of the files of a month
+
 
 def course(ledger: Ledger, month: str) -> dict[str, Any]:
-    """Keys: files (what, supplier, signed_at, opened_at, rows), refused (supplier, problem, at), failed
-    (agreement, recipient, times, problem, first_at, delivered_at), forgone (agreement, recipient, principal,
-    note, at), annulled (how many permits). Moments are London's; "" where there is none.
+    """Keys: files (what, supplier, signed, signed_at, opened_at, rows), refused (supplier, problem, at),
+    accepted (supplier, dataset, about, principal, note, at), failed (agreement, recipient, times, problem,
+    first_at, delivered_at), forgone (agreement, recipient, principal, note, at), annulled (how many permits).
+    Moments are London's; "" where there is none. `signed` is False for a file that nobody signed, and
+    `signed_at` then when it was first seen. What was accepted is how a file differs from earlier ones.
     """
     entries = list(ledger.entries(month=month, kinds=_KINDS))
     return {
@@ -45,6 +57,15 @@ def course(ledger: Ledger, month: str) -> dict[str, Any]:
             {"supplier": one.body.supplier, "problem": one.body.problem, "at": written(one.at)}
             for one in entries
             if isinstance(one.body, ExtractRefused)
+        ],
+        "accepted": [
+            {
+                **{name: getattr(one.body, name) for name in ("supplier", "dataset", "principal", "note")},
+                "about": list(one.body.about),
+                "at": written(one.at),
+            }
+            for one in entries
+            if isinstance(one.body, DriftAccepted)
         ],
         "failed": _failed(entries),
         "forgone": [
@@ -59,6 +80,17 @@ def course(ledger: Ledger, month: str) -> dict[str, Any]:
     }
 
 
+def unsigned(ledger: Ledger, month: str) -> list[str]:
+    """Which files of the month nobody signed, in words."""
+    files = _files(ledger.entries(month=month, kinds=set(_WHAT)))
+    named = dict.fromkeys((one["supplier"], one["what"]) for one in files if not one["signed"])
+    return [
+        f"Nobody signed the file of {supplier} for {month} ({what}): that it is theirs rests on its "
+        "passphrase and on the way it came, as birthshare.toml allows (unsigned)."
+        for supplier, what in named
+    ]
+
+
 def written(moment: datetime | None) -> str:
     """A moment as London's clocks show it, ISO 8601 to the second; "" for none."""
     return moment.astimezone(LONDON).isoformat(timespec="seconds") if moment else ""
@@ -66,10 +98,11 @@ def written(moment: datetime | None) -> str:
 
 def _files(entries: Iterable[Recorded]) -> Iterator[dict[str, Any]]:
     for one in entries:
-        if isinstance(one.body, ExtractReceived | AnswersReceived):
+        if isinstance(one.body, ExtractReceived | AnswersReceived | TotalsReceived):
             yield {
-                "what": "extract" if isinstance(one.body, ExtractReceived) else "answers",
+                "what": _WHAT[one.body.kind],
                 "supplier": one.body.supplier,
+                "signed": bool(one.body.signer),
                 "signed_at": written(one.body.signed_at),
                 "opened_at": written(one.at),
                 "rows": one.body.rows,

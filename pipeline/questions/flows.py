@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pipeline.agreements.model import Permission
 from pipeline.agreements.words import counted, listed, sentence, several
 from pipeline.home import Home, Supplier
+from pipeline.intake.profiles import SupplierFiles, files_of
 from pipeline.keeping.retention import limits_of
 from pipeline.ledger.entries import (
     Acknowledged,
@@ -22,6 +23,7 @@ from pipeline.ledger.entries import (
     DestructionAttested,
     ExtractReceived,
     Recorded,
+    TotalsReceived,
     Validated,
 )
 from pipeline.ledger.ledger import Ledger
@@ -29,11 +31,18 @@ from pipeline.looking_back.course import written
 from pipeline.questions.processing import YEAR, Case, cases, day
 from pipeline.questions.transfers import Transfer, transfers
 
-_SEALED_BY_SUPPLIER = (
-    "OpenPGP: encrypted for this authority's key, signed by the supplier's, checked before opening"
-)
+_SEALED_BY_SUPPLIER = {
+    "openpgp": "OpenPGP: encrypted for this authority's key, signed by the supplier's, checked before "
+    "opening",
+    "zip": "zip under a passphrase (AES-256); the supplier's OpenPGP signature beside it is checked before "
+    "opening",
+    "unsigned": "zip under a passphrase (AES-256), signed by nobody",
+}
 _SEALED_FOR_RECIPIENT = "sealed for each recipient alone"
-_READ = (ExtractReceived, AnswersReceived, ChangesApplied, Validated, Acknowledged, DestructionAttested)
+_READ = (
+    ExtractReceived, AnswersReceived, TotalsReceived, ChangesApplied, Validated, Acknowledged,
+    DestructionAttested,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,14 +97,18 @@ def register(home: Home, ledger: Ledger, *, now: datetime) -> dict[str, Any]:
 def _from_suppliers(home: Home, found: Sequence[Case], heard: Collection[Recorded]) -> Iterator[Flow]:
     for code, supplier in home.settings.suppliers.items():
         mine = [case for case in found if code in (*case.agreement.suppliers, *case.agreement.hears)]
-        for what, frequency, entries in _of_supplier(code, supplier, heard):
+        files = files_of(home, code)
+        sealed = "unsigned" if files.sealed == "zip" and supplier.unsigned else files.sealed
+        for what, frequency, entries in _of_supplier(code, supplier, files, heard):
             yield Flow(
                 "in",
                 what,
                 f"{supplier.name} ({code})",
                 home.settings.authority.name,
-                f"a file in the folder inbox/{code}, however the supplier brings it there",
-                _SEALED_BY_SUPPLIER,
+                f"SFTP, fetched from {supplier.inbox.host}, whose host key is pinned, into inbox/{code}"
+                if supplier.inbox
+                else f"a file in the folder inbox/{code}, however the supplier brings it there",
+                _SEALED_BY_SUPPLIER[sealed],
                 True,
                 _basis(mine),
                 tuple(case.agreement.id for case in mine),
@@ -108,7 +121,7 @@ def _from_suppliers(home: Home, found: Sequence[Case], heard: Collection[Recorde
 
 
 def _of_supplier(
-    code: str, supplier: Supplier, heard: Collection[Recorded]
+    code: str, supplier: Supplier, files: SupplierFiles, heard: Collection[Recorded]
 ) -> Iterator[tuple[str, str, list[Recorded]]]:
     """What a supplier sends: what it is, how often, and what came of it; a file read again counts once."""
     births = "expected births" if supplier.dataset == "expected_births" else "births"
@@ -118,14 +131,21 @@ def _of_supplier(
         if isinstance(one.body, ExtractReceived) and one.body.supplier == code
     }
     yield f"extract of {births}", "once a month", list(extracts.values())
-    if supplier.consents:
+    if files.consents:
         answers = {
             one.body.sealed_sha256: one
             for one in heard
             if isinstance(one.body, AnswersReceived) and one.body.supplier == code
         }
         yield "parents' answers, in a companion file", "once a month", list(answers.values())
-    if supplier.changes:
+    if files.totals:
+        counts = {
+            one.body.sealed_sha256: one
+            for one in heard
+            if isinstance(one.body, TotalsReceived) and one.body.supplier == code
+        }
+        yield "the trust's own counts of births, in a companion file", "once a month", list(counts.values())
+    if files.changes:
         yield "later words: deaths, withdrawals, restrictions", "any day", _changes(heard, code)
 
 
@@ -282,11 +302,11 @@ def _besides(home: Home, heard: Collection[Recorded]) -> Iterator[Flow]:
     reports = [one for one in heard if isinstance(one.body, Validated)]
     yield Flow(
         direction="out",
-        what="reports of errors in an extract: row, field and rule, never a value",
+        what="reports on the rows of suppliers' files: row, field and rule, never a value",
         source=home.settings.authority.name,
         destination=listed(f"{one.name} ({code})" for code, one in home.settings.suppliers.items()),
-        way="a page and a table in the outbox, for somebody to pass on",
-        protection="no value of any record is in them",
+        way=_way_of_reports(home),
+        protection="no value of any record is in them; what is sent is sealed for its supplier (OpenPGP)",
         personal=False,
         basis="",
         agreements=(),
@@ -314,6 +334,21 @@ def _besides(home: Home, heard: Collection[Recorded]) -> Iterator[Flow]:
     )
 
 
+def _way_of_reports(home: Home) -> str:
+    """How each supplier's report gets there."""
+    sent = {code: one.reports for code, one in home.settings.suppliers.items()}
+    ways = {
+        "sftp": "SFTP, to a server whose host key is pinned",
+        "folder": "a folder that a carrier empties",
+        "": "a table in the outbox, for somebody to pass on",
+    }
+    return "; ".join(
+        f"{way} ({', '.join(codes)})"
+        for via, way in ways.items()
+        if (codes := [code for code, place in sent.items() if (place.via if place else "") == via])
+    )
+
+
 # --- words ----------------------------------------------------------------------------------------
 
 
@@ -338,5 +373,5 @@ def _rows(entries: Iterable[Recorded]) -> int:
     return sum(
         entry.body.rows
         for entry in entries
-        if isinstance(entry.body, (ExtractReceived, AnswersReceived, ChangesApplied))
+        if isinstance(entry.body, (ExtractReceived, AnswersReceived, TotalsReceived, ChangesApplied))
     )

@@ -10,11 +10,13 @@ from pipeline.reporting.family_text import family_text
 from pipeline.reporting.pages import month_page, release_page
 from pipeline.reporting.preview_page import preview_page
 from pipeline.reporting.preview_text import preview_text
-from pipeline.reporting.supplier import supplier_report
+from pipeline.reporting.supplier import SupplierFile, SupplierReport
 from pipeline.reporting.text import release_text
 
 __all__ = [
     "MonthFacts",
+    "SupplierFile",
+    "SupplierReport",
     "agreement_page",
     "family_text",
     "month_page",
@@ -22,5 +24,4 @@ __all__ = [
     "preview_text",
     "release_page",
     "release_text",
-    "supplier_report",
 ]

@@ -196,11 +196,12 @@ class HistoryFacts:
 class FileFacts:
     """A file of a supplier's that was used."""
 
-    what: str  # extract or answers
+    what: str  # extract, answers or totals
     supplier: str
-    signed: date
+    signed: date  # or first seen, where nobody signed it
     opened: date
     rows: int
+    is_signed: bool = True
 
 
 @dataclass(frozen=True)
@@ -236,11 +237,24 @@ class ForgoneFacts:
 
 
 @dataclass(frozen=True)
+class AcceptedFacts:
+    """What somebody accepted: how a supplier's file differs from its earlier ones."""
+
+    supplier: str
+    dataset: str
+    about: tuple[str, ...]
+    principal: str
+    note: str
+    on: date
+
+
+@dataclass(frozen=True)
 class CourseFacts:
     """How the month went."""
 
     files: tuple[FileFacts, ...] = ()
     refused: tuple[RefusedFacts, ...] = ()
+    accepted: tuple[AcceptedFacts, ...] = ()
     failed: tuple[FailedFacts, ...] = ()
     forgone: tuple[ForgoneFacts, ...] = ()
 
@@ -263,6 +277,7 @@ class MonthFacts:
     receipts_to: int  # the number of the newest entry about what became of the lists
     course: CourseFacts
     history: HistoryFacts
+    reconciled: tuple[str, ...] = ()  # each supplier's own count beside its extract, in words
 
     @property
     def balanced(self) -> bool:
@@ -300,9 +315,9 @@ class MonthFacts:
 
         Required are month, received, quarantined, duplicates, agreements, recipients, balanced and
         ledger. Read where they are there: authority, state, demonstration, approvals, checkpoint,
-        waiting_for, receipts_to, course, history, a recipient's problem, receipt and called_back, and an
-        agreement's own received, quarantined and duplicates. Raises IntegrityError where a required key is
-        missing, or a reason is unknown.
+        waiting_for, receipts_to, course, history, totals, a recipient's problem, receipt and called_back,
+        and an agreement's own received, quarantined and duplicates. Raises IntegrityError where a required
+        key is missing, or a reason is unknown.
         """
         try:
             return _facts(state)
@@ -327,6 +342,7 @@ def _facts(state: Mapping[str, Any]) -> MonthFacts:
         receipts_to=state.get("receipts_to", 0),
         course=_course(state.get("course", {})),
         history=_history(state.get("history", {})),
+        reconciled=tuple(one["words"] for one in state.get("totals", ())),
     )
 
 
@@ -334,7 +350,14 @@ def _course(one: Mapping[str, Any]) -> CourseFacts:
     """As `pipeline.looking_back.course` gives it."""
     return CourseFacts(
         files=tuple(
-            FileFacts(f["what"], f["supplier"], _on(f["signed_at"]), _on(f["opened_at"]), f["rows"])
+            FileFacts(
+                f["what"],
+                f["supplier"],
+                _on(f["signed_at"]),
+                _on(f["opened_at"]),
+                f["rows"],
+                f.get("signed", True),
+            )
             for f in one.get("files", ())
         ),
         refused=tuple(
@@ -347,6 +370,14 @@ def _course(one: Mapping[str, Any]) -> CourseFacts:
                 delivered=_day(f["delivered_at"]),
             )
             for f in one.get("failed", ())
+        ),
+        accepted=tuple(
+            AcceptedFacts(
+                **{key: f[key] for key in ("supplier", "dataset", "principal", "note")},
+                about=tuple(f["about"]),
+                on=_on(f["at"]),
+            )
+            for f in one.get("accepted", ())
         ),
         forgone=tuple(
             ForgoneFacts(

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 # What a release page shows in its own words; all else that the approval binds is listed as it is.
-_WORDED = {"month", "authority", "decided_at", "books", "agreements", "notable", "stopped"}
+_WORDED = {
+    "month", "authority", "decided_at", "books", "agreements", "reconciled", "notable", "stopped",
+}  # fmt: skip
 
 
 def month_page(facts: MonthFacts) -> str:

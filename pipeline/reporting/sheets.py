@@ -8,10 +8,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -27,6 +29,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\uff
 _LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _FORMATS = {"text": "@", "number": "#,##0", "day": "d mmm yyyy", "moment": "d mmm yyyy hh:mm:ss"}
 _BLUE = "1D70B8"
+_LINE_HEIGHT = 15  # in points
 _FITS = 12  # columns that can be read on a page's width; more go over several
 
 
@@ -48,32 +51,84 @@ def as_csv(columns: Sequence[Column], rows: Iterable[Iterable[Cell]]) -> bytes:
     return content.getvalue().encode()
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet whose first row has the headings, which differ from one another, and every other row a line."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Iterable[Iterable[Cell]]
+    is_table: bool = True  # can be filtered and sorted under its headings
+    of_sentences: bool = False  # rows are made as high as their text needs; not every program does that
+
+
 def as_workbook(
     title: str, columns: Sequence[Column], rows: Iterable[Iterable[Cell]], *, notes: Sequence[tuple[str, str]]
 ) -> bytes:
     """A workbook of two sheets: the table named `title`, and what its reader should know (`notes`).
 
-    Headings differ from one another. Raises SettingsError where there are more rows than a sheet holds.
-    Rows wait in a temporary file of the library's, which is no place for a personal value.
+    Raises SettingsError as `workbook_of` does.
     """
     from openpyxl import Workbook
 
     workbook = Workbook(write_only=True)
-    sheet = workbook.create_sheet(title)
-    _lay_out(sheet, columns)
-    last = 1
-    sheet.append(_headings(sheet, columns))
-    styled = _styled(sheet, columns)
-    for last, row in enumerate(rows, start=2):
-        if last > MOST_ROWS + 1:
-            raise SettingsError("There are more rows than a sheet can hold", do="Ask for fewer days.")
-        sheet.append([style(cell) for style, cell in zip(styled, row, strict=True)])
-    _make_table(sheet, columns, max(last, 2))
+    _write(workbook, Sheet(title, columns, rows), "Register")
     about = workbook.create_sheet("About")
     about.column_dimensions["A"].width, about.column_dimensions["B"].width = 28, 90
     text = _styled(about, [Column(""), Column("")])
     for note in notes:
         about.append([style(cell) for style, cell in zip(text, note, strict=True)])
+    return _saved(workbook)
+
+
+def workbook_of(*sheets: Sheet) -> bytes:
+    """A workbook of these sheets, in their order.
+
+    Raises SettingsError where there are more rows than a sheet holds. Rows wait in a temporary file of the
+    library's, which is no place for a personal value.
+    """
+    from openpyxl import Workbook
+
+    workbook = Workbook(write_only=True)
+    for sheet in sheets:
+        _write(workbook, sheet, sheet.title.replace(" ", "_"))
+    return _saved(workbook)
+
+
+def _write(workbook: Any, one: Sheet, table: str) -> None:
+    sheet = workbook.create_sheet(one.title)
+    _lay_out(sheet, one.columns)
+    last, headings = 1, [column.heading for column in one.columns]
+    if one.of_sentences:
+        sheet.row_dimensions[1].height = _LINE_HEIGHT * _lines(headings, one.columns)
+    sheet.append(_headings(sheet, one.columns))
+    styled = _styled(sheet, one.columns)
+    for last, row in enumerate(one.rows, start=2):
+        if last > MOST_ROWS + 1:
+            raise SettingsError("There are more rows than a sheet can hold", do="Ask for fewer days.")
+        cells = list(row)
+        if one.of_sentences:
+            sheet.row_dimensions[last].height = _LINE_HEIGHT * _lines(cells, one.columns)
+        sheet.append([style(cell) for style, cell in zip(styled, cells, strict=True)])
+    if one.is_table:
+        _make_table(sheet, one.columns, max(last, 2), table)
+
+
+def _lines(cells: Sequence[Cell], columns: Sequence[Column]) -> int:
+    """How many lines the longest text of a row takes in its column."""
+    wide = (
+        _lines_of(cell, column.width + 2) if isinstance(cell, str) else 1
+        for cell, column in zip(cells, columns, strict=True)
+    )
+    return max(1, *wide)
+
+
+@lru_cache(maxsize=4096)  # the same sentences stand in many rows
+def _lines_of(text: str, width: int) -> int:
+    return len(textwrap.wrap(text, width))
+
+
+def _saved(workbook: Any) -> bytes:
     content = io.BytesIO()
     workbook.save(content)
     return content.getvalue()
@@ -133,7 +188,7 @@ def _styled(sheet: Any, columns: Sequence[Column]) -> list[Any]:
     return [styled(column) for column in columns]
 
 
-def _make_table(sheet: Any, columns: Sequence[Column], last: int) -> None:
+def _make_table(sheet: Any, columns: Sequence[Column], last: int, name: str) -> None:
     """The rows as a table: they can be filtered, sorted and added up under their headings."""
     from openpyxl.utils import get_column_letter
     from openpyxl.worksheet.filters import AutoFilter
@@ -141,7 +196,7 @@ def _make_table(sheet: Any, columns: Sequence[Column], last: int) -> None:
 
     span = f"A1:{get_column_letter(len(columns))}{last}"
     named = [TableColumn(id=number, name=column.heading) for number, column in enumerate(columns, start=1)]
-    table = Table(displayName="Register", ref=span, tableColumns=named, autoFilter=AutoFilter(ref=span))
+    table = Table(displayName=name, ref=span, tableColumns=named, autoFilter=AutoFilter(ref=span))
     table.tableStyleInfo = TableStyleInfo(name="TableStyleLight1", showRowStripes=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that columns must be named by hand: they are

@@ -28,6 +28,7 @@ def release_text(
         f"Decided at {pack['decided_at']}. Nothing leaves before it is approved.",
         f"Its digest, which an approval names: {pack_sha256}",
         *(_section("Recipients that get nothing", pack["stopped"]) if pack.get("stopped") else []),
+        *(_section("Beside the trust's own count", pack["reconciled"]) if pack.get("reconciled") else []),
         *_section("Different from last month", pack["notable"] or ["nothing notable, or no earlier month"]),
     ]
     for name, terms in pack["agreements"].items():

@@ -23,6 +23,8 @@ from pipeline.steps.receiving import (
     record_refusal,
     report_to_supplier,
 )
+from pipeline.steps.results import keep_results
+from pipeline.suppliers import drift
 
 
 def receive_answers(desk: Desk, inputs: Inputs) -> list[Extract]:
@@ -44,7 +46,9 @@ def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> E
     from pipeline.intake.files import as_extract
 
     check_not_of_another_month(desk.ledger, file, sealed_sha256, month=desk.month, recorded=AnswersReceived)
-    opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
+    opened = opened_file(
+        desk.home, supplier, file, sealed_sha256=sealed_sha256, ledger=desk.ledger, now=desk.now
+    )
     earlier = [one.signed_at for one in answers_used(desk, supplier)]
     check_turn(supplier, file, opened.signed_at, month=desk.month, earlier=earlier)
     contract = contract_of("answers")
@@ -64,12 +68,13 @@ def validate_answers(desk: Desk, files: Iterable[Extract]) -> pd.DataFrame:
     for file in files:
         try:
             answered = validated(file, reference_key=desk.home.secret("subject.key"))
-            name = f"consents_{file.supplier}_{desk.month}"
-            report_to_supplier(desk.home, file.supplier, name, answered.checked, "answers")
+            report_to_supplier(desk.home, file, answered.checked, "answers")
+            keep_results(desk.home, file, answered.checked, "answers")
             answered.check_no_refusal_lost(f"consent answers of {file.supplier} for {desk.month}")
         except IntegrityError as error:
             _refuse(desk, file.supplier, file.sealed_sha256, error)
             raise
+        drift.check(desk, file, answered.checked)
         desk.record_once(
             AnswersReceived(
                 supplier=file.supplier,

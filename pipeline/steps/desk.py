@@ -146,4 +146,4 @@ class Desk:
 
 
 def _about(body: Body) -> tuple[str, ...]:
-    return tuple(getattr(body, name, "") for name in ("supplier", "network", "agreement"))
+    return tuple(getattr(body, name, "") for name in ("supplier", "dataset", "network", "agreement"))

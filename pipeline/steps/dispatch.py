@@ -399,7 +399,8 @@ def _hand_over_folder(home: Home, recipient: Recipient) -> Path:
         raise SettingsError(
             "A folder for hand-over must be written from the root, and lie apart from this home",
             where=f"{recipient.code}: {recipient.folder}",
-            do="Correct folder in reference/recipients.yaml, for example /srv/mesh/out/centre-01.",
+            do="Correct it where it is written, for example /srv/mesh/out/centre-01: reference/recipients.yaml, "
+            "or the supplier's settings.",
         )
     return folder
 

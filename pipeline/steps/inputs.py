@@ -15,7 +15,14 @@ from typing import Any
 from pipeline.agreements.model import Agreement
 from pipeline.errors import SettingsError, WaitingForPerson
 from pipeline.home import SETTINGS_FILE, Home
-from pipeline.ledger.entries import AnswersReceived, ChangesApplied, ExtractReceived, Validated
+from pipeline.intake.profiles import files_of
+from pipeline.ledger.entries import (
+    AnswersReceived,
+    ChangesApplied,
+    ExtractReceived,
+    TotalsReceived,
+    Validated,
+)
 from pipeline.ledger.ledger import Ledger
 from pipeline.recipients import register
 from pipeline.steps import needs, release
@@ -48,6 +55,10 @@ def columns_of(supplier: str) -> str:
     return f"columns.{supplier}"
 
 
+# Settings of a supplier that say how files travel, and nothing of what is in them or who made them.
+_ON_THE_WAY = {"inbox", "reports", "passphrase"}
+
+
 @dataclass(frozen=True)
 class Places:
     """The files that places are worked out from, and what they are made of."""
@@ -70,10 +81,11 @@ class Inputs:
     digests: Mapping[str, Any]
     # companion files of answers, of the suppliers that send one; None as in `arrivals`
     consents: Mapping[str, Path | None] = field(repr=False, default_factory=dict)
+    totals: Mapping[str, Path | None] = field(repr=False, default_factory=dict)  # of counts, likewise
 
 
 def gather_inputs(desk: Desk) -> Inputs:
-    """Find this month's files. Raises WaitingForPerson for an extract or answers that have not come.
+    """Find this month's files. Raises WaitingForPerson for one that has not come.
 
     A file that was received already and has gone from the inbox since is no change.
     """
@@ -81,8 +93,8 @@ def gather_inputs(desk: Desk) -> Inputs:
     for one in desk.agreements:
         check_datasets(desk.home, one.agreement)
     arrivals = {supplier: _arrival(desk, supplier) for supplier in _suppliers(desk)}
-    suppliers = desk.home.settings.suppliers
-    consents = {name: _consents(desk, name) for name in arrivals if suppliers[name].consents}
+    consents = {name: _consents(desk, name) for name in arrivals if files_of(desk.home, name).consents}
+    totals = {name: _totals(desk, name) for name in arrivals if files_of(desk.home, name).totals}
     places = compiled_places(desk.home, on=desk.month.last_day)
     digests = {
         "extracts": {
@@ -93,6 +105,10 @@ def gather_inputs(desk: Desk) -> Inputs:
             name: sha256(file) if file else answers_used(desk, name)[-1].sealed_sha256
             for name, file in consents.items()
         },
+        "totals": {
+            name: sha256(file) if file else totals_used(desk, name)[-1].sealed_sha256
+            for name, file in totals.items()
+        },
         "agreements": {one.agreement.id: one.digest for one in desk.agreements},
         "directory": places.directory_sha256,
         "reach_areas": places.reach_sha256,
@@ -100,7 +116,7 @@ def gather_inputs(desk: Desk) -> Inputs:
         "fields": _field_digests(desk),
         "suppliers": {name: _supplier_digest(desk, name) for name in arrivals},
     }
-    return Inputs(arrivals, places, digests, consents)
+    return Inputs(arrivals, places, digests, consents, totals)
 
 
 def _field_digests(desk: Desk) -> dict[str, str]:
@@ -118,10 +134,14 @@ def _suppliers(desk: Desk) -> list[str]:
 
 
 def _supplier_digest(desk: Desk, supplier: str) -> str:
-    """What we believe of a supplier: its settings and key."""
+    """What we believe of a supplier: its settings, its profile and its key; not how its files come."""
+    from pipeline.intake.profiles import profile_of
+
     settings = desk.home.settings.suppliers[supplier]
-    key = sha256(desk.home.at(settings.signing_key))
-    return release.digest(f"{settings.model_dump_json()} {key}".encode())
+    profile = profile_of(desk.home, supplier)
+    key = sha256(desk.home.at(settings.signing_key)) if settings.signing_key else ""
+    said = settings.model_dump_json(exclude=_ON_THE_WAY)
+    return release.digest(f"{said} {profile.model_dump_json()} {key}".encode())
 
 
 def _arrival(desk: Desk, supplier: str) -> Path | None:
@@ -138,13 +158,24 @@ def _arrival(desk: Desk, supplier: str) -> Path | None:
 def _consents(desk: Desk, supplier: str) -> Path | None:
     from pipeline.intake.arrivals import find_arrivals
 
-    pattern = desk.home.settings.suppliers[supplier].consents
+    pattern = files_of(desk.home, supplier).consents
     arrivals = find_arrivals(desk.home, supplier, desk.month, pattern)
     if arrivals:
         return arrivals[0]
     if desk.staging.has(ANSWERS) and answers_used(desk, supplier):
         return None
     raise consents_not_arrived(desk, supplier)
+
+
+def _totals(desk: Desk, supplier: str) -> Path | None:
+    from pipeline.intake.arrivals import find_arrivals
+
+    arrivals = find_arrivals(desk.home, supplier, desk.month, files_of(desk.home, supplier).totals)
+    if arrivals:
+        return arrivals[0]
+    if desk.staging.has(BIRTHS) and totals_used(desk, supplier):
+        return None
+    raise totals_not_arrived(desk, supplier)
 
 
 def check_datasets(home: Home, agreement: Agreement) -> None:
@@ -161,10 +192,17 @@ def check_datasets(home: Home, agreement: Agreement) -> None:
 
 
 def consents_not_arrived(desk: Desk, supplier: str) -> WaitingForPerson:
-    named = desk.home.settings.suppliers[supplier].consents or ""
-    name = named.replace("{supplier}", supplier).replace("{month}", str(desk.month))
+    return _not_arrived(desk, supplier, "consent answers", files_of(desk.home, supplier).consents)
+
+
+def totals_not_arrived(desk: Desk, supplier: str) -> WaitingForPerson:
+    return _not_arrived(desk, supplier, "totals", files_of(desk.home, supplier).totals)
+
+
+def _not_arrived(desk: Desk, supplier: str, what: str, named: str | None) -> WaitingForPerson:
+    name = (named or "").replace("{supplier}", supplier).replace("{month}", str(desk.month))
     return WaitingForPerson(
-        f"The consent answers of {supplier} for {desk.month} have not arrived",
+        f"The {what} of {supplier} for {desk.month} have not arrived",
         where=f"{desk.home.inbox(supplier)}, {name}",
         do="Ask the supplier for them, or put the file into that folder, and run the month again.",
     )
@@ -173,6 +211,11 @@ def consents_not_arrived(desk: Desk, supplier: str) -> WaitingForPerson:
 def answers_used(desk: Desk, supplier: str) -> list[AnswersReceived]:
     """The month's companion files of a supplier that were used, oldest first."""
     return [one for one in desk.recorded(AnswersReceived) if one.supplier == supplier]
+
+
+def totals_used(desk: Desk, supplier: str) -> list[TotalsReceived]:
+    """The month's files of counts of a supplier that were used, oldest first."""
+    return [one for one in desk.recorded(TotalsReceived) if one.supplier == supplier]
 
 
 def feeds_applied(ledger: Ledger) -> dict[str, list[datetime]]:

@@ -53,6 +53,8 @@ from pipeline.steps.receiving import (
     record_refusal,
     report_to_supplier,
 )
+from pipeline.steps.results import keep_results
+from pipeline.suppliers import drift
 
 if TYPE_CHECKING:
     from pipeline.records import Extract
@@ -84,7 +86,9 @@ def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> E
     contract = contract_of(desk.home.settings.suppliers[supplier].dataset)
     try:
         check_not_of_another_month(desk.ledger, file, sealed_sha256, month=desk.month, recorded=Validated)
-        opened = opened_file(desk.home, supplier, file, sealed_sha256=sealed_sha256, now=desk.now)
+        opened = opened_file(
+            desk.home, supplier, file, sealed_sha256=sealed_sha256, ledger=desk.ledger, now=desk.now
+        )
         earlier = [one.signed_at for one in used(desk, supplier)]
         check_turn(supplier, file, opened.signed_at, month=desk.month, earlier=earlier)
         layout = layout_of(desk.home, supplier, contract)
@@ -135,13 +139,16 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
                 contract=contract_of(desk.home.settings.suppliers[extract.supplier].dataset),
                 reference_key=desk.home.secret("subject.key"),
                 first_reference=first,
+                look_back_months=desk.home.settings.suppliers[extract.supplier].look_back_months,
             )
         except IntegrityError as error:
             _record_refusal(desk, extract.supplier, extract.sealed_sha256, error)
             raise
         _check_every_row(extract, valid)
         dataset = desk.home.settings.suppliers[extract.supplier].dataset
-        report_to_supplier(desk.home, extract.supplier, f"{extract.supplier}_{desk.month}", valid, dataset)
+        report_to_supplier(desk.home, extract, valid, dataset)
+        results = keep_results(desk.home, extract, valid, dataset)
+        drift.check(desk, extract, valid, usable=valid.births)
         desk.staging.put(columns_of(extract.supplier), json.dumps(sorted(extract.frame.columns)).encode())
         received, accepted = len(extract.frame), len(valid.births)
         rows[extract.supplier] = {"received": received, "quarantined": valid.quarantined_rows}
@@ -152,6 +159,8 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
                 rows=received,
                 accepted=accepted,
                 quarantined=dict(valid.by_rule),
+                warned=dict(valid.warned),
+                results_sha256=results,
             ),
         )
         births.append(valid.births)
@@ -240,11 +249,17 @@ def _unread(desk: Desk, agreement: Agreement) -> pd.DataFrame:
 
     Nor whether it tells that a woman who is expecting has given birth, or lost the child.
     """
-    unread = desk.staging.frame(UNREAD)
+    unread = _heard_in_quarantine(desk)
     if agreement.cohort.of == "births":
-        unread = unread[unread["kind"] == "child"]
-    undated = pd.Series(pd.NaT, index=unread.index)
-    return declared(unread.assign(word=str(Reason.SUPPRESSED), since=undated), SUPPRESSIONS)
+        unread = unread[unread["kind"] != "parent"]
+    return declared(unread.assign(word=unread["word"].replace("", str(Reason.SUPPRESSED))), SUPPRESSIONS)
+
+
+def _heard_in_quarantine(desk: Desk) -> pd.DataFrame:
+    """records.UNREAD; a month that a program before this one began has no words in it."""
+    unread = desk.staging.frame(UNREAD)
+    since = np.datetime64("NaT", "s")
+    return unread if "word" in unread else unread.assign(word="", since=since)
 
 
 def said_by_others(home: Home, agreement: Agreement, births: pd.DataFrame) -> pd.DataFrame:
@@ -341,8 +356,15 @@ def _remember_news(desk: Desk, births: pd.DataFrame, placements: pd.DataFrame, a
         )
         for agreement in agreements
     ]
-    if said:
-        desk.ledger.suppress(pd.concat(said, ignore_index=True), desk.clock)
+    said.append(_said_in_quarantine(desk, on_lists["child"]))
+    desk.ledger.suppress(pd.concat(said, ignore_index=True), desk.clock)
+
+
+def _said_in_quarantine(desk: Desk, children: pd.Series[str]) -> pd.DataFrame:
+    """What rows in quarantine say against these children: a row that cannot be used is no silence."""
+    unread = _heard_in_quarantine(desk)
+    said = unread[(unread["word"] != "") & unread["subject"].isin(children)]
+    return declared(said, SUPPRESSIONS)
 
 
 def _remember_losses(desk: Desk, expected: pd.DataFrame, decided: pd.DataFrame, heard: pd.DataFrame) -> None:

@@ -9,23 +9,37 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.agreed import LONDON
 from pipeline.contract import Contract, contract_of
-from pipeline.errors import BirthshareError, IntegrityError
-from pipeline.home import Home
-from pipeline.ledger.entries import AnswersReceived, Entry, ExtractRefused, Validated
+from pipeline.errors import BirthshareError, IntegrityError, SettingsError, WaitingForPerson
+from pipeline.home import SETTINGS_FILE, Home
+from pipeline.intake.arrivals import SIGNATURES, signatures_of
+from pipeline.intake.profiles import files_of
+from pipeline.ledger.entries import (
+    AnswersReceived,
+    Entry,
+    ExtractRefused,
+    FileFetched,
+    Recorded,
+    TotalsReceived,
+    Validated,
+)
 from pipeline.ledger.ledger import Ledger
-from pipeline.records import Month
+from pipeline.records import Extract, Month
+from pipeline.suppliers import waiting
 
 if TYPE_CHECKING:
     from pipeline.encryption.opening import Opened
     from pipeline.intake.profiles import Layout
+    from pipeline.reporting import SupplierFile
     from pipeline.validation.checks import Checked
 
 CLOCK_SLACK = timedelta(hours=1)  # how far a supplier's clock may be ahead of ours
+SHOWN_OF_FILE = 8  # hexadecimal digits in a report's name: with nine, it could be taken for an identifier
 
 
 class OutOfTurn(IntegrityError):
@@ -40,22 +54,20 @@ class ReceivedBefore(IntegrityError):
     problem = "received_before"
 
 
-def opened_file(home: Home, supplier: str, file: Path, *, sealed_sha256: str, now: datetime) -> Opened:
+def opened_file(
+    home: Home, supplier: str, file: Path, *, sealed_sha256: str, ledger: Ledger | None, now: datetime
+) -> Opened:
     """The content of a sealed file, and who signed it when.
 
-    `sealed_sha256` is what the file was known by before. Raises SealRefused and OutOfTurn for a file
-    that cannot be trusted, SettingsError where our own keys cannot be used.
+    `sealed_sha256` is what the file was known by before. A file that nobody signed, where the settings allow
+    that, counts as of when the ledger first heard of it, and is recorded there; without a ledger, as of now.
+    Raises SealRefused and OutOfTurn for a file that cannot be trusted, WaitingForPerson for one whose
+    signature has not come yet, SettingsError where our own keys cannot be used.
     """
-    from pipeline.encryption.opening import open_openpgp
-
-    settings = home.settings.suppliers[supplier]
-    opened = open_openpgp(
-        file,
-        private_key=home.private_file("keys/decryption.key"),
-        signing_key=home.at(settings.signing_key),
-        fingerprint=settings.signing_fingerprint,
-        max_bytes=settings.max_bytes,
-    )
+    if files_of(home, supplier).sealed == "zip":
+        opened = _opened_zip(home, supplier, file, sealed_sha256, ledger, now)
+    else:
+        opened = _opened_openpgp(home, supplier, file)
     if opened.sealed_sha256 != sealed_sha256:
         raise OutOfTurn(
             "The file was exchanged while it was read", where=str(file), do="Run the same command again."
@@ -67,6 +79,80 @@ def opened_file(home: Home, supplier: str, file: Path, *, sealed_sha256: str, no
             do="Ask the supplier about its clock.",
         )
     return opened
+
+
+def _opened_openpgp(home: Home, supplier: str, file: Path) -> Opened:
+    from pipeline.encryption.opening import open_openpgp
+
+    settings = home.settings.suppliers[supplier]
+    _check_key_agreed(home, supplier)
+    return open_openpgp(
+        file,
+        private_key=home.private_file("keys/decryption.key"),
+        signing_key=home.at(settings.signing_key),
+        fingerprint=settings.signing_fingerprint,
+        max_bytes=settings.max_bytes,
+    )
+
+
+def _opened_zip(
+    home: Home, supplier: str, file: Path, sealed_sha256: str, ledger: Ledger | None, now: datetime
+) -> Opened:
+    from pipeline.encryption.opening import SealProblem, SealRefused
+    from pipeline.encryption.opening_zip import open_signed_zip, open_unsigned_zip
+
+    settings, passphrase = home.settings.suppliers[supplier], home.passphrase(supplier)
+    beside = signatures_of(file)
+    if len(beside) > 1:
+        raise SealRefused(SealProblem.SEVERAL_SIGNATURES, where=file.name)
+    if settings.unsigned:
+        seen = first_seen(ledger, supplier, file, sealed_sha256, now) if ledger else now
+        return open_unsigned_zip(file, first_seen=seen, passphrase=passphrase, max_bytes=settings.max_bytes)
+    _check_key_agreed(home, supplier)
+    if not beside:
+        raise WaitingForPerson(
+            "The signature of a supplier's file has not arrived",
+            where=f"{file}{SIGNATURES[0]}",
+            do="A zip counts when its signature lies beside it. Ask the supplier for it: gpg --detach-sign",
+        )
+    return open_signed_zip(
+        file,
+        signature=beside[0],
+        signing_key=home.at(settings.signing_key),
+        fingerprint=settings.signing_fingerprint,
+        passphrase=passphrase,
+        max_bytes=settings.max_bytes,
+    )
+
+
+def _check_key_agreed(home: Home, supplier: str) -> None:
+    """Raises SettingsError where no key was agreed that this supplier signs with."""
+    if not home.settings.suppliers[supplier].signing_fingerprint:
+        raise SettingsError(
+            "No key was agreed that this supplier signs with",
+            where=f"{SETTINGS_FILE}, suppliers.{supplier}",
+            do="Give signing_key and signing_fingerprint. Only zip files may come unsigned.",
+        )
+
+
+def first_seen(ledger: Ledger, supplier: str, file: Path, sealed_sha256: str, now: datetime) -> datetime:
+    """When the ledger first heard of a file: from its fetching, or else recorded now, as found."""
+    if not fetched(ledger, supplier, sealed_sha256):
+        size = file.stat().st_size
+        found = FileFetched(supplier=supplier, sealed_sha256=sealed_sha256, size=size, afterwards="found")
+        ledger.append(Entry(found), at=now)
+    # Read back, and so the same to the last digit whenever this is asked again.
+    return fetched(ledger, supplier, sealed_sha256)[0].at
+
+
+def fetched(ledger: Ledger, supplier: str, sealed_sha256: str) -> list[Recorded]:
+    """The entries that say how a supplier's file came into the inbox, oldest first."""
+    return [
+        entry
+        for entry in ledger.entries(kinds={FileFetched.kind})
+        if isinstance(entry.body, FileFetched)
+        and (entry.body.supplier, entry.body.sealed_sha256) == (supplier, sealed_sha256)
+    ]
 
 
 def check_turn(
@@ -94,7 +180,7 @@ def check_not_of_another_month(
     sealed_sha256: str,
     *,
     month: Month,
-    recorded: type[Validated] | type[AnswersReceived],
+    recorded: type[Validated] | type[AnswersReceived] | type[TotalsReceived],
 ) -> None:
     """Raises ReceivedBefore for a file that was `recorded` as used for another month."""
     for entry in ledger.entries(kinds={recorded.kind}):
@@ -109,11 +195,14 @@ def check_not_of_another_month(
 
 def layout_of(home: Home, supplier: str, contract: Contract) -> Layout:
     """How the supplier's files differ from that contract; raises SettingsError where that is not known."""
-    from pipeline.intake.profiles import for_companion, load_profile
+    from pipeline.intake.profiles import for_companion, profile_of
 
-    settings = home.settings.suppliers[supplier]
-    own = load_profile(settings.profile, contract_of(settings.dataset), own=home.profiles)
-    return own if contract.dataset == settings.dataset else for_companion(own, contract)
+    profile, settings = profile_of(home, supplier), home.settings.suppliers[supplier]
+    if contract.dataset == settings.dataset:
+        return profile
+    layout = for_companion(profile, contract)
+    as_messages = contract.dataset == "changes" and settings.changes_format == "fhir"
+    return layout.model_copy(update={"format": "fhir"}) if as_messages else layout
 
 
 def record_refusal(
@@ -130,15 +219,63 @@ def record_refusal(
         ledger.append(Entry(refused, month), at=at)
 
 
-def report_to_supplier(home: Home, supplier: str, file: str, checked: Checked, dataset: str) -> None:
+def report_to_supplier(home: Home, extract: Extract, checked: Checked, dataset: str) -> None:
     """Leave in the outbox what was wrong with which rows and fields, and the counts; never a value.
 
-    `file` ends the two names: "quarantine_" + file + ".csv", "validation_" + file + ".json".
+    Files "quarantine_" and "validation_" there, of each of the supplier's files the newest. Where the
+    supplier's settings say where its reports go, the first waits to be brought there
+    (`pipeline.suppliers.reports`), under a name that changes with the file and with what is said of it.
     """
-    from pipeline.reporting import supplier_report
+    from pipeline.reporting import SupplierReport
 
+    report = SupplierReport(_file_of(home, extract, checked, dataset), checked.quarantine, checked.warnings)
+    stem, supplier = _stem(extract, dataset), extract.supplier
+    file = f"{stem}_{extract.sealed_sha256[:12]}" if dataset == "changes" else stem
+    made = {"csv": report.as_csv(), "xlsx": report.as_workbook()}
     folder = home.outbox / supplier
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"quarantine_{file}.csv").write_bytes(supplier_report(checked.quarantine, dataset))
+    for ending, content in made.items():
+        (folder / f"quarantine_{file}.{ending}").write_bytes(content)
+    if home.settings.suppliers[supplier].reports is not None:
+        of, said = extract.sealed_sha256[:SHOWN_OF_FILE], sha256(made["csv"]).hexdigest()[:SHOWN_OF_FILE]
+        name = f"quarantine_{stem}_{of}-{said}"
+        named = {f"{name}.{ending}": content for ending, content in made.items()}
+        waiting.keep(home, supplier, _month_of(extract, dataset), extract.sealed_sha256, named)
     summary = json.dumps(checked.summary, indent=2) + "\n"
     (folder / f"validation_{file}.json").write_text(summary, encoding="utf-8")
+
+
+def _file_of(home: Home, extract: Extract, checked: Checked, dataset: str) -> SupplierFile:
+    """What a report says of the file that it is about."""
+    from pipeline.reporting import SupplierFile
+
+    contract = contract_of(dataset)
+    layout = layout_of(home, extract.supplier, contract)
+    return SupplierFile(
+        supplier=extract.supplier,
+        name=contract.file_of(extract.supplier, extract.month),
+        dataset=dataset,
+        sha256=extract.sealed_sha256,
+        signed_at=extract.signed_at,
+        signed=bool(extract.signer),
+        rows=len(checked.failed),
+        headings={name: heading for heading, name in layout.columns.items()},
+        lines_above=layout.rows_above_header,
+        counted_in="message" if layout.format == "fhir" else "record",
+    )
+
+
+def _stem(extract: Extract, dataset: str) -> str:
+    """What the names of all that is written about a supplier's file have in common."""
+    match dataset:
+        case "changes":
+            return f"changes_{extract.supplier}"
+        case "answers":
+            return f"consents_{extract.supplier}_{extract.month}"
+        case "totals":
+            return f"totals_{extract.supplier}_{extract.month}"
+    return f"{extract.supplier}_{extract.month}"
+
+
+def _month_of(extract: Extract, dataset: str) -> str:
+    return "" if dataset == "changes" else str(extract.month)

@@ -38,6 +38,7 @@ from pipeline.steps.pack import (
     refusal_of,
     stopped,
 )
+from pipeline.suppliers import drift, totals
 from pipeline.wording import SHOWN
 
 _SUBSTANCE = ("inputs", "working_files", "recipients", "agreements")  # all but moments and remarks
@@ -66,6 +67,7 @@ def ask(
         "recipients": recipient_digests(desk, terms),
         "books": books,
         "agreements": terms,
+        "reconciled": [one["words"] for one in totals.reconciled(desk) if one["supplier"] in inputs.totals],
         "notable": _notable(desk, decisions),
         "stopped": stopped(desk, terms),
     }
@@ -133,13 +135,13 @@ def _served(desk: Desk, agreement: Agreement, served: Mapping[str, frozenset[str
 
 
 def _notable(desk: Desk, decisions: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Outcomes that differ much from the month before, in words and counts."""
+    """What to know of the month's files, and outcomes that differ much from the month before, in words."""
     before = {
         entry.body.agreement: entry.body.outcomes
         for entry in desk.ledger.entries(month=str(desk.month.plus(-1)), kinds={Decided.kind})
         if isinstance(entry.body, Decided)
     }
-    return [
+    return drift.remarks(desk) + [
         f"{agreement}: {words}"
         for agreement, decided in decisions.items()
         for words in release.notable(account.outcomes(decided), before.get(agreement, {}))

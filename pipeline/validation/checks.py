@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.contract import Contract, contract_of
+from pipeline.contract import ERROR, WARNING, Contract, contract_of
 from pipeline.records import (
     BIRTH_KEYS,
     QUARANTINE,
@@ -18,13 +18,14 @@ from pipeline.records import (
     declared,
     dwelling_parts,
     empty,
-    keyed_references,
+    keyed_column,
 )
 from pipeline.validation import gates, rules
+from pipeline.validation.aside import unread
 from pipeline.validation.expected import as_births
 
 if TYPE_CHECKING:
-    from pipeline.validation.suite import RuleResult
+    from pipeline.validation.suite import Results, RuleResult
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,31 @@ class Checked:
 
     rows: rules.Rows = field(repr=False)
     source: npt.NDArray[np.int64] = field(repr=False)  # each row's record number in the supplier's file
-    failed: rules.Mask = field(repr=False)  # which rows break any rule
+    failed: rules.Mask = field(repr=False)  # which rows are set aside: they break a rule of severity error
     frame: pd.DataFrame = field(repr=False)  # the others: contract columns in their types, and `row`
     quarantine: pd.DataFrame = field(repr=False)  # records.QUARANTINE, one line for each row, field and rule
+    warnings: pd.DataFrame = field(repr=False)  # the same, of rules of severity warning and rows that go on
     results: tuple[RuleResult, ...]
+    document: Mapping[str, Any]  # what is kept of the results of the suite; see `docs`
 
     @property
     def quarantined_rows(self) -> int:
-        """How many rows break a rule."""
+        """How many rows are set aside."""
         return int(self.failed.sum())
 
     @property
     def by_rule(self) -> dict[str, int]:
-        """Rows that broke each rule; a row counts under every rule it broke."""
-        return {result.rule: result.failed for result in self.results if not result.passed}
+        """Rows set aside by each rule; a row counts under every rule it broke."""
+        return self._counts(ERROR)
+
+    @property
+    def warned(self) -> dict[str, int]:
+        """Rows that go on though they break a rule of severity warning, by rule."""
+        return self._counts(WARNING)
+
+    def _counts(self, severity: str) -> dict[str, int]:
+        known = {rule.id for rule in self.rows.contract.rules if rule.severity == severity}
+        return {one.rule: one.failed for one in self.results if not one.passed and one.rule in known}
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -55,6 +67,7 @@ class Checked:
             "rows": len(self.failed),
             "accepted": len(self.frame),
             "quarantined": self.quarantined_rows,
+            "warned": int(self.warnings["row"].nunique()),
             "rules": [vars(result) for result in self.results],
         }
 
@@ -64,70 +77,71 @@ class Validated(Checked):
     """What became of one extract. Every row is in exactly one of births and quarantine."""
 
     births: pd.DataFrame = field(repr=False)  # the birth contract's columns, plus records.BIRTH_KEYS
-    unread: pd.DataFrame = field(repr=False)  # whom rows in quarantine name: subject (keyed), kind
+    unread: pd.DataFrame = field(repr=False)  # records.UNREAD: what rows in quarantine say all the same
 
 
-def check(extract: Extract, contract: Contract) -> Checked:
-    """The rows that keep every rule of the contract, and the quarantine of the others.
+def check(extract: Extract, contract: Contract, *, look_back_months: int | None = None) -> Checked:
+    """The rows that go on, and the quarantine of the others.
 
-    Raises IntegrityError where the file as a whole cannot be used: a code that nobody agreed, or
-    another month's rows.
+    `look_back_months` is how late a birth may be reported; None: at any time. Raises IntegrityError where
+    the file as a whole cannot be used: a code that nobody agreed, or another month's rows.
     """
     source_rows = extract.frame["row"].reset_index(drop=True)
     text = _stripped(extract.frame, contract)
     where = contract.file_of(extract.supplier, extract.month)
     gates.check_all_codes(text, contract, source_rows, where=where)
-    rows = rules.prepare(text, contract, signed_at=extract.signed_at)
+    rows = rules.prepare(
+        text,
+        contract,
+        signed_at=extract.signed_at,
+        month=extract.month,
+        look_back_months=look_back_months,
+        left_out=set(contract.names) - set(extract.frame.columns),
+    )
     gates.check_month(rows.dates, contract, extract.month, supplier=extract.supplier)
     broken = rules.broken(rows)
     failed = rules.any_of(broken, len(text))
+    doubted = {pair: mask & ~failed for pair, mask in rules.warnings(rows).items()}
+    rows.forget()
     kept = {name: _typed(rows, name, ~failed) for name in contract.names}
+    found = _results(broken | doubted, contract, len(text))
     return Checked(
         rows=rows,
         source=source_rows.to_numpy(),
         failed=failed,
         frame=pd.DataFrame(kept).assign(row=source_rows[~failed].to_numpy()),
-        quarantine=_quarantine(broken, extract.supplier, source_rows),
-        results=_results(broken, contract, len(text)),
+        quarantine=_lines(broken, extract.supplier, source_rows),
+        warnings=_lines(doubted, extract.supplier, source_rows),
+        results=found.rules,
+        document=found.document,
     )
 
 
 def validate(
-    extract: Extract, *, contract: Contract, reference_key: bytes, first_reference: int = 1
+    extract: Extract,
+    *,
+    contract: Contract,
+    reference_key: bytes,
+    first_reference: int = 1,
+    look_back_months: int | None = None,
 ) -> Validated:
     """Births, or expected births as births, that keep every rule, and the quarantine of the others.
 
     `reference_key` keys the references of children, parents and dwellings; births are numbered from
     `first_reference` in the file's order. Raises IntegrityError as `check` does.
     """
-    checked = check(extract, contract)
+    checked = check(extract, contract, look_back_months=look_back_months)
     expected = contract.dataset == "expected_births"
     births = as_births(checked.frame) if expected else checked.frame
-    subjects = [
-        checked.frame[name].tolist()
-        for name in (("nhs_number", "pregnancy_id") if expected else ("nhs_number",))
-    ]
-    children = keyed_references(reference_key, "pregnancy" if expected else "child", *subjects)
+    named = ("nhs_number", "pregnancy_id") if expected else ("nhs_number",)
+    subjects = [checked.frame[name] for name in named]
+    children = keyed_column(reference_key, "pregnancy" if expected else "child", *subjects)
     keyed = _keyed(births.assign(child=children), extract.supplier, reference_key, first_reference)
     return Validated(
         **vars(checked),
         births=declared(keyed, contract_of("births").dtypes | BIRTH_KEYS),
-        unread=_unread(checked, reference_key, {"parent": "nhs_number"} if expected else _OF_A_BIRTH),
+        unread=unread(checked, reference_key),
     )
-
-
-_OF_A_BIRTH = {"child": "nhs_number", "parent": "parent_nhs_number"}
-
-
-def _unread(checked: Checked, key: bytes, named_in: Mapping[str, str]) -> pd.DataFrame:
-    """Children and parents of rows that could not be read: nobody knows what was said of them."""
-    rows = checked.rows.text[checked.failed]
-    found = [
-        pd.DataFrame({"subject": keyed_references(key, kind, rows[column].tolist()), "kind": kind})
-        for kind, column in named_in.items()
-    ]
-    together = declared(pd.concat(found, ignore_index=True), {"subject": "str", "kind": "str"})
-    return together[together["subject"] != ""].drop_duplicates(ignore_index=True)
 
 
 def _stripped(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -138,29 +152,30 @@ def _stripped(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     missing = pd.Series("", index=range(len(frame)), dtype="str")
     return pd.DataFrame(
         {
-            name: frame[name].reset_index(drop=True).astype("str").str.strip(" ")
-            if name in frame
-            else missing
+            name: _bare(frame[name].reset_index(drop=True)) if name in frame else missing
             for name in contract.names
         }
     )
 
 
-def _results(
-    broken: dict[tuple[str, str], rules.Mask], contract: Contract, rows: int
-) -> tuple[RuleResult, ...]:
+def _bare(values: pd.Series) -> pd.Series:
+    """Text without the spaces around it: the same column, not another, where there are none."""
+    text = values.astype("str")
+    spaced = text.str.startswith(" ") | text.str.endswith(" ")
+    return text.str.strip(" ") if spaced.any() else text
+
+
+def _results(broken: rules.Masks, contract: Contract, rows: int) -> Results:
     from pipeline.validation.suite import check_outcomes  # late: loads Great Expectations
 
     kept = {
         rule.id: ~rules.any_of({pair: mask for pair, mask in broken.items() if pair[0] == rule.id}, rows)
         for rule in contract.rules
     }
-    return check_outcomes(pd.DataFrame(kept), contract)
+    return check_outcomes(pd.DataFrame(kept), contract, rows=rows)
 
 
-def _quarantine(
-    broken: dict[tuple[str, str], rules.Mask], supplier: str, source_rows: pd.Series
-) -> pd.DataFrame:
+def _lines(broken: rules.Masks, supplier: str, source_rows: pd.Series) -> pd.DataFrame:
     parts = [
         pd.DataFrame({"supplier": supplier, "row": source_rows[mask], "field": field_name, "rule": rule})
         for (rule, field_name), mask in broken.items()
@@ -173,12 +188,12 @@ def _quarantine(
 
 def _keyed(births: pd.DataFrame, supplier: str, reference_key: bytes, first_reference: int) -> pd.DataFrame:
     """Births in the contract's columns, with `row` and `child`, and the rest of records.BIRTH_KEYS added."""
-    dwelling = dwelling_parts(births["address_line_1"], births["postcode"])
+    address = births["address_line_1"], births["postcode"]
     return births.assign(
         reference=np.arange(first_reference, first_reference + len(births), dtype=np.int64),
         supplier=supplier,
-        parent=keyed_references(reference_key, "parent", births["parent_nhs_number"].tolist()),
-        dwelling=keyed_references(reference_key, "dwelling", *dwelling),
+        parent=keyed_column(reference_key, "parent", births["parent_nhs_number"]),
+        dwelling=keyed_column(reference_key, "dwelling", *address, parts=dwelling_parts),
     )
 
 

@@ -14,7 +14,7 @@ from pipeline.records import declared, empty
 LIVE, NOT_STATED, NOT_LIVE = "1", "", "2"
 
 # Every status that is not here stands for a pregnancy that does not go on, however it ended.
-_GOES_ON = {"continuing": LIVE, "": NOT_STATED}
+GOES_ON = {"continuing": LIVE, "": NOT_STATED}
 
 
 def as_births(expected: pd.DataFrame) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def as_births(expected: pd.DataFrame) -> pd.DataFrame:
     births = blank.assign(
         **shared,
         date_of_birth=expected["expected_date_of_delivery"],
-        live_or_still_birth=expected["pregnancy_status"].map(_GOES_ON).fillna(NOT_LIVE),
+        live_or_still_birth=expected["pregnancy_status"].map(GOES_ON).fillna(NOT_LIVE),
         number_of_births=1,
         # That a notice of the woman's death was removed takes back no word about the pregnancy.
         death_status=expected["parent_death_status"].where(expected["parent_death_status"] != "U", ""),

@@ -1,28 +1,26 @@
 """The row rules, each one mask over a whole column: True where a row breaks the rule.
 
 The contract names the checks, and the fields to which each applies. A blank field breaks no rule but
-`blank`. Patterns are matched by RE2 through pyarrow, from \\A to \\z and with [0-9], so that neither a
-trailing line break nor a digit of another script slips through.
+those that ask for a value. Here are the checks of one value and the list of all; `agreeing` has those of
+several facts of one row, `beside` those that hold rows against one another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.contract import Contract
+from pipeline.contract import ERROR, WARNING, Contract
 from pipeline.errors import SettingsError
-from pipeline.records import as_moment
+from pipeline.nhs_number import FOR_TESTS, ISSUED
+from pipeline.temporary_names import FAMILY, GIVEN, IN_NO_NAME
+from pipeline.validation import agreeing, beside, counts
+from pipeline.validation.rows import Mask, Masks, Rows, any_of, prepare, spread
 
-Mask = npt.NDArray[np.bool_]
+__all__ = ["CHECKS", "CHECKS_AFTERWARDS", "Mask", "Masks", "Rows", "any_of", "broken", "prepare", "warnings"]
 
 _DAY = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
 _DAY_OR_MOMENT = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2})?\z"
@@ -31,9 +29,12 @@ _TIME = r"\A([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\z"
 # or turn the direction of writing.
 _HIDDEN = r"[\x00-\x1f\x7f-\x9f\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{2069}\x{feff}\x{fffd}]"
 _FORMULA = r"\A[=+@]"
-_NHS_WEIGHTS = np.array([10, 9, 8, 7, 6, 5, 4, 3, 2])
 _REPUNIT = 1_111_111_111
-_WHOLE_POSTCODE = r"(?i)\A[A-Z]{1,2}[0-9][0-9A-Z]? *[0-9][A-Z]{2}\z"
+# By their first three digits, which numbers are somebody's, or the demonstration's.
+_KNOWN_RANGES = np.isin(np.arange(1000), [*ISSUED, FOR_TESTS])
+_WHOLE_POSTCODE = (
+    r"(?i)\A(?:[A-Z]{1,2}[0-9][0-9A-Z]?[ \x{a0}]*[0-9][A-Z]{2}|GIR[ \x{a0}]*0AA|BFPO[ \x{a0}]*[0-9]{1,4})\z"
+)
 _LONGEST_WAIT = np.timedelta64(300, "D")  # a pregnancy lasts about 280 days
 
 # Which kinds of subject a field names.
@@ -43,49 +44,26 @@ _NAMES = {
     "address_line_1": ("address",),
     "postcode": ("address",),
 }
-_NOT_A_COUNT = 8  # birth order 8 means not applicable, 9 not known
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The rows of one extract, prepared once for all rules."""
-
-    text: pd.DataFrame = field(repr=False)  # every contract column, spaces around values taken off
-    dates: dict[str, pd.Series] = field(repr=False)  # date columns as datetime64[s], NaT where unreadable
-    contract: Contract
-    latest: np.datetime64  # the day on which the extract was signed
-
-    def column(self, name: str) -> pa.ChunkedArray:
-        """One column as pyarrow text."""
-        return pa.chunked_array(pa.array(self.text[name]))
-
-    def filled(self, name: str) -> Mask:
-        """Which rows hold anything in that column."""
-        return np.asarray(self.text[name] != "", dtype=np.bool_)
+def _stands_in(words: str) -> str:
+    """RE2: one of these words stands in the name, or a sign that no name has, or nothing but signs."""
+    word = rf"(?:\A|[^\pL\pN])(?:{words})(?:[^\pL\pN]|\z)"
+    return rf"(?i){word}|[\p{{Nd}}{IN_NO_NAME}]|\A[^\pL\pN]+\z"
 
 
-def prepare(text: pd.DataFrame, contract: Contract, *, signed_at: datetime) -> Rows:
-    """Rows ready for the rules, from text columns that are stripped and complete."""
-    dates = {name: _as_dates(text[name]) for name in contract.of_type("date", "timestamp")}
-    return Rows(text, dates, contract, as_moment(signed_at))
-
-
-def _as_dates(values: pd.Series) -> pd.Series:
-    """Days and moments as datetime64[s]; NaT for blank and for what is no ISO 8601 date."""
-    written = pd.Series(_matches(pa.chunked_array(pa.array(values)), _DAY_OR_MOMENT), index=values.index)
-    parsed = pd.to_datetime(values.where(written), format="ISO8601", errors="coerce")
-    return parsed.astype("datetime64[s]")
-
-
-def _matches(column: Any, pattern: str) -> Mask:
-    found: Mask = pc.match_substring_regex(column, pattern).to_numpy().astype(np.bool_)
-    return found
+# A given name of one plain letter marks a twin.
+_TEMPORARY = {"given_name": rf"{_stands_in(GIVEN)}|\A[\x00-\x7f]\z", "family_name": _stands_in(FAMILY)}
 
 
 def row_blank(rows: Rows, _: str) -> Mask:
     """Every field of the row is blank."""
+    return rows.once("blank rows", lambda: ~_any_filled(rows))
+
+
+def _any_filled(rows: Rows) -> Mask:
     filled: Mask = np.any([rows.filled(name) for name in rows.contract.names], axis=0)
-    return ~filled
+    return filled
 
 
 def blank(rows: Rows, name: str) -> Mask:
@@ -95,42 +73,44 @@ def blank(rows: Rows, name: str) -> Mask:
 
 def ten_digits(rows: Rows, name: str) -> Mask:
     """Not exactly ten ASCII digits."""
-    return rows.filled(name) & ~_matches(rows.column(name), r"\A[0-9]{10}\z")
-
-
-def _nhs_numbers(rows: Rows, name: str) -> tuple[Mask, npt.NDArray[np.int64]]:
-    """Which rows have ten digits, and those rows' digits as one whole number each."""
-    ten = rows.filled(name) & ~ten_digits(rows, name)
-    numbers: npt.NDArray[np.int64] = rows.column(name).filter(pa.array(ten)).cast(pa.int64()).to_numpy()
-    return ten, numbers
-
-
-def _spread(among: Mask, failed: Mask) -> Mask:
-    """A mask over some rows as a mask over all."""
-    spread = np.zeros(len(among), dtype=np.bool_)
-    spread[among] = failed
-    return spread
+    return rows.filled(name) & ~rows.matches(name, r"\A[0-9]{10}\z")
 
 
 def check_digit(rows: Rows, name: str) -> Mask:
     """The tenth digit is not the modulus 11 check digit of the first nine (NHS Data Dictionary)."""
-    ten, numbers = _nhs_numbers(rows, name)
-    digits = numbers[:, None] // 10 ** np.arange(9, -1, -1) % 10
+    ten, numbers = rows.numbers(name)
+    return spread(ten, _wrong_digit(numbers))
+
+
+def _wrong_digit(numbers: npt.NDArray[np.int64]) -> Mask:
+    rest, last = np.divmod(numbers, 10)
+    total = np.zeros_like(numbers)
+    for weight in range(2, 11):  # from the ninth digit to the first
+        rest, digit = np.divmod(rest, 10)
+        total += weight * digit
     # A result of 10 equals no digit: such a number is never valid. A result of 11 stands for 0.
-    expected = (11 - digits[:, :9] @ _NHS_WEIGHTS % 11) % 11
-    return _spread(ten, expected != digits[:, 9])
+    return np.asarray((11 - total % 11) % 11 != last)
 
 
 def repeated_digit(rows: Rows, name: str) -> Mask:
     """One digit ten times; such numbers pass the check digit and are nobody's."""
-    ten, numbers = _nhs_numbers(rows, name)
-    return _spread(ten, numbers % _REPUNIT == 0)
+    ten, numbers = rows.numbers(name)
+    return spread(ten, numbers % _REPUNIT == 0)
+
+
+def not_issued(rows: Rows, name: str) -> Mask:
+    """A sound number from a range that nobody is given numbers from; a test number is consent's to refuse."""
+    ten, numbers = rows.numbers(name)
+    strange = ~_KNOWN_RANGES[numbers // 10**7]
+    found = numbers[strange]
+    strange[strange] = ~_wrong_digit(found) & (found % _REPUNIT != 0)
+    return spread(ten, strange)
 
 
 def date_format(rows: Rows, name: str) -> Mask:
     """Not written as the contract says."""
     pattern = _DAY if rows.contract.column(name).logical_type == "date" else _DAY_OR_MOMENT
-    return rows.filled(name) & ~_matches(rows.column(name), pattern)
+    return rows.once(f"date form {name}", lambda: rows.filled(name) & ~rows.matches(name, pattern))
 
 
 def date_impossible(rows: Rows, name: str) -> Mask:
@@ -144,46 +124,39 @@ def date_future(rows: Rows, name: str) -> Mask:
     return np.asarray(rows.dates[name] >= rows.latest + np.timedelta64(1, "D"))
 
 
-def before_birth(rows: Rows, name: str) -> Mask:
-    """Before the child's date of birth."""
-    return np.asarray(rows.dates[name] < rows.dates["date_of_birth"])
-
-
 def time_format(rows: Rows, name: str) -> Mask:
     """Not a time of day, HH:MM or HH:MM:SS."""
-    return rows.filled(name) & ~_matches(rows.column(name), _TIME)
+    return rows.filled(name) & ~rows.matches(name, _TIME)
 
 
 def one_digit(rows: Rows, name: str) -> Mask:
     """Not one digit from 1 to 9."""
-    return rows.filled(name) & ~_matches(rows.column(name), r"\A[1-9]\z")
-
-
-def order_above_number(rows: Rows, name: str) -> Mask:
-    """The child's place in the delivery is beyond the number of babies, where both are known."""
-    order, number = (_digit(rows, column) for column in (name, "number_of_births"))
-    return (order < _NOT_A_COUNT) & (number > 0) & (order > number)
-
-
-def _digit(rows: Rows, name: str) -> npt.NDArray[np.int64]:
-    """A column of single digits; 0 where blank or anything else."""
-    good = rows.filled(name) & ~one_digit(rows, name)
-    return rows.text[name].where(good, "0").to_numpy().astype(np.int64)
+    return rows.filled(name) & ~rows.matches(name, r"\A[1-9]\z")
 
 
 def postcode_characters(rows: Rows, name: str) -> Mask:
     """Holds a character that no postcode has; geography judges the rest."""
-    return rows.filled(name) & ~_matches(rows.column(name), r"\A[A-Za-z0-9 \x{a0}]*\z")
+    return rows.filled(name) & ~rows.matches(name, r"\A[A-Za-z0-9 \x{a0}]*\z")
 
 
 def dangerous_text(rows: Rows, name: str) -> Mask:
     """Hidden characters, or a beginning that a spreadsheet would run as a formula."""
-    return _matches(rows.column(name), f"{_HIDDEN}|{_FORMULA}")
+    return rows.matches(name, f"{_HIDDEN}|{_FORMULA}")
 
 
 def leading_hyphen(rows: Rows, name: str) -> Mask:
     """Begins with a hyphen, which a spreadsheet would run as a formula."""
-    return _matches(rows.column(name), r"\A-")
+    return rows.matches(name, r"\A-")
+
+
+def temporary_name(rows: Rows, name: str) -> Mask:
+    """A stand-in for a name, as `pipeline.temporary_names` knows them; a blank is none."""
+    return rows.filled(name) & rows.matches(name, _TEMPORARY[name])
+
+
+def digit_in_name(rows: Rows, name: str) -> Mask:
+    """Has a digit, of whatever script."""
+    return rows.matches(name, r"\p{Nd}")
 
 
 def too_long(rows: Rows, name: str) -> Mask:
@@ -214,23 +187,12 @@ def foreign_to_subject(rows: Rows, name: str) -> Mask:
 
 def partial_postcode(rows: Rows, name: str) -> Mask:
     """Not written as a whole postcode."""
-    return rows.filled(name) & ~_matches(rows.column(name), _WHOLE_POSTCODE)
+    return rows.filled(name) & ~rows.matches(name, _WHOLE_POSTCODE)
 
 
 def nothing_to_compare(rows: Rows, name: str) -> Mask:
     """Neither a letter nor a digit, so that no two spellings could meet."""
-    return rows.filled(name) & ~_matches(rows.column(name), r"[0-9A-Za-z]")
-
-
-def same_child(rows: Rows, name: str, failed: Mask) -> Mask:
-    """Another row with the same digits in its NHS number was set aside, but not this one.
-
-    That row might say that the child died or that the parents refused; without it, this row's
-    permission cannot be trusted.
-    """
-    digits = pd.Series(pc.replace_substring_regex(rows.column(name), r"[^0-9]", "").to_numpy())
-    # A row that broke no rule so far has ten digits, so rows without any are never taken for one child.
-    return np.asarray(digits.isin(digits[failed])) & ~failed
+    return rows.filled(name) & ~rows.matches(name, r"[0-9A-Za-z]")
 
 
 Check = Callable[[Rows, str], Mask]
@@ -242,40 +204,39 @@ CHECKS: dict[str, Check] = {
     "ten_digits": ten_digits,
     "check_digit": check_digit,
     "repeated_digit": repeated_digit,
+    "not_issued": not_issued,
     "date_format": date_format,
     "date_impossible": date_impossible,
     "date_future": date_future,
-    "before_birth": before_birth,
     "time_format": time_format,
     "one_digit": one_digit,
-    "order_above_number": order_above_number,
     "postcode_characters": postcode_characters,
     "dangerous_text": dangerous_text,
     "leading_hyphen": leading_hyphen,
+    "temporary_name": temporary_name,
+    "digit_in_name": digit_in_name,
     "too_long": too_long,
     "due_too_far": due_too_far,
     "subject_unnamed": subject_unnamed,
     "foreign_to_subject": foreign_to_subject,
     "partial_postcode": partial_postcode,
     "nothing_to_compare": nothing_to_compare,
+    **agreeing.CHECKS,
+    **beside.CHECKS,
+    **counts.CHECKS,
 }
 # These look at rows that other rules have set aside, and so come after them.
-CHECKS_AFTERWARDS: dict[str, Callable[[Rows, str, Mask], Mask]] = {"same_child_set_aside": same_child}
+CHECKS_AFTERWARDS = beside.CHECKS_AFTERWARDS
 
 
-def broken(rows: Rows) -> dict[tuple[str, str], Mask]:
-    """For every rule and field of the contract, which rows break it.
+def broken(rows: Rows) -> Masks:
+    """For every rule of severity error and each of its fields, which rows break it.
 
     A rule about the row as a whole has the field "". Raises SettingsError where the contract names a
     check that does not exist here.
     """
     _check_implemented(rows.contract)
-    masks = {
-        (rule.id, name): CHECKS[rule.check](rows, name)
-        for rule in rows.contract.rules
-        if rule.check in CHECKS
-        for name in rule.fields or ("",)
-    }
+    masks = _masks(rows, ERROR)
     failed = any_of(masks, len(rows.text))
     for rule in rows.contract.rules:
         if rule.check in CHECKS_AFTERWARDS:
@@ -284,12 +245,18 @@ def broken(rows: Rows) -> dict[tuple[str, str], Mask]:
     return masks
 
 
-def any_of(masks: dict[tuple[str, str], Mask], rows: int) -> Mask:
-    """Which of so many rows break any rule."""
-    failed = np.zeros(rows, dtype=np.bool_)
-    for mask in masks.values():
-        failed |= mask
-    return failed
+def warnings(rows: Rows) -> Masks:
+    """The same for every rule of severity warning."""
+    return _masks(rows, WARNING)
+
+
+def _masks(rows: Rows, severity: str) -> Masks:
+    return {
+        (rule.id, name): CHECKS[rule.check](rows, name)
+        for rule in rows.contract.rules
+        if rule.severity == severity and rule.check in CHECKS
+        for name in rule.fields or ("",)
+    }
 
 
 def _check_implemented(contract: Contract) -> None:

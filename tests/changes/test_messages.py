@@ -47,6 +47,7 @@ def test_messages_are_verified_and_applied_once(
     messages(write(death("1"), message(RECORD, meta=restricted("R")), move(), message(RECORD)))
     [file] = birthshare("changes", "apply", "--json").json["files"]
     assert (file["source"], file["applied"], file["rows"], file["new"]) == ("chis", True, 4, 6)
+    assert file["silent"] == 1  # a bare change of a record: nobody knows of what
     assert said_of(birthshare, "child", NUMBER) == {"child_died", "restricted_record", "recent_move"}
     assert said_of(birthshare, "parent", NUMBER) == {"parent_died", "restricted_record", "recent_move"}
     assert birthshare("changes", "apply", "--json").json["files"] == []

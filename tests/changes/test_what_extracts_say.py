@@ -235,7 +235,7 @@ def called_back(council: Arrangement, *names: str) -> dict[str, list[str]]:
 
 
 def test_the_next_extract_calls_lists_back(council: Arrangement) -> None:
-    names = ["Ada", "Bea", "Cleo", "Dora", "Eve"]
+    names = ["Ada", "Bea", "Cleo", "Dora", "Eve", "Fay"]
     council.sends("chis", [child(name) for name in names])
     council.runs()
     assert called_back(council, *names) == {}
@@ -244,15 +244,17 @@ def test_the_next_extract_calls_lists_back(council: Arrangement) -> None:
         child("Bea", confidentiality="R"),
         child("Cleo", death_status="1"),
         child("Dora"),
-        child("Eve", consent_status="withdrawn", consent_date="yesterday"),  # in quarantine
+        child("Eve", consent_status="withdrawn", consent_date="yesterday"),  # in quarantine, and heard
+        child("Fay", consent_date="yesterday"),  # in quarantine, with nothing against it
         child("New", consent_status="withdrawn"),  # on no list
     ]
     sends_next(council, *later)
     expected = {"Ada": ["consent_withdrawn"], "Bea": ["restricted_record"], "Cleo": ["child_died"]}
+    expected |= {"Eve": ["consent_withdrawn"]}
     assert called_back(council, *names) == expected
     with opened_ledger(council.home) as ledger:
         before = len(ledger.suppressions())
-        assert set(ledger.on_lists()["child"]) == set(keyed(council, "Dora", "Eve"))
+        assert set(ledger.on_lists()["child"]) == set(keyed(council, "Dora", "Fay"))
     sends_next(council, child("Other"), *later)  # decided anew
     with opened_ledger(council.home) as ledger:
         assert len(ledger.suppressions()) == before

@@ -34,8 +34,26 @@ def problem_of(open_as_agreed: Open, sealed: bytes, **options: object) -> SealPr
 
 @pytest.mark.parametrize(
     "options",
-    [(), ("--armor",), ("-z", "0"), ("--compress-algo", "bzip2"), ("--throw-keyids",), ("--textmode",)],
-    ids=["as gpg does by default", "armoured", "uncompressed", "bzip2", "hidden recipient", "text mode"],
+    [
+        (),
+        ("--armor",),
+        ("-z", "0"),
+        ("--compress-algo", "zip"),
+        ("--compress-algo", "zlib"),
+        ("--compress-algo", "bzip2"),
+        ("--throw-keyids",),
+        ("--textmode",),
+    ],
+    ids=[
+        "as gpg does by default",
+        "armoured",
+        "uncompressed",
+        "zip",
+        "zlib",
+        "bzip2",
+        "hidden recipient",
+        "text mode",
+    ],  # fmt: skip
 )
 def test_what_a_gpg_user_may_send_opens(
     options: tuple[str, ...], sealed_by: Seal, open_as_agreed: Open, trust

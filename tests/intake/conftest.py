@@ -55,9 +55,9 @@ def a_row(contract: Contract) -> dict[str, str]:
 def as_file() -> Callable[..., bytes]:
     """Rows as the bytes of a CSV file."""
 
-    def write(*rows: Mapping[str, str], line_end: str = "\r\n") -> bytes:
+    def write(*rows: Mapping[str, str], line_end: str = "\r\n", delimiter: str = ",") -> bytes:
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator=line_end)
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator=line_end, delimiter=delimiter)
         writer.writeheader()
         writer.writerows(rows)
         return text.getvalue().encode()

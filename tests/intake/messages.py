@@ -13,6 +13,10 @@ _NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 _CARE_CONNECT = "https://fhir.hl7.org.uk/STU3/StructureDefinition"
 _EVENT = "https://fhir.nhs.uk/STU3"
 DEATH, ADDRESS, RECORD = "pds-death-notification-1", "pds-change-of-address-1", "pds-record-change-1"
+BIRTH = "pds-birth-notification-1"
+MOTHER, BABY = "urn:uuid:the-mother", "urn:uuid:the-baby"
+STILLBIRTH, NUMBER_OF_BIRTHS = "237364002", "382341000000101"
+_STILLBORN = f"{_EVENT}/CodeSystem/EMS-PDS-StillBornIndicator-1"
 
 Tree = dict[str, Any]
 
@@ -40,6 +44,74 @@ def death(status: str = "2", updated: str = "2026-11-01T10:00:00+00:00", **patie
         extension("systemEffectiveDate", valueDateTime=updated),
     ])  # fmt: skip
     return message(DEATH, header=updated_at(updated), **({"extension": [notice]} | day | patient))
+
+
+def birth(
+    number: str = NUMBER,
+    *,
+    mother: Tree | None = None,
+    mothers_number: str | None = OTHER_NUMBER,
+    stillborn: str | None = "1",
+    births: Any = 1,
+    updated: str = "2026-10-03T10:00:00+01:00",
+    message_id: str = "7165ecd5-4abb-4dbe-922b-7c7db71accd4",
+    **baby: Any,
+) -> Tree:
+    """A birth notification: mother and baby, who is hers, and what was observed of both."""
+    header = _header(BIRTH, mothers_number or "") | updated_at(updated) | {"id": message_id}
+    if mothers_number is None:
+        header["extension"] = header["extension"][1:]
+    about = {"resourceType": "Communication", "meta": followed("Communication"), "status": "completed",
+             "subject": {"reference": MOTHER}}  # fmt: skip
+    related = {"resourceType": "RelatedPerson", "meta": followed("RelatedPerson"),
+               "patient": {"reference": BABY},
+               "relationship": concept("http://hl7.org/fhir/v3/RoleCode", "NMTH")}  # fmt: skip
+    parent = _patient(mothers_number or "", name=_name("Parent"), birthDate="1996-05-04")
+    if mothers_number is None:
+        del parent["identifier"]
+    entries = [header, about, parent | (mother or {}), related, a_baby(number) | baby]
+    entries.append(observed(NUMBER_OF_BIRTHS, MOTHER, valueQuantity={"value": births}))
+    entries.append(observed("412726003", BABY, valueQuantity={"value": 39.5, "unit": "week"}))
+    if stillborn is not None:
+        entries.append(observed(STILLBIRTH, BABY, valueCodeableConcept=concept(_STILLBORN, stillborn)))
+    named = {2: MOTHER, 4: BABY}
+    return {
+        "resourceType": "Bundle",
+        "meta": {"profile": ["http://hl7.org/fhir/STU3/StructureDefinition/Bundle"]},
+        "type": "message",
+        "entry": [
+            {"fullUrl": named.get(at, f"urn:uuid:{at}"), "resource": one} for at, one in enumerate(entries)
+        ],
+    }
+
+
+def a_baby(number: str = NUMBER) -> Tree:
+    """A baby as a birth notification has it; what is None is left out."""
+    at = extension("http://hl7.org/fhir/StructureDefinition/patient-birthTime",
+        valueDateTime="2026-10-02T20:12:00+01:00")  # fmt: skip
+    home = {"use": "home", "line": ["1 SAMPLE STREET", "TOWN"], "postalCode": "AA1 1AA"}
+    return _patient(number, _birthDate={"extension": [at]}, address=[home], multipleBirthInteger=1)
+
+
+def observed(code: str, of: str, *, status: str = "final", **value: Any) -> Tree:
+    """An observation of one of the two."""
+    return {
+        "resourceType": "Observation",
+        "meta": followed("Observation"),
+        "status": status,
+        "code": concept("http://snomed.info/sct", code),
+        "subject": {"reference": of},
+        **value,
+    }
+
+
+def followed(kind: str) -> Tree:
+    """The profile that a resource of that kind follows."""
+    return {"profile": [f"{_CARE_CONNECT}/CareConnect-{kind}-1"]}
+
+
+def _name(given: str) -> list[Tree]:
+    return [{"use": "official", "family": "SAMPLESON", "given": [given]}]
 
 
 def move(began: str = "2026-11-01", **patient: Any) -> Tree:
@@ -128,8 +200,19 @@ def as_xml(resource: Tree) -> bytes:
 
 def _resource(resource: Tree, attributes: str = "") -> str:
     kind = resource["resourceType"]
-    inside = "".join(_element(name, one) for name, one in resource.items() if name != "resourceType")
+    inside = _elements({name: one for name, one in resource.items() if name != "resourceType"})
     return f"<{kind}{attributes}>{inside}</{kind}>"
+
+
+def _elements(parts: Tree) -> str:
+    """The parts in XML, where what JSON writes beside a value as `_name` stands within it."""
+    written = {name: _element(name, one) for name, one in parts.items() if not name.startswith("_")}
+    for name, beside in parts.items():
+        if name.startswith("_"):
+            own = name.removeprefix("_")
+            value = written.get(own, f"<{own}/>").removesuffix("/>")
+            written[own] = f"{value}>{_elements(beside)}</{own}>"
+    return "".join(written.values())
 
 
 def _element(name: str, content: Any) -> str:
@@ -139,9 +222,10 @@ def _element(name: str, content: Any) -> str:
         return f"<{name}>{_resource(content)}</{name}>"
     if isinstance(content, dict):
         url = f" url={quoteattr(content['url'])}" if name == "extension" else ""
-        inside = "".join(_element(part, one) for part, one in content.items() if part != "url")
+        inside = _elements({part: one for part, one in content.items() if part != "url"})
         return f"<{name}{url}>{inside}</{name}>"
-    return f"<{name} value={quoteattr(str(content).lower() if isinstance(content, bool) else content)}/>"
+    text = content if isinstance(content, str) else json.dumps(content)
+    return f"<{name} value={quoteattr(text)}/>"
 
 
 def collection(*messages: Tree) -> Tree:

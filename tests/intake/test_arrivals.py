@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Authority, Home, Settings, Supplier
 from pipeline.intake.arrivals import find_arrivals, find_feeds
+from pipeline.intake.profiles import SupplierFiles, files_of
 from pipeline.records import Month
 
 OCTOBER = Month(2026, 10)
@@ -153,12 +153,34 @@ def test_a_feed_of_another_supplier_is_refused(home: Home) -> None:
         ({"consents": "consents_{supplier}.csv.gpg"}, "consents must hold {month} once"),
         ({"changes": "changes_{supplier}_{month}.csv.gpg"}, "changes must hold {date} once"),
         ({"file_name": "births.csv.gpg"}, "file_name must hold {month} once"),
+        ({"totals": "totals_{supplier}_{date}.csv.gpg"}, "totals must hold {month} once"),
         ({"consents": "births_{supplier}_{month}.csv.gpg"}, "must differ"),
+        ({"consents": CONSENTS, "totals": CONSENTS}, "must differ"),
         ({"consents": CONSENTS, "dataset": "expected_births"}, "carry their answers themselves"),
     ],
 )
 def test_names_that_could_be_taken_for_another_file_are_refused(
     home: Home, settings: dict[str, str], why: str
 ) -> None:
-    with pytest.raises(ValidationError, match=re.escape(why)):
-        sending(home, **settings)
+    with pytest.raises(SettingsError, match=re.escape(why)):
+        files_of(sending(home, **settings), "chis")
+
+
+def test_the_settings_come_before_the_profile(home: Home) -> None:
+    home.profiles.mkdir()
+    (home.profiles / "own.yaml").write_text(
+        'description: own\nsealed: zip\nfile_name: "{month}_{supplier}.zip"\ntotals: "{month}_totals.zip"\n'
+    )
+    of_profile = files_of(sending(home, profile="own"), "chis")
+    assert of_profile == SupplierFiles("zip", "{month}_{supplier}.zip", None, None, "{month}_totals.zip")
+    own = {"profile": "own", "sealed": "openpgp", "file_name": "births_{month}.gpg", "consents": CONSENTS}
+    files = files_of(sending(home, **own), "chis")
+    assert files == SupplierFiles("openpgp", "births_{month}.gpg", CONSENTS, None, "{month}_totals.zip")
+
+
+def test_the_file_that_the_profile_names_is_found(home: Home) -> None:
+    home.profiles.mkdir()
+    (home.profiles / "own.yaml").write_text('description: own\nfile_name: "{month}_{supplier}.zip"\n')
+    arrive(home, "births_chis_2026-10.csv.gpg", content="another")
+    file = arrive(home, "2026-10_chis.zip")
+    assert find_arrivals(sending(home, profile="own"), "chis", OCTOBER) == [file]

@@ -26,7 +26,8 @@ from intake.messages import (
 )
 from pipeline.agreed import LONDON
 from pipeline.errors import IntegrityError
-from pipeline.intake.fhir import Messages, MessageUnusable, read_messages
+from pipeline.intake.fhir import Messages, read_messages
+from pipeline.intake.fhir_message import MessageUnusable
 
 FORMS = {"JSON": as_json, "XML": as_xml}
 BOTH = ("child", "parent")
@@ -216,6 +217,9 @@ WRONG: dict[str, tuple[Tree, str]] = {
     "a move of no day": (move(address=[{"use": "home"}]), "Patient.address.period.start"),
     "a modifier": (death(modifierExtension=[{"url": "urn:not", "valueBoolean": True}]), "Patient"),
     "no message": (message(RECORD) | {"type": "batch"}, "Bundle"),
+    "a message in its wrapper": (
+        message(RECORD) | {"entry": [*message(RECORD)["entry"][:1], {"resource": death()}]}, "Bundle.entry",
+    ),
     "a bare patient": ({"resourceType": "Patient"}, "Bundle"),
     "a collection of patients": (collection({"resourceType": "Patient"}), "Bundle"),
     "a collection of nothing": (

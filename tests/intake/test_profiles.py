@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.contract import Contract, contract_of
 from pipeline.errors import IntegrityError, SettingsError
+from pipeline.home import Authority, Home, Settings, Supplier
 from pipeline.intake import profiles
-from pipeline.intake.profiles import Profile, for_companion, load_profile
+from pipeline.intake.profiles import Profile, for_companion, load_profile, profile_of
 from pipeline.intake.translating import translated
 
 
@@ -72,3 +73,97 @@ def test_a_companion_file_is_read_as_far_as_it_has_the_same_columns(contract: Co
     ]
     with pytest.raises(IntegrityError, match="column consent_status, record 1"):
         translated(frame.replace("1", "3"), answers, own, where="answers")
+
+
+# --- what a profile may say -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("columns: {A: nhs_number, B: nhs_number}", "two headings are mapped to one column: nhs_number"),
+        ("columns: {A: nhs_number}\nnot_used: [A]", "headings are both mapped and not used: A"),
+        ("columns: {A: consent_date}\nelsewhere: [consent_date]", "both mapped and come elsewhere"),
+        ("elsewhere: [death_status]", "come elsewhere which no file of answers has: death_status"),
+        ("elsewhere: [nowhere]", "columns that the contract does not have: nowhere"),
+        ("dates: {given_name: DD/MM/YYYY}", "dates are written where there are none: given_name"),
+        ("dates: {date_of_death: DD/MM/YY}", "of two, nobody can say the century"),
+        ("dates: {'*': someday}", "a way of writing dates is made of"),
+        ("blanks: {died: [x]}", "columns that the contract does not have: died"),
+        ("codes: {number_of_births: {Twin: two}}", "maps to codes .* column number_of_births"),
+        ("codes: {given_name: {X: 'Y'}}", "maps to codes .* column given_name"),
+        (
+            "companions: {answers: {columns: {A: postcode}}}",
+            "not have: postcode .profile own, companions.ans",
+        ),
+        ("companions: {answers: {elsewhere: [consent_date]}}", "which no file of answers has"),
+        ("companions: {answers: {columns: {A: nhs_number, B: nhs_number}}}", "two headings"),
+        ("companions: {letters: {}}", "companions.letters"),
+        ("columns:\n  A: nhs_number\n  A: postcode", "a name stands twice .*own.yaml, line 3"),
+        ("columns: {A: nhs_number", "cannot be read: .*own.yaml, line 3"),
+        ("columns: [A]", "columns"),
+        ("rows_above_header: 51", "rows_above_header"),
+        ("rows_above_header: some", "rows_above_header"),
+        ("delimiter: ':'", "delimiter"),
+        ("format: xlsx\ntrailer: END", "only a CSV file has a trailer"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_a_sentence(
+    contract: Contract, write: Path, text: str, message: str
+) -> None:
+    write.write_text(f"description: own\n{text}\n")
+    with pytest.raises(SettingsError, match=message) as caught:
+        load_profile("own", contract)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["", "just a sentence", "- a\n- b", "\x00", "a: &b [*b]"])
+def test_what_is_no_profile_at_all_is_refused(contract: Contract, write: Path, text: str) -> None:
+    write.write_text(text)
+    with pytest.raises(SettingsError):
+        load_profile("own", contract)
+
+
+def test_codes_are_the_text_that_was_written(contract: Contract, write: Path) -> None:
+    """YAML alone would read 01 as a number and No as false."""
+    write.write_text("description: own\ncodes: {consent_status: {01: given, No: refused, ~: not_asked}}\n")
+    assert load_profile("own", contract).codes["consent_status"] == {
+        "01": "given", "No": "refused", "~": "not_asked",
+    }  # fmt: skip
+
+
+def test_a_heading_that_is_not_used_may_be_called_as_a_column_is(contract: Contract, write: Path) -> None:
+    write.write_text("description: own\ncolumns: {HOME: postcode}\nnot_used: [postcode]\n")
+    own = load_profile("own", contract)
+    assert (own.to_contract("HOME"), own.to_contract("postcode")) == ("postcode", "")
+
+
+SHIPPED = sorted(file.stem for file in profiles.PROFILES.glob("*.yaml"))
+
+
+def test_at_least_four_suppliers_that_differ_ship_with_us() -> None:
+    assert {"wide_table", "person_and_consent", "coded_values", "workbook", "contract"} <= {*SHIPPED}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_profile_can_be_used(contract: Contract, name: str) -> None:
+    own = load_profile(name, contract)
+    if own.format != "fhir" and own.columns:
+        assert {*contract.must_exist} <= {*own.columns.values(), *own.elsewhere}
+    for companion in ("answers", "changes"):
+        assert for_companion(own, contract_of(companion))
+
+
+def test_columns_come_elsewhere_only_where_a_file_brings_them(tmp_path: Path) -> None:
+    chis = Supplier(name="Child Health", profile="own", signing_key="x", signing_fingerprint="A" * 40)
+    authority = Authority(name="Anywhere", code="E08000026")
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "own.yaml").write_text("description: own\nelsewhere: [consent_status]\n")
+
+    def home(supplier: Supplier) -> Home:
+        return Home(tmp_path, Settings(authority=authority, suppliers={"chis": supplier}))
+
+    with pytest.raises(SettingsError, match="No companion file brings these columns: consent_status"):
+        profile_of(home(chis), "chis")
+    answers = chis.model_copy(update={"consents": "consents_{supplier}_{month}.csv.gpg"})
+    assert profile_of(home(answers), "chis").elsewhere == ("consent_status",)

@@ -6,10 +6,12 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from intake.conftest import CANARIES
 from pipeline.contract import Contract
 from pipeline.encryption.opening import Opened
 from pipeline.errors import IntegrityError
@@ -241,3 +243,124 @@ def test_the_extract_keeps_who_signed_it(
     assert (extract.supplier, extract.signer, extract.signed_at) == ("chis", "A" * 40, signed_at)
     assert len(extract.frame) == 1
     assert not [canary for canary in canaries if canary in repr(extract)]
+
+
+# --- other layouts --------------------------------------------------------------------------------
+
+
+def own(**layout: object) -> Profile:
+    return Profile.model_validate({"description": "another system", **layout})
+
+
+def read_as(contract: Contract, content: bytes, **layout: object) -> pd.DataFrame:
+    return read_csv(content, contract=contract, profile=own(**layout), where="file")
+
+
+def refused_as(contract: Contract, content: bytes, **layout: object) -> str:
+    with pytest.raises(IntegrityError) as caught:
+        read_as(contract, content, **layout)
+    assert not any(value in str(caught.value) for value in CANARIES)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("delimiter", [";", "|", "\t"])
+def test_fields_may_be_separated_by_something_else(
+    contract: Contract, as_file: AsFile, a_row: Row, delimiter: str
+) -> None:
+    a_row |= {"address_line_1": "17, Canary Row", "given_name": f'Zebedee {delimiter} "Zeb"'}
+    content = as_file(a_row, delimiter=delimiter)
+    frame = read_as(contract, content, delimiter=delimiter)
+    assert frame["address_line_1"].tolist() == ["17, Canary Row"]
+    assert frame["given_name"].tolist() == [f'Zebedee {delimiter} "Zeb"']
+
+
+@pytest.mark.parametrize("title", [b'Births, "all fields\r\n', b"a\nb,,,,\rc\r\n", b"\r\n\r\n"])
+def test_lines_above_the_header_are_passed_over_however_they_are_quoted(
+    contract: Contract, as_file: AsFile, a_row: Row, title: bytes
+) -> None:
+    lines = len(title.splitlines())
+    frame = read_as(contract, title + as_file(a_row, a_row), rows_above_header=lines)
+    assert frame["row"].tolist() == [1, 2]
+    assert frame["given_name"].tolist() == ["Zebedee", "Zebedee"]
+
+
+def test_records_are_counted_from_the_header_wherever_it_stands(
+    contract: Contract, as_file: AsFile, a_row: Row
+) -> None:
+    lines = as_file(a_row, a_row).split(b"\r\n")
+    lines[2] += b","
+    content = b"Births\r\n\r\n" + b"\r\n".join(lines)
+    message = refused_as(contract, content, rows_above_header=2)
+    assert "(file, where record 0 is line 3, record 2)" in message
+
+
+@pytest.mark.parametrize(
+    ("written", "agreed", "says"),
+    [
+        ({"title": b"Births\r\n"}, {}, "header is line 2, separated by commas; agreed is line 1"),
+        ({}, {"rows_above_header": 3}, "header is line 1, separated by commas; agreed is line 4"),
+        ({"delimiter": ";"}, {}, "separated by semicolons; agreed is line 1, separated by commas"),
+        ({}, {"delimiter": "\t"}, "separated by commas; agreed is line 1, separated by tabs"),
+        ({}, {"rows_above_header": 9}, "ends before its header, which should be line 10"),
+    ],
+)
+def test_a_header_in_another_place_is_said_to_be_there(
+    contract: Contract,
+    as_file: AsFile,
+    a_row: Row,
+    written: dict[str, Any],
+    agreed: dict[str, object],
+    says: str,
+) -> None:
+    content = written.pop("title", b"") + as_file(*[a_row] * 4, **written)
+    assert says in refused_as(contract, content, **agreed)
+
+
+@pytest.mark.parametrize(
+    ("last", "trailer"),
+    [("END OF FILE", "END OF FILE"), ("END,2", "END,{rows}"), ('"Rows: 2",,,', "Rows: {rows}")],
+)
+def test_a_last_line_that_was_agreed_is_no_row(
+    contract: Contract, as_file: AsFile, a_row: Row, last: str, trailer: str
+) -> None:
+    content = as_file(a_row, a_row) + f"{last}\r\n\r\n".encode()
+    assert read_as(contract, content, trailer=trailer)["row"].tolist() == [1, 2]
+
+
+def test_a_file_without_its_last_line_may_be_cut_off(contract: Contract, as_file: AsFile, a_row: Row) -> None:
+    assert "may be cut off" in refused_as(contract, as_file(a_row, a_row), trailer="END OF FILE")
+
+
+def test_a_last_line_with_another_count_stops_the_file(
+    contract: Contract, as_file: AsFile, a_row: Row
+) -> None:
+    content = as_file(a_row, a_row) + b"END,3\r\n"
+    message = refused_as(contract, content, trailer="END,{rows}")
+    assert "says that it has 3 rows, and it has 2" in message
+
+
+def test_columns_that_are_not_used_are_not_handed_on(contract: Contract, as_file: AsFile, a_row: Row) -> None:
+    # One of them is called as the contract calls another thing, and one as our own number of the row.
+    a_row["HOME"] = a_row.pop("postcode")
+    content = as_file({"postcode": "B1 1AA", "row": "x", "GP": "Quagmire"} | a_row)
+    frame = read_as(contract, content, columns={"HOME": "postcode"}, not_used=["GP", "postcode", "row"])
+    assert frame["postcode"].tolist() == ["CV32 5AA"]
+    assert frame["row"].tolist() == [1]
+    assert set(frame) == {*contract.must_exist, "row"}
+
+
+def test_columns_that_come_elsewhere_are_blank_and_must_not_be_here(
+    contract: Contract, as_file: AsFile, a_row: Row
+) -> None:
+    elsewhere = ["consent_status", "consent_date"]
+    persons = {name: value for name, value in a_row.items() if name not in elsewhere}
+    frame = read_as(contract, as_file(persons), elsewhere=elsewhere)
+    assert frame[elsewhere].to_numpy().tolist() == [["", ""]]
+    message = refused_as(contract, as_file(a_row), elsewhere=elsewhere)
+    assert "not in the contract: consent_status (column 11), consent_date (column 12)" in message
+
+
+def test_a_header_and_no_rows_is_an_empty_month(contract: Contract, as_file: AsFile, a_row: Row) -> None:
+    header = as_file(a_row).split(b"\r\n")[0]
+    frame = read_as(contract, b"Births\r\n" + header, rows_above_header=1, nhs_numbers="spaced")
+    assert len(frame) == 0

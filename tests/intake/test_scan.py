@@ -19,7 +19,8 @@ PROFILE = Profile(description="as it is")
 TWO_COLUMNS = Contract(
     id="test", version="1", name="Test", dataset="test", usage="", limitations="",
     month_of=None, months_ahead=0,
-    columns=tuple(Column(name, name, name, "string", True, False, None, {}) for name in ("a", "b")), rules=(),
+    columns=tuple(Column(name, name, name, "string", True, False, None, None, None, {}) for name in "ab"),
+    rules=(),
 )  # fmt: skip
 
 # A busy machine is slow, not wrong.

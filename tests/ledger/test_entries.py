@@ -95,20 +95,28 @@ EXAMPLES: list[Body] = [
         signed_at=datetime(2026, 11, 2, 8, tzinfo=UTC), rows=400,
     ),
     ExtractRefused(supplier="chis", sealed_sha256=SHA, problem="wrong_signer"),
-    FileFetched(supplier="chis", sealed_sha256=SHA, size=12345, afterwards="archived"),
+    FileFetched(
+        supplier="chis", sealed_sha256=SHA, size=12345, afterwards="archived", signature_sha256=SHA,
+    ),
     Fingerprinted(
-        supplier="chis", dataset="births", sealed_sha256=SHA, rows=400, filled={"nhs_number": 400},
-        codes={"sex": {"1": 205, "2": 195}}, sketch=("0123456789abcdef",),
+        supplier="chis", dataset="births", sealed_sha256=SHA, rows=400, timely=390,
+        filled={"nhs_number": 400, "sex": 400}, forms={"nhs_number": 400},
+        codes={"sex": {"1": 205, "2": 195}}, quarantined={"value_missing": 3}, sketch="0f--" * 32,
     ),
     DriftAccepted(
-        supplier="chis", sealed_sha256=SHA, differences_sha256=SHA, principal="data.lead@example.org",
+        supplier="chis", dataset="births", sealed_sha256=SHA, differences_sha256=SHA,
+        about=("rows", "code sex 9"), principal="data.lead@example.org",
         signature=SIGNATURE, note="The trust took over the births of a second hospital.",
     ),
     TotalsReceived(
         supplier="chis", sealed_sha256=SHA, signer="A" * 40,
-        signed_at=datetime(2026, 11, 2, 8, tzinfo=UTC), areas=12, births=398,
+        signed_at=datetime(2026, 11, 2, 8, tzinfo=UTC), rows=13, births=412,
+        extract_sha256=SHA, counted=398, quarantined=3, unsaid=1, areas=12, areas_apart=2,
     ),
-    ReportPermitted(supplier="chis", file_name="quarantine_2026-10.gpg", sealed_sha256=SHA, about_sha256=SHA),
+    ReportPermitted(
+        supplier="chis", month="2026-10", file_name="quarantine_chis_2026-10_1a2b3c4d-5e6f7081.csv.gpg",
+        sealed_sha256=SHA, about_sha256=SHA,
+    ),
     ReportDelivered(permit=1, sha256=SHA, size=12345, found_there=False),
     Validated(
         supplier="chis", sealed_sha256=SHA, rows=400, accepted=395, quarantined={"check_digit": 5},

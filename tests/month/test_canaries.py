@@ -208,7 +208,7 @@ BEFORE_APPROVAL = (
     "pipeline.validation.gates.check_month",
     "pipeline.validation.rules.broken",
     "pipeline.validation.suite.check_outcomes",
-    "pipeline.reporting.supplier_report",
+    "pipeline.reporting.SupplierReport",
     "pipeline.geography.place.place_everywhere",
     "pipeline.consent.decide.decide",
     "pipeline.staging.Staging.put_frame",

@@ -299,6 +299,16 @@ def test_a_month_says_how_it_went(state: State) -> None:
             }
         ],
         "refused": [{"supplier": "chis", "problem": "wrong_signer", "at": "2026-11-01T10:00:00+00:00"}],
+        "accepted": [
+            {
+                "supplier": "chis",
+                "dataset": "births",
+                "about": ["code sex 9", "rows"],
+                "principal": "data.lead@example.org",
+                "note": "a second ward",
+                "at": "2026-11-02T10:00:00+00:00",
+            }
+        ],
         "failed": [
             {
                 "agreement": "welcome-card",
@@ -324,6 +334,10 @@ def test_a_month_says_how_it_went(state: State) -> None:
     words = " ".join(Page(the_month(state)).words.split())
 
     assert "1 November 2026: a file of chis was refused (wrong signer)" in words
+    assert (
+        "2 November 2026: data.lead@example.org accepted that the births of chis differ from earlier files "
+        "(code sex 9; rows): a second ward." in words
+    )
     assert "failed 3 times (host key), and was delivered on 5 November 2026" in words
     assert "ends without centre-3's list under welcome-card: it closed for good" in words
 

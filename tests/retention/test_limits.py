@@ -57,6 +57,7 @@ def test_every_class_says_where_how_long_and_why() -> None:
         ("outbox/checkpoint.txt", "ledger"),
         ("outbox/months/2026-10.html", "reports"),
         ("outbox/chis/quarantine_chis_2026-10.csv", "reports"),
+        ("state/reports/chis.2026-10.ab12.quarantine_chis_2026-10.csv.gpg.cd34.ef56", "reports"),
         ("outbox/letters/centre-01.pdf", "letters"),
         ("keys/recipients/centre-01.password", "keys"),
         ("keys/.0123.part", "leftovers"),
@@ -386,3 +387,13 @@ def test_nothing_is_destroyed_by_a_ledger_that_was_altered(home: Home, write: Wr
     with pytest.raises(IntegrityError, match="damaged"):
         retention.run(home, now=NOW)
     assert letter.exists()
+
+
+def test_a_home_that_goes_away_while_we_look_is_not_left_over(tmp_path: Path) -> None:
+    """Others work here at the same time: what a folder lists may be gone a moment later."""
+
+    class Place:
+        def glob(self, _: str) -> list[Path]:
+            return [tmp_path / "gone"]
+
+    assert left_over([Place()], before=float("inf")) == []  # type: ignore[list-item]

@@ -25,6 +25,7 @@ import pandas as pd
 import yaml
 from python_calamine import CalamineWorkbook
 
+from accepting import going_on
 from geography.town import published
 from month_authority import MONTH, NOW, clear
 from pipeline import month as months
@@ -46,9 +47,11 @@ from pipeline.errors import WaitingForPerson
 from pipeline.geography.areas import HEADER
 from pipeline.geography.directory import build_directory
 from pipeline.home import Home
+from pipeline.intake.profiles import files_of
 from pipeline.recipients.register import NAMESPACE as REGISTER
 from pipeline.records import TEMPLATES, Month
 from pipeline.steps.release import NAMESPACE as RELEASE
+from pipeline.suppliers.drift import NAMESPACE as INTAKE
 
 TODAY = NOW.astimezone(LONDON).date()
 EARLIER = MONTH.plus(-1)  # the month before the one that is run, where a scenario has two
@@ -296,7 +299,7 @@ class Arrangement:
 
     def sends(self, supplier: str, rows: Sequence[Row], month: Month = MONTH) -> None:
         """A supplier signs, seals and sends its extract of a month."""
-        what = self.home.settings.suppliers[supplier].file_name.format(supplier=supplier, month=month)
+        what = files_of(self.home, supplier).file_name.format(supplier=supplier, month=month)
         self._arrives(supplier, what, rows, like=child("anybody"))
 
     def answers(self, supplier: str, rows: Sequence[Row], month: Month = MONTH) -> None:
@@ -335,8 +338,15 @@ class Arrangement:
     # What people of the authority do.
 
     def asks(self, month: Month = MONTH) -> dict[str, Any]:
-        """Run the month up to the question to a person."""
-        return months.run(self.home, month, now=self.now, until="release")
+        """Run the month up to the question to a person; that its few children differ is accepted before."""
+        return going_on(
+            lambda: months.run(self.home, month, now=self.now, until="release"),
+            self.home,
+            month,
+            principal=principal("data_lead"),
+            key=self.ground.approver_keys["data_lead"],
+            now=self.now,
+        )
 
     def decided(self, month: Month = MONTH, agreement: str = "") -> dict[str, str]:
         """What was decided about each record: "share", or its reasons separated by spaces."""
@@ -525,7 +535,7 @@ deprivation = "reference/deprivation.csv"
 '''
     (home / "birthshare.toml").write_text("\n".join([head, *suppliers, *approvers]), encoding="utf-8")
     lines = [
-        f'{principal(role)} namespaces="{AGREEMENT},{RELEASE},{REGISTER}" {_public(key)}\n'
+        f'{principal(role)} namespaces="{AGREEMENT},{RELEASE},{REGISTER},{INTAKE}" {_public(key)}\n'
         for role, key in ground.approver_keys.items()
     ]
     (home / "keys" / "approvers" / "allowed_signers").write_text("".join(lines), encoding="utf-8")

@@ -21,6 +21,8 @@ from scenarios.arrangement import (
     twin,
 )
 
+SAID_NOTHING = {"consent_date": "", "consent_scope": "", "consent_wording": "", "consent_given_by": ""}
+
 
 @pytest.fixture
 def council(ground: Ground, tmp_path: Path) -> Iterator[Arrangement]:
@@ -37,8 +39,9 @@ def council(ground: Ground, tmp_path: Path) -> Iterator[Arrangement]:
 
 def test_centres_learn_rounded_numbers_and_no_family(council: Arrangement) -> None:
     bea = child("Bea", number_of_births="2")
-    answers = ("given", "refused", "withdrawn", "not_asked", "")
-    others = [child(f"Of{number}", consent_status=answers[number % 5]) for number in range(9)]
+    answered = [{"consent_status": answer} for answer in ("given", "refused", "withdrawn")]
+    said = [*answered, {"consent_status": "not_asked"} | SAID_NOTHING, {"consent_status": ""} | SAID_NOTHING]
+    others = [child(f"Of{number}", **said[number % 5]) for number in range(9)]
     rows = [
         bea,
         twin(bea, "Ben"),

@@ -83,7 +83,7 @@ def test_what_one_hospital_knows_counts_even_where_it_cannot_be_read(council: Ar
     council.sends("chis", families, EARLIER)
     council.sends("second_trust", [there], EARLIER)
     council.asks(EARLIER)
-    assert council.decided(EARLIER) == {"Ada": "share", "Died": "suppressed"}
+    assert council.decided(EARLIER) == {"Ada": "share", "Died": "child_died suppressed"}
 
 
 def test_a_mother_on_the_list_stays_there_although_one_hospital_does_not_name_her(

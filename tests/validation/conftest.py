@@ -17,7 +17,7 @@ from pipeline.validation.checks import Validated, validate
 KEY = bytes(32)
 OCTOBER = Month(2026, 10)
 # Values that no result, message, log or exception may ever show.
-CANARIES = ("Zebedee", "Quagmire", "9434765919", "9434765870", "CV32 5AA", "17 Canary Row", "Marjorie")
+CANARIES = ("Zebedee", "Quagmire", "9994765914", "9994765876", "CV32 5AA", "17 Canary Row", "Marjorie")
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +39,7 @@ def good(contract: Contract) -> Mapping[str, str]:
         dict.fromkeys(contract.names, "")
         | {
             "record_id": "R1",
-            "nhs_number": "9434765919",
+            "nhs_number": "9994765914",
             "date_of_birth": "2026-10-05",
             "time_of_birth": "23:59",
             "sex": "1",
@@ -50,7 +50,7 @@ def good(contract: Contract) -> Mapping[str, str]:
             "family_name": "Quagmire",
             "parent_given_name": "Marjorie",
             "parent_family_name": "O'Quagmire-Ångström",
-            "parent_nhs_number": "9434765870",
+            "parent_nhs_number": "9994765876",
             "parent_date_of_birth": "1996-02-29",
             "address_line_1": "17 Canary Row",
             "address_line_3": "-",
@@ -85,7 +85,10 @@ def extract_of() -> Callable[..., Extract]:
 def validated(contract: Contract, extract_of: Callable[..., Extract]) -> Callable[..., Validated]:
     """Rows, validated by the contract."""
 
-    def run(*rows: Mapping[str, str], month: Month = OCTOBER) -> Validated:
-        return validate(extract_of(*rows, month=month), contract=contract, reference_key=KEY)
+    def run(
+        *rows: Mapping[str, str], month: Month = OCTOBER, look_back_months: int | None = None
+    ) -> Validated:
+        extract = extract_of(*rows, month=month)
+        return validate(extract, contract=contract, reference_key=KEY, look_back_months=look_back_months)
 
     return run

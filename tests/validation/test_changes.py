@@ -15,7 +15,7 @@ from pipeline.validation.changes import Heard, RowsUnusable, validate_changes
 Row = Mapping[str, str]
 KEY = bytes(32)
 BLANK = dict.fromkeys(contract_of("changes").names, "")
-NUMBER, OTHER = "9434765919", "9434765870"
+NUMBER, OTHER = "9994765914", "9994765876"
 CHILD = BLANK | {"subject": "child", "nhs_number": NUMBER, "word": "child_died", "since": "2026-11-02"}
 PARENT = BLANK | {"subject": "parent", "nhs_number": OTHER, "word": "objected"}
 ADDRESS = BLANK | {
@@ -75,8 +75,8 @@ def test_a_word_counts_whatever_its_date(heard: Hear, since: str) -> None:
         (PREGNANCY | {"pregnancy_id": ""}, "pregnancy_id", "subject_not_named"),
         (CHILD | {"postcode": "CV32 5AA"}, "postcode", "not_of_the_subject"),
         (ADDRESS | {"nhs_number": NUMBER}, "nhs_number", "not_of_the_subject"),
-        (CHILD | {"nhs_number": "943 476 5919"}, "nhs_number", "nhs_number_format"),
-        (CHILD | {"nhs_number": "9434765918"}, "nhs_number", "nhs_number_check_digit"),
+        (CHILD | {"nhs_number": "999 476 5914"}, "nhs_number", "nhs_number_format"),
+        (CHILD | {"nhs_number": "9994765918"}, "nhs_number", "nhs_number_check_digit"),
         (ADDRESS | {"postcode": "CV32"}, "postcode", "postcode_not_whole"),
         (ADDRESS | {"address_line_1": "-"}, "address_line_1", "address_without_letters"),
         (CHILD | {"since": "02/11/2026"}, "since", "date_format"),
@@ -96,7 +96,7 @@ def test_one_row_that_cannot_be_used_and_nothing_is_said(
         RowsUnusable, match=f"1 row cannot be used.*{where}: {rule}.*the list, record 2"
     ) as told:
         found.check_whole("the list")
-    assert not any(value in str(told.value) for value in ("943476", "Canary", "CV32", "2026"))
+    assert not any(value in str(told.value) for value in ("999476", "Canary", "CV32", "2026"))
 
 
 @pytest.mark.parametrize("postcode", ["CV32 5AA", "cv325aa", "M1 1AE", "EC1A 1BB", "W1A 0AX", "CR2 6XH"])
@@ -115,3 +115,9 @@ def test_a_word_or_subject_that_nobody_agreed_stops_the_file(heard: Hear, column
 def test_every_word_of_the_contract_can_be_said(heard: Hear) -> None:
     words = contract_of("changes").column("word").codes
     assert heard(*(CHILD | {"word": word} for word in words)).words["word"].tolist() == list(words)
+
+
+def test_a_word_about_a_number_of_another_country_is_heard_and_the_supplier_is_told(heard: Hear) -> None:
+    found = heard(CHILD, PARENT | {"nhs_number": "0101645007"})
+    found.check_whole("the list")
+    assert (len(found.words), found.checked.warned) == (2, {"nhs_number_not_issued": 1})

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+from nhs_number import is_valid
 
 from pipeline.consent.words import DEATH_REMOVED, SAYABLE
 from pipeline.contract import CONTRACT_FILE, CONTRACT_FILES, Contract, contract_of, in_words, load_contract
 from pipeline.errors import SettingsError
 from pipeline.reasons import Reason
-from pipeline.validation.page import render_contract_page
+from pipeline.records import SCHEMAS
+from pipeline.validation.page import render_contract_page, render_rules_page
 from pipeline.validation.rules import CHECKS, CHECKS_AFTERWARDS
 
 MUST_EXIST = {
@@ -22,6 +25,7 @@ MUST_EXIST = {
     "consent_date",
     "answers": "nhs_number consent_status consent_date consent_given_by",
     "changes": "subject word",
+    "totals": "area births",
 }
 
 
@@ -52,7 +56,7 @@ def test_consent_status_has_the_agreed_codes(dataset: str) -> None:
 
 def test_a_contract_says_what_kind_of_file_it_is_for(contract: Contract) -> None:
     assert contract == contract_of(contract.dataset)
-    assert (contract.month_of is None) == (contract.dataset in ("answers", "changes"))
+    assert (contract.month_of is None) == (contract.dataset in ("answers", "changes", "totals"))
 
 
 def test_a_change_can_say_every_word_that_is_heard_later() -> None:
@@ -73,18 +77,18 @@ def test_every_check_is_named_and_every_named_check_exists() -> None:
 
 def test_every_free_text_column_is_checked_for_length_and_danger(contract: Contract) -> None:
     rules = {rule.id: set(rule.fields) for rule in contract.rules}
-    judged_by_pattern = {"nhs_number", "parent_nhs_number"}
+    judged_by_pattern = {"nhs_number", "parent_nhs_number", "area", "month"}
     free = {column.name for column in contract.columns if column.dtype == "str" and not column.codes}
     free -= judged_by_pattern | {"time_of_birth"}
-    assert rules["text_too_long"] == free
-    assert rules["text_dangerous"] == free - {"postcode"}
+    assert rules.get("text_too_long", set()) == free
+    assert rules.get("text_dangerous", set()) == free - {"postcode"}
     assert all(contract.column(name).max_length for name in free)
 
 
 def test_every_date_is_checked(contract: Contract) -> None:
     dates = set(contract.of_type("date", "timestamp"))
     rules = {rule.id: set(rule.fields) for rule in contract.rules}
-    assert rules["date_format"] == rules["date_impossible"] == dates
+    assert rules.get("date_format", set()) == rules.get("date_impossible", set()) == dates
 
 
 def test_the_columns_that_must_be_filled_are_those_with_the_rule(contract: Contract) -> None:
@@ -96,6 +100,32 @@ def test_the_page_is_current(contract: Contract) -> None:
     page = CONTRACT_FILES[contract.dataset]
     page = page.with_name(f"{page.stem.upper()}.md")
     assert page.read_text(encoding="utf-8") == render_contract_page(contract), "write it again"
+
+
+def test_the_page_of_all_rules_is_current() -> None:
+    page = SCHEMAS / "RULES.md"
+    assert page.read_text(encoding="utf-8") == render_rules_page(), "write it again"
+
+
+def test_every_rule_says_what_breaks_it_and_what_to_do(contract: Contract) -> None:
+    page = render_rules_page().split(f"\n## {contract.name}\n")[1].split("\n## ")[0]
+    for rule in contract.rules:
+        assert f"| `{rule.id}` | {rule.severity} | {rule.description} | {rule.example} | {rule.fix} |" in page
+        assert rule.fix.endswith(".") and rule.description.endswith(".") and rule.example
+
+
+def test_no_example_holds_a_number_that_could_be_somebodys(contract: Contract) -> None:
+    shown = [re.sub("[^0-9]", "", one) for rule in contract.rules for one in rule.example.split("`")[1::2]]
+    numbers = [one for one in shown if len(one) == 10]
+    assert not [one for one in numbers if is_valid(one) and len(set(one)) > 1]
+
+
+def test_rules_of_one_name_are_one_check() -> None:
+    checks: dict[str, set[tuple[str, str]]] = {}
+    for dataset in CONTRACT_FILES:
+        for rule in contract_of(dataset).rules:
+            checks.setdefault(rule.id, set()).add((rule.check, rule.dimension))
+    assert [name for name, found in checks.items() if len(found) > 1] == []
 
 
 def test_the_page_names_every_column_code_and_rule(contract: Contract) -> None:
@@ -111,7 +141,7 @@ def test_the_page_names_every_column_code_and_rule(contract: Contract) -> None:
         ("logicalType: time\n", "logicalType: hour\n", "time_of_birth has an unknown logicalType"),
         ("- name: nhs_number\n", "- name: postcode\n", "listed twice"),
         ("value: [time_of_birth]", "value: [hour_of_birth]", "do not exist: hour_of_birth"),
-        ("severity: error", "severity: warning", "its severity is error"),
+        ("severity: error", "severity: alarm", "row_blank: its severity is error or warning"),
         ("implementation: blank_row\n", "\n", "implementation"),
         ("schema:\n", "schema: [\n", "cannot be read"),
     ],

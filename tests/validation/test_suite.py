@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -24,30 +25,57 @@ Validate = Callable[..., Validated]
 Row = Mapping[str, str]
 
 
+OF_THE_FILE = 3  # expectations of the file as a whole come first
+
+
 def outcomes_of(contract: Contract, *, rows: int = 3) -> pd.DataFrame:
     return pd.DataFrame({rule.id: [True] * rows for rule in contract.rules})
 
 
 def test_the_suite_has_exactly_the_contracts_rules(contract: Contract) -> None:
-    expectations = suite.build_suite(contract).expectations
+    expectations = suite.build_suite(contract, rows=3).expectations[OF_THE_FILE:]
     assert [(e.column, e.description) for e in expectations] == [
         (r.id, r.description) for r in contract.rules
     ]
     assert [e.expectation_type for e in expectations] == [f"expect_{rule.id}" for rule in contract.rules]
-    assert all(e.mostly == 1 and e.value_set == [True] and e.severity == "critical" for e in expectations)
+    assert all(e.mostly == 1 and e.value_set == [True] for e in expectations)
+    severities = {"error": "critical", "warning": "warning"}
+    assert [e.severity for e in expectations] == [severities[rule.severity] for rule in contract.rules]
 
 
 def test_results_count_the_rows_that_broke_each_rule(contract: Contract) -> None:
     outcomes = outcomes_of(contract)
     outcomes.loc[[0, 2], "date_future"] = False
-    results = {result.rule: result for result in suite.check_outcomes(outcomes, contract)}
+    results = {result.rule: result for result in suite.check_outcomes(outcomes, contract, rows=3).rules}
     assert (results["date_future"].failed, results["date_future"].passed) == (2, False)
     assert sum(result.failed for result in results.values()) == 2
 
 
 def test_no_rows_break_no_rule(contract: Contract) -> None:
-    results = suite.check_outcomes(outcomes_of(contract, rows=0), contract)
-    assert [result.failed for result in results] == [0] * len(contract.rules)
+    results = suite.check_outcomes(outcomes_of(contract, rows=0), contract, rows=0)
+    assert [result.failed for result in results.rules] == [0] * len(contract.rules)
+    assert results.document["not_met"] == 0
+
+
+def test_a_row_that_was_not_judged_stops_the_file(contract: Contract) -> None:
+    with pytest.raises(IntegrityError, match="did not run as it should"):
+        suite.check_outcomes(outcomes_of(contract, rows=3), contract, rows=4)
+
+
+def test_a_file_of_which_few_rows_can_be_used_is_marked_and_not_stopped(contract: Contract) -> None:
+    errors = [rule.id for rule in contract.rules if rule.severity == "error"]
+    warnings = [rule.id for rule in contract.rules if rule.severity == "warning"]
+    outcomes = outcomes_of(contract, rows=20)
+    outcomes.loc[:1, errors[0]] = False
+    outcomes[warnings[0]] = False
+    assert usable_rows_expected(suite.check_outcomes(outcomes, contract, rows=20))
+    outcomes.loc[2, errors[1]] = False
+    assert not usable_rows_expected(suite.check_outcomes(outcomes, contract, rows=20))
+
+
+def usable_rows_expected(results: suite.Results) -> bool:
+    (share,) = [one for one in results.document["file"] if "can be used" in one["description"]]
+    return bool(share["met"])
 
 
 def test_a_check_that_did_not_run_is_not_taken_for_one_that_passed(
@@ -55,10 +83,12 @@ def test_a_check_that_did_not_run_is_not_taken_for_one_that_passed(
 ) -> None:
     outcomes, full = outcomes_of(contract), suite.build_suite
     monkeypatch.setattr(
-        suite, "build_suite", lambda contract: full(replace(contract, rules=contract.rules[1:]))
+        suite,
+        "build_suite",
+        lambda contract, rows: full(replace(contract, rules=contract.rules[1:]), rows=rows),
     )
     with pytest.raises(IntegrityError, match="did not run as it should \\(rules row_blank\\)"):
-        suite.check_outcomes(outcomes, contract)
+        suite.check_outcomes(outcomes, contract, rows=3)
 
 
 def test_a_check_that_crashed_stops_the_file(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,18 +97,23 @@ def test_a_check_that_crashed_stops_the_file(contract: Contract, monkeypatch: py
 
     monkeypatch.setattr(suite.ExpectColumnValuesToBeInSet, "_validate", crash)
     with pytest.raises(IntegrityError, match="did not run as it should"):
-        suite.check_outcomes(outcomes_of(contract), contract)
+        suite.check_outcomes(outcomes_of(contract), contract, rows=3)
 
 
 def test_great_expectations_is_given_outcomes_and_nothing_else(
     validated: Validate, good: Row, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[pd.DataFrame] = []
-    batch = suite._batch
-    monkeypatch.setattr(suite, "_batch", lambda outcomes: (seen.append(outcomes), batch(outcomes))[1])
+    checkpoint = suite._checkpoint
+
+    def look(outcomes: pd.DataFrame, *rest: Any) -> Any:
+        seen.append(outcomes)
+        return checkpoint(outcomes, *rest)
+
+    monkeypatch.setattr(suite, "_checkpoint", look)
     validated(good, good | {"given_name": "=1"})
     (outcomes,) = seen
-    assert list(outcomes) == [rule.id for rule in contract.rules]
+    assert list(outcomes) == [*(rule.id for rule in contract.rules), "accepted"]
     assert {str(dtype) for dtype in outcomes.dtypes} == {"bool"}
 
 

@@ -2,6 +2,51 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-COMMANDS: tuple[click.Command, ...] = ()
+from pipeline.cli.options import for_home, moment
+from pipeline.cli.voice import Voice
+
+if TYPE_CHECKING:
+    from pipeline.home import Home
+    from pipeline.suppliers.fetching import Fetched
+
+
+@click.command(short_help="Bring the files that wait at suppliers' servers.")
+@click.argument("suppliers", metavar="[SUPPLIER]...", nargs=-1)
+@for_home
+def fetch(home: Home, voice: Voice, suppliers: tuple[str, ...]) -> None:
+    """Bring what waits at the suppliers' SFTP servers into the inbox, or of these SUPPLIERs alone.
+
+    Only whole files are taken, and only under the names that were agreed. What came is written into the
+    ledger, acknowledged at the server, and then archived or removed there, as birthshare.toml says.
+    `birthshare run` and `birthshare changes apply` do this by themselves.
+    """
+    from pipeline.afterwards.changes import between_months
+    from pipeline.suppliers import fetching
+
+    with voice.progress() as watch, between_months(home, moment(), watch) as desk:
+        visits = fetching.fetch(desk, suppliers)
+    voice.answer({"suppliers": [_as_json(one) for one in visits]})
+    if not visits:
+        voice.say("No supplier's files wait at a server: they come into the home's inbox by themselves.")
+        return
+    rows = [(one.supplier, one.files, one.again, one.waiting, one.others) for one in visits]
+    heads = ("supplier", "new", "came before", "not whole yet", "other names")
+    voice.table("Fetched", heads, rows, numbers=4)
+    problems = [found for one in visits for found in (one.problem, one.untidy) if found]
+    for problem in problems[1:]:
+        voice.say(str(problem))
+    if problems:
+        problems[0].answered = True
+        raise problems[0]
+
+
+def _as_json(one: Fetched) -> dict[str, Any]:
+    counts = {name: getattr(one, name) for name in ("supplier", "files", "again", "waiting", "others")}
+    return counts | {"problem": str(one.problem or ""), "untidy": str(one.untidy or "")}
+
+
+COMMANDS: tuple[click.Command, ...] = (fetch,)
