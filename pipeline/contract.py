@@ -41,6 +41,7 @@ DTYPES = {
 # How much it matters that a row breaks a rule: the row is set aside, or it goes on and the supplier is told.
 ERROR, WARNING = "error", "warning"
 SEVERITIES = (ERROR, WARNING)
+WHOLE_ROW = "the whole row"  # what messages call the field of a rule that is about no single one
 _SHOWN = 5  # record numbers that a message lists before it only counts
 
 
@@ -63,6 +64,11 @@ class Column:
     def dtype(self) -> str:
         """The type in the births' frame."""
         return DTYPES[self.logical_type]
+
+    @property
+    def is_nhs_number(self) -> bool:
+        """Whether it holds NHS numbers, of whomever."""
+        return self.name.endswith("nhs_number")
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,22 @@ def _check_profiles(home: Home, code: str, supplier: Supplier) -> None:
     companions = {"answers": files.consents, "changes": files.changes, "totals": files.totals}
     for dataset in (supplier.dataset, *(name for name, sent in companions.items() if sent)):
         layout_of(home, code, contract_of(dataset))
+    _check_known_codes(code, supplier)
+
+
+def _check_known_codes(code: str, supplier: Supplier) -> None:
+    """Raises SettingsError where a rare code is said to be sent that no file of the supplier can hold."""
+    contracts = [contract_of(supplier.dataset), contract_of("answers")]
+    for name, said in supplier.drift.known_codes.items():
+        columns = [contract.column(name) for contract in contracts if name in contract.names]
+        known = {one for column in columns for one in column.codes}
+        strange = sorted({*said} - known)
+        if not columns or strange:
+            raise SettingsError(
+                f"known_codes names what the contract does not have: {', '.join(strange) if known else name}",
+                where=f"{SETTINGS_FILE}, suppliers.{code}.drift.known_codes.{name}",
+                do=f"{name} has: {', '.join(sorted(known))}." if known else "Name a column that holds codes.",
+            )
 
 
 def _approvers(home: Home) -> Iterator[Finding]:

@@ -404,7 +404,7 @@ def _what_to_begin_with(desk: Desk) -> str:
             "a fresh extract of the supplier's, and `birthshare run`: it was not finished in time, so its "
             f"working files were destroyed on {sent.day_of(gone[-1])}"
         )
-    return "the supplier's extract, and `birthshare run`"
+    return "the suppliers' files, all that were agreed for a month, and `birthshare run`"
 
 
 def _to_do(desk: Desk) -> str:

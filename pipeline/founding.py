@@ -11,7 +11,7 @@ from pipeline.home import SETTINGS_FILE
 
 FOLDERS = (
     "agreements", "inbox", "inbox/chis", "keys", "keys/approvers", "keys/recipients", "keys/suppliers",
-    "outbox", "reference", "state",
+    "outbox", "profiles", "reference", "state",
 )  # fmt: skip
 
 SETTINGS = """# The settings of one authority; paths are relative to this folder.
@@ -62,12 +62,19 @@ signing_fingerprint = "0000000000000000000000000000000000000000"  # REPLACE: of 
 # What it sends beside the extract, where it does:
 # consents = "consents_{supplier}_{month}.csv.gpg"  # each parent's answers; the month waits for it
 # totals = "totals_{supplier}_{month}.csv.gpg"  # the trust's own counts; the month waits for it
+# totals_tolerance = 0.1       # by how much of them the extract may hold more births
 # changes = "changes_{supplier}_{date}.csv.gpg"  # deaths, withdrawals and the like, on any day
 # dataset = "expected_births"  # where it sends expected births in place of births
+# look_back_months = 12        # how late a birth may still be reported
 # Where it sends zip files (AES-256) with a detached OpenPGP signature beside each, X.zip.sig or X.zip.asc:
 # sealed = "zip"
 # passphrase = "keys/suppliers/chis.passphrase"  # or the environment variable BIRTHSHARE_PASSPHRASE_CHIS
 # unsigned = true              # only where nobody signs them; the ledger and every report say so
+# How far a file may be from its earlier ones before a person must look, where this does not suit:
+# [suppliers.chis.drift]
+# rows_lower = 0.6                     # of the usual number of rows
+# rows_upper = 1.7
+# known_codes = {death_status = ["U"]} # rare codes that it has said it sends
 # Where its files wait at an SFTP server, and do not come into inbox/chis by themselves:
 # [suppliers.chis.inbox]
 # host = "sftp.example.org"            # our delivery key logs in there

@@ -128,13 +128,19 @@ class Drift(Strict):
     known_codes: dict[str, tuple[str, ...]] = {}
 
 
+def _is_fingerprint(text: str) -> str:
+    if not re.fullmatch("([0-9A-F]{40})?", text):
+        raise ValueError("write the fingerprint as 40 digits, 0 to 9 and A to F, without spaces")
+    return text
+
+
 class Supplier(Strict):
     """A Child Health Information Service (CHIS) that sends extracts."""
 
     name: str
     profile: str = "contract"
     signing_key: str = ""  # public key file, relative to the home; needed unless files come unsigned
-    signing_fingerprint: Annotated[str, StringConstraints(pattern=r"^([0-9A-F]{40})?$")] = ""
+    signing_fingerprint: Annotated[str, AfterValidator(_is_fingerprint)] = ""
     file_name: str | None = None  # this and the other files' names: None where they are as the profile says
     max_bytes: Annotated[int, Field(gt=0)] = 200_000_000  # opened size, in bytes
     dataset: Literal["births", "expected_births"] = "births"
@@ -410,6 +416,16 @@ class Home:
         """The approvers' public keys, as `ssh-keygen` reads them."""
         return self.path / "keys" / "approvers" / "allowed_signers"
 
+    def supplier(self, code: str) -> Supplier:
+        """One supplier's settings; raises SettingsError where there are none."""
+        known = self.settings.suppliers
+        if code in known:
+            return known[code]
+        raise SettingsError(
+            "This supplier is not in the settings",
+            do=f"Add it under [suppliers], or use one of: {', '.join(sorted(known))}.",
+        )
+
     def inbox(self, supplier: str) -> Path:
         """Where one supplier's sealed files arrive."""
         return self.path / "inbox" / supplier
@@ -527,6 +543,13 @@ def key_check(key: bytes) -> str:
     return hmac.digest(key, b"check", "sha256").hex()
 
 
+_IN_WORDS = {
+    "extra_forbidden": "there is no such setting",
+    "missing": "it must be there, and is not",
+    "model_type": "names and their values must stand here, one below the other",
+}
+
+
 def read_model(model: type[Model], raw: object, *, where: Path) -> Model:
     """`raw` as `model`; raises SettingsError that names each wrong place and no value."""
     problems: list[str] = []
@@ -535,9 +558,8 @@ def read_model(model: type[Model], raw: object, *, where: Path) -> Model:
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False, include_context=False):
             place = ".".join(_named(raw, problem["loc"])) or "the whole file"
-            unknown = problem["type"] == "extra_forbidden"
-            words = "there is no such setting" if unknown else problem["msg"].removeprefix("Value error, ")
-            problems.append(f"{place}: {words}")
+            said = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{place}: {_IN_WORDS.get(problem['type'], said)}")
     raise SettingsError("Settings cannot be used: " + "; ".join(problems), where=str(where))
 
 

@@ -11,7 +11,7 @@ frames that Birthshare makes from them are declared here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -227,23 +227,16 @@ def keyed_references(key: bytes, kind: str, *columns: Sequence[str]) -> list[str
     return [keyed("\x1f".join((kind, *parts))) if all(parts) else "" for parts in zip(*columns, strict=True)]
 
 
-def keyed_column(
-    key: bytes,
-    kind: str,
-    *columns: pd.Series,
-    parts: Callable[..., Sequence[Sequence[str]]] = lambda *columns: [one.tolist() for one in columns],
-) -> pd.Series:
-    """The keyed references of columns of text, some rows at a time: as Python's own texts all need much memory.
+def keyed_column(key: bytes, kind: str, *columns: pd.Series) -> pd.Series:
+    """The keyed references of columns of text, a block of rows at a time.
 
-    `parts` makes of such rows what is keyed.
+    All as Python's own texts at once would need much memory. A dwelling is keyed by its folded parts.
     """
-    blocks = [
-        pd.Series(
-            keyed_references(key, kind, *parts(*(one.iloc[begin : begin + _ROWS] for one in columns))),
-            dtype="str",
-        )
-        for begin in range(0, max(len(columns[0]), 1), _ROWS)
-    ]
+    blocks = []
+    for begin in range(0, max(len(columns[0]), 1), _ROWS):
+        rows = [column.iloc[begin : begin + _ROWS] for column in columns]
+        parts = dwelling_parts(*rows) if kind == "dwelling" else [column.tolist() for column in rows]
+        blocks.append(pd.Series(keyed_references(key, kind, *parts), dtype="str"))
     return pd.concat(blocks).set_axis(columns[0].index)
 
 

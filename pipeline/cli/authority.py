@@ -69,11 +69,14 @@ def demo(folder: Path, births: int, centres: int, seed: int, month: Month | None
 def _where_to_look(folder: Path, state: Mapping[str, Any]) -> str:
     home, month = folder / "home", state["month"]
     program = quote(sys.argv[0]) if Path(sys.argv[0]).name == "birthshare" else "birthshare"
+    extract = folder / "supplier" / f"births_chis_{month}.csv"
+    sealed = home / "inbox" / "chis" / f"{extract.name}.gpg"
     at_home = f"--home {quote(str(home))}"
     places = {
         **_lists(folder, state),
         "the month's page": home / "outbox" / "months" / f"{month}.html",
-        "the report to the trust": home / "outbox" / "chis" / f"quarantine_chis_{month}.csv",
+        "what the trust is told about its rows": home / "outbox" / "chis" / f"quarantine_chis_{month}.xlsx",
+        "what was checked in the trust's file": home / "outbox" / "checks" / "index.html",
         "the extract, unsealed; only the demonstration keeps it": folder / "supplier",
         "the agreement and its signatures": home / "agreements",
     }
@@ -91,6 +94,10 @@ def _where_to_look(folder: Path, state: Mapping[str, Any]) -> str:
             f"  {program} ledger verify {at_home}",
             f"  {program} recipients list {at_home}",
             f"  {program} geography place --network childrens_centres {at_home}",
+            f"  {program} report quality {at_home}",
+            f"  {program} intake check {quote(str(sealed))} {at_home}",
+            f"  {program} intake propose {quote(str(extract))} {at_home}",
+            "    (drafts a profile, as if nobody knew how this trust writes its files)",
             f"  {program} agreement show welcome-card-first-visit {at_home}",
             f"  {program} explain {month} --as data.lead@example.org --why 'A parent asked' {at_home}",
             "    (asks for an NHS number: take one from the extract)",

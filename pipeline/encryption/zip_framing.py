@@ -181,7 +181,7 @@ def _begins(content: bytes, listed: _Listed) -> int:
     """Where the file's data begin; what stands before them must say what the list says."""
     if len(content) < _FILE_HEADER.size or not content.startswith(_FILE):
         raise NotOneFile(SealProblem.SOMETHING_AROUND)
-    _, _, flags, method, _, _, _, _, _, in_name, in_extras = _FILE_HEADER.unpack_from(content)
+    _, _, flags, method, _, _, *numbers, in_name, in_extras = _FILE_HEADER.unpack_from(content)
     extras_at: int = _FILE_HEADER.size + in_name
     begins: int = extras_at + in_extras
     name = content[_FILE_HEADER.size : extras_at]
@@ -189,6 +189,16 @@ def _begins(content: bytes, listed: _Listed) -> int:
     same = (flags, method, name, extras.get(_AES_EXTRA)) == (
         listed.flags, listed.method, listed.name, listed.extras.get(_AES_EXTRA),
     )  # fmt: skip
-    if not same:
+    if not same or not _same_numbers(numbers, extras, listed):
         raise NotOneFile(SealProblem.SOMETHING_AROUND)
     return begins
+
+
+def _same_numbers(numbers: list[int], extras: dict[int, bytes], listed: _Listed) -> bool:
+    """Whether checksum and sizes before the data are those of the list, or left for behind the data."""
+    checksum, packed, size = numbers
+    larger = _large_numbers(extras.get(_SIZES_64, b""))
+    size, packed = (next(larger, -1) if number == _IN_EXTRA_32 else number for number in (size, packed))
+    pairs = (checksum, listed.checksum), (packed, listed.packed), (size, listed.size)
+    later = bool(listed.flags & _SIZES_BEHIND)
+    return all(here == there or (later and here == 0) for here, there in pairs)

@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import IntegrityError, SettingsError
+from pipeline.errors import IntegrityError
 from pipeline.home import Home
-from pipeline.intake.profiles import SupplierFiles, files_of
+from pipeline.intake.profiles import SupplierFiles, files_of, name_as_agreed
 from pipeline.records import Month
 
-_SUPPLIER, _WHEN = "{supplier}", ("{month}", "{date}")
+_SUPPLIER = "{supplier}"
 SIGNATURES = (".sig", ".asc")  # endings of a detached signature, after the whole name of what is signed
 _MONTH, _DAY = "[0-9]{4}-[0-9]{2}", "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
@@ -22,14 +22,9 @@ def find_arrivals(home: Home, supplier: str, month: Month, pattern: str | None =
 
     The name must be as was agreed (`profiles.files_of`): `pattern`, or else the extract's. After the month
     it may go on with words, as in `births_chis_2026-10 (1).csv.gpg`; copies of the same bytes count as one.
-    Raises SettingsError for a supplier that the settings do not know, IntegrityError where two different
-    files claim the month or where a file of another supplier stands in this inbox.
+    Raises SettingsError as `files_of` does, IntegrityError where two different files claim the month or where
+    a file of another supplier stands in this inbox.
     """
-    if supplier not in home.settings.suppliers:
-        raise SettingsError(
-            "This supplier is not in the settings",
-            do=f"Add it under [suppliers], or use one of: {', '.join(sorted(home.settings.suppliers))}.",
-        )
     pattern = pattern or files_of(home, supplier).file_name
     arrivals = _arrivals(home, supplier, pattern, str(month))
     if len(arrivals) > 1:
@@ -54,9 +49,9 @@ def find_feeds(home: Home, supplier: str) -> dict[str, Path]:
     found = _arrivals(home, supplier, pattern, _DAY)
     monthly = (files.file_name, files.consents, files.totals)
     known = [(pattern, _DAY), *((one, _MONTH) for one in monthly if one)]
-    likely = _named(pattern, re.escape(supplier), ".*?")
+    likely = name_as_agreed(pattern, re.escape(supplier), ".*?")
     for file in filter(lambda one: likely.match(one.name), _files(home.inbox(supplier))):
-        if not any(_named(one, re.escape(supplier), when).match(file.name) for one, when in known):
+        if not any(name_as_agreed(one, re.escape(supplier), when).match(file.name) for one, when in known):
             raise IntegrityError(
                 "The name of a feed of changes does not say its day",
                 where=str(file),
@@ -73,7 +68,7 @@ def is_expected(name: str, supplier: str, files: SupplierFiles) -> bool:
     patterns = {files.file_name: _MONTH, files.consents: _MONTH, files.totals: _MONTH, files.changes: ".*?"}
     signed = signed_name(name) if files.sealed == "zip" else name
     return any(
-        _named(pattern, re.escape(supplier), when).match(signed)
+        name_as_agreed(pattern, re.escape(supplier), when).match(signed)
         for pattern, when in patterns.items()
         if pattern
     )
@@ -81,7 +76,7 @@ def is_expected(name: str, supplier: str, files: SupplierFiles) -> bool:
 
 def is_feed(name: str, supplier: str, files: SupplierFiles) -> bool:
     """Whether a file of that name is, or may be, a feed of changes."""
-    return bool(files.changes and _named(files.changes, re.escape(supplier), ".*?").match(name))
+    return bool(files.changes and name_as_agreed(files.changes, re.escape(supplier), ".*?").match(name))
 
 
 def another_name(name: str, number: int) -> str:
@@ -105,14 +100,14 @@ def claims_of(name: str, home: Home) -> list[Claim]:
     found = []
     for supplier, settings in home.settings.suppliers.items():
         files = files_of(home, supplier)
-        named = {
+        patterns = {
             settings.dataset: (files.file_name, _MONTH),
             "answers": (files.consents, _MONTH),
             "totals": (files.totals, _MONTH),
             "changes": (files.changes, _DAY),
         }
-        for dataset, (pattern, when) in named.items():
-            said = pattern and _named(pattern, re.escape(supplier), f"(?P<when>{when})").match(name)
+        for dataset, (pattern, when) in patterns.items():
+            said = pattern and name_as_agreed(pattern, re.escape(supplier), f"(?P<when>{when})").match(name)
             if said:
                 found.append(Claim(supplier, dataset, said["when"]))
     return found
@@ -138,8 +133,8 @@ def _arrivals(home: Home, supplier: str, pattern: str, when: str) -> dict[str, P
     """Files of that name, by digest; `when` is a regular expression of the month or day."""
     files = [one for one in _files(home.inbox(supplier)) if not _is_signature(one.name, pattern)]
     _check_nobody_elses(files, pattern, supplier, home.inbox(supplier))
-    named = _named(pattern, re.escape(supplier), when)
-    return {_digest(file): file for file in reversed(files) if named.match(file.name)}
+    agreed = name_as_agreed(pattern, re.escape(supplier), when)
+    return {_digest(file): file for file in reversed(files) if agreed.match(file.name)}
 
 
 def _files(inbox: Path) -> list[Path]:
@@ -150,17 +145,10 @@ def _files(inbox: Path) -> list[Path]:
     return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
-def _named(pattern: str, supplier: str, when: str) -> re.Pattern[str]:
-    """A file's pattern as a regular expression; a day after a month would be another file."""
-    parts = re.split(r"(\{supplier\}|\{month\}|\{date\})", pattern)
-    meaning = {_SUPPLIER: supplier, **dict.fromkeys(_WHEN, rf"{when}(?![0-9]|-[0-9]).*")}
-    return re.compile("".join(meaning.get(part, re.escape(part)) for part in parts) + r"\Z", re.IGNORECASE)
-
-
 def _check_nobody_elses(files: list[Path], pattern: str, supplier: str, inbox: Path) -> None:
     if _SUPPLIER not in pattern:
         return
-    anyone = _named(pattern, "(?P<supplier>[A-Za-z0-9_-]+)", "[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
+    anyone = name_as_agreed(pattern, "(?P<supplier>[A-Za-z0-9_-]+)", f"(?:{_DAY}|{_MONTH})")
     claims = [match["supplier"] for file in files if (match := anyone.match(file.name))]
     if any(claim.lower() != supplier.lower() for claim in claims):
         raise IntegrityError(

@@ -155,7 +155,7 @@ class _Birth(Message):
             raise self.wrong("The header and the mother do not give one NHS number", "Patient.identifier")
         if own in known:
             raise self.wrong("The mother and the baby have one NHS number", "Patient.identifier")
-        labelled = bool(values(baby, "meta", "security", "code"))
+        labelled = bool(baby.all("meta", "security"))
         restricted = self.restricted(baby) or self.restricted(mother)
         return {
             "nhs_number": own,

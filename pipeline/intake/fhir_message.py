@@ -185,8 +185,8 @@ class Message:
         return code, dead
 
     def restricted(self, patient: Element) -> bool:
-        """Any confidentiality other than `U` restricts."""
-        return any(label != _UNRESTRICTED for label in values(patient, "meta", "security", "code"))
+        """Any confidentiality other than `U` restricts, and so does one without a code."""
+        return any(values(label, "code") != [_UNRESTRICTED] for label in patient.all("meta", "security"))
 
     def superseded(self, patient: Element) -> bool:
         """The record was replaced by another, or counts no more."""

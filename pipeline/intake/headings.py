@@ -48,7 +48,8 @@ def contract_names(
         raise IntegrityError(
             f"The columns are not what was agreed; {'; '.join(problems)}",
             where=place,
-            do="Nothing was used. Ask the supplier what changed, and agree it before this file is run.",
+            do="Nothing was used. Ask the supplier what changed, and agree it before this file is run; what "
+            "is agreed stands in its profile, under columns and not_used.",
         )
     return [name or f"not used {position}" for position, name in enumerate(names, start=1)]
 

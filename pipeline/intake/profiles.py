@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -60,7 +61,17 @@ class Layout(Strict):
             raise ValueError(f"columns are both mapped and come elsewhere: {', '.join(brought)}")
         if self.trailer and self.format != "csv":
             raise ValueError("only a CSV file has a trailer")
+        self._check_blanks()
         return self
+
+    def _check_blanks(self) -> None:
+        """A blank is no code that could mean a permission, and a code with a meaning is no blank."""
+        given = sorted(name for name, codes in self.codes.items() if not all(code.strip() for code in codes))
+        both = sorted(name for name, words in self.blanks.items() if {*words} & {*self.codes.get(name, ())})
+        if given:
+            raise ValueError(f"a blank is given a meaning under codes: {', '.join(given)}")
+        if both:
+            raise ValueError(f"what stands for nothing has a meaning under codes too: {', '.join(both)}")
 
     def to_contract(self, heading: str) -> str:
         """The contract's name for a heading; an unmapped heading keeps its own, one not used has none."""
@@ -96,9 +107,10 @@ class SupplierFiles:
 def files_of(home: Home, supplier: str) -> SupplierFiles:
     """What is in force of a supplier's files: as its settings say, or else as its profile does.
 
-    Raises SettingsError where one could be taken for another, or the profile cannot be used.
+    Raises SettingsError where one could be taken for another, or the profile cannot be used, and for a
+    supplier that is not in the settings.
     """
-    return _in_force(home.settings.suppliers[supplier], profile_of(home, supplier))
+    return _in_force(home.supplier(supplier), profile_of(home, supplier))
 
 
 def profile_of(home: Home, supplier: str) -> Profile:
@@ -107,7 +119,7 @@ def profile_of(home: Home, supplier: str) -> Profile:
     And where a column is said to come in a companion file that this supplier does not send, or the names
     of its files could be taken for one another.
     """
-    settings = home.settings.suppliers[supplier]
+    settings = home.supplier(supplier)
     profile = load_profile(settings.profile, contract_of(settings.dataset), own=home.profiles)
     where = f"{SETTINGS_FILE}, suppliers.{supplier}, or its profile {settings.profile}"
     files = _in_force(settings, profile)
@@ -131,6 +143,13 @@ def _in_force(settings: Supplier, profile: Profile) -> SupplierFiles:
     )
 
 
+def name_as_agreed(pattern: str, supplier: str, when: str) -> re.Pattern[str]:
+    """A file's pattern as a regular expression; a day after a month would be another file."""
+    parts = re.split(r"(\{supplier\}|\{month\}|\{date\})", pattern)
+    meaning = {"{supplier}": supplier} | dict.fromkeys(("{month}", "{date}"), rf"{when}(?![0-9]|-[0-9]).*")
+    return re.compile("".join(meaning.get(part, re.escape(part)) for part in parts) + r"\Z", re.IGNORECASE)
+
+
 def _check_names(files: SupplierFiles, dataset: str, where: str) -> None:
     """Raises SettingsError unless every file can be told from the others by its name."""
     named = {"file_name": files.file_name, "consents": files.consents, "totals": files.totals}
@@ -140,8 +159,12 @@ def _check_names(files: SupplierFiles, dataset: str, where: str) -> None:
     for name, pattern in sent.items():
         if pattern.count(wanted[name]) != 1:
             problem = f"{name} must hold {wanted[name]} once"
-    if len(set(sent.values())) < len(sent):
-        problem = f"{', '.join(sent)} must differ"
+    month, day = "2026-10", "2026-10-31"
+    called = {kind: one.replace("{month}", month).replace("{date}", day) for kind, one in sent.items()}
+    for kind, other in permutations(sent, 2):
+        own = name_as_agreed(sent[kind], r"\{supplier\}", day if kind == "changes" else month)
+        if own.match(called[other]):
+            problem = f"{kind} and {other} must differ: one could be taken for the other"
     if files.consents and dataset == "expected_births":
         problem = "consents: expected births carry their answers themselves"
     if files.totals and dataset == "expected_births":
@@ -153,7 +176,11 @@ def _check_names(files: SupplierFiles, dataset: str, where: str) -> None:
 def profile_file(name: str, own: Path | None = None) -> Path:
     """The file of the profile of that name: among the home's `own`, or else those that ship with us."""
     if not _NAME.match(name):
-        raise SettingsError("That is not a profile's name", do="Use small letters, digits, - and _.")
+        raise SettingsError(
+            "That is not a profile's name",
+            where=f"{SETTINGS_FILE}, suppliers, profile",
+            do="Use small letters, digits, - and _; the file is called NAME.yaml.",
+        )
     mine = own / f"{name}.yaml" if own else None
     return mine if mine and mine.is_file() else PROFILES / f"{name}.yaml"
 
@@ -170,9 +197,17 @@ def load_profile(name: str, contract: Contract, own: Path | None = None) -> Prof
         raise SettingsError(
             "The supplier's profile cannot be read",
             where=str(file),
-            do="Name an existing profile in the supplier's settings.",
+            do=_known(own),
         ) from None
     return parse_profile(text, contract, where=file)
+
+
+def _known(own: Path | None) -> str:
+    """Which profiles there are, and where one's own lie."""
+    shipped = {file.stem for file in PROFILES.glob("*.yaml")}
+    ours = {file.stem for file in own.glob("*.yaml")} if own else set()
+    lies = f"Put it at {own}/NAME.yaml, or name" if own else "Name"
+    return f"{lies} one of these in the supplier's settings: {', '.join(sorted(shipped | ours))}."
 
 
 def parse_profile(text: str, contract: Contract, *, where: Path) -> Profile:
@@ -244,13 +279,23 @@ def _check(layout: Layout, contract: Contract, where: str) -> None:
     for problem, columns in _strange(layout, contract).items():
         if columns:
             named = ", ".join(sorted(columns))
-            raise SettingsError(f"The profile {problem}: {named}", where=where)
-    for column, codes in layout.codes.items():
-        if not {*codes.values()} <= {"", *_codes_of(contract, column)}:
             raise SettingsError(
-                "The profile maps to codes that the contract does not have",
-                where=f"{where}, column {column}",
+                f"The profile {problem}: {named}",
+                where=where,
+                do=f"Its columns are: {', '.join(contract.names)}.",
             )
+    for column, codes in layout.codes.items():
+        known = _codes_of(contract, column)
+        strange = {*codes.values()} - {"", *known}
+        if strange:
+            raise SettingsError(
+                f"The profile maps to codes that the contract does not have: {', '.join(sorted(strange))}",
+                where=f"{where}, column {column}",
+                do=f"It has {', '.join(known)}; and '' where a code means nothing." if known else _NO_CODES,
+            )
+
+
+_NO_CODES = "That column has no codes; take it out of codes."
 
 
 def _check_messages(layout: Layout, contract: Contract, where: str) -> None:

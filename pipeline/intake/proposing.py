@@ -60,6 +60,7 @@ class Draft:
     text: str  # YAML
     unsure: tuple[str, ...]  # what a person must look at, in sentences
     missing: tuple[str, ...]  # columns that the contract asks for, and that were not found
+    optional: tuple[str, ...]  # other columns of the contract that were not found
     problem: str  # why it cannot be used as it stands; "" where it can
 
 
@@ -97,7 +98,14 @@ def propose(content: bytes, contract: Contract, *, where: str) -> Draft:
     missing = tuple(name for name in contract.must_exist if name not in found.columns.values())
     text = _written(unknown, found, missing, contract)
     found.unsure += [f"{heading}: {why}" for heading, why in found.remarks.items()]
-    return Draft(text, tuple(found.unsure), missing, _problem(text, contract))
+    others = (name for name in contract.names if name not in (*found.columns.values(), *missing))
+    return Draft(text, tuple(found.unsure), missing, tuple(others), _problem(text, contract))
+
+
+def as_companion(text: str, dataset: str) -> str:
+    """A draft as the part of its supplier's profile that is about a companion file."""
+    lines = [line for line in text.splitlines() if not line.startswith("description:")]
+    return "\n".join(["companions:", f"  {dataset}:", *(f"    {line}" for line in lines)]) + "\n"
 
 
 def _filled(values: Sequence[str]) -> list[str]:
@@ -159,7 +167,7 @@ def _of_unused(heading: str, values: Sequence[str]) -> str:
 
 def _look_into(heading: str, column: Column, values: Sequence[str], found: _Found) -> None:
     """What the contents say of a matched column."""
-    if column.name.endswith("nhs_number"):
+    if column.is_nhs_number:
         _nhs_numbers(heading, values, found)
     elif column.logical_type in (_DATE, "timestamp"):
         _dates(heading, column, values, found)

@@ -62,7 +62,7 @@ def _nhs_numbers(frame: pd.DataFrame, contract: Contract, layout: Layout) -> pd.
     if layout.nhs_numbers == "plain":
         return frame
     found = {}
-    for column in [name for name in contract.names if name.endswith("nhs_number") and name in frame]:
+    for column in [one.name for one in contract.columns if one.is_nhs_number and one.name in frame]:
         text = pa.chunked_array(pa.array(_bare(frame[column])))
         plain = pc.replace_substring_regex(text, _SPACED, r"\1\2\3").to_pandas()
         found[column] = pd.Series(plain.array, index=frame.index, dtype="str")

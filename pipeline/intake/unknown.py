@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ _ENOUGH = 3  # headings of a line that are known, before it is taken for a heade
 _LONGEST_BEGINNING = 100_000  # characters in which a header is looked for
 _LONGEST = 80  # characters of a heading
 _LAST_WORDS = ("end", "total", "trailer", "eof", "rows", "records", "count", "footer")
+# What may stand beside them; any other word may be somebody's name.
+_BESIDE_LAST_WORDS = ("of", "in", "the", "file", "extract", "report", "data", "number", "no", "row", "record")
 _ASK = "Look into the file with the supplier, and write the profile by hand; see schemas/profiles."
 
 
@@ -70,12 +73,19 @@ def _csv(content: bytes, usual: Usual, where: str) -> Unknown:
     rows = [row for row in rows if row]
     trailer = _trailer(rows, best.of)
     unsure = [f"Encoding: it is no UTF-8, and was taken for {encoding}"] if encoding != "utf-8" else []
-    if trailer:
+    if trailer is None:
+        unsure.append("Its last line looks like an end, and is not shown: give its words as trailer")
+    if trailer != "":
         rows = rows[:-1]
     if len(rows) < 1:
         unsure.append("The file is a header and no rows: nothing could be told from contents")
     layout = Layout.model_validate(
-        {"encoding": encoding, "delimiter": best.of, "rows_above_header": best.above, "trailer": trailer}
+        {
+            "encoding": encoding,
+            "delimiter": best.of,
+            "rows_above_header": best.above,
+            "trailer": trailer or "",
+        }
     )
     return _unknown(layout, header, rows, unsure, where)
 
@@ -150,8 +160,11 @@ def _best(found: Sequence[_Header], where: str) -> _Header:
     return max(found, key=lambda one: (one.known, -one.above))
 
 
-def _trailer(rows: Sequence[Sequence[str]], delimiter: str) -> str:
-    """The last line, where it is plainly none of the rows: words of an end, and nothing else but a count."""
+def _trailer(rows: Sequence[Sequence[str]], delimiter: str) -> str | None:
+    """The last line, where it is plainly none of the rows: words of an end, and nothing else but a count.
+
+    None where it begins so and has other words, which may be a name; "" where it is a row as any.
+    """
     if not rows:
         return ""
     filled = [cell for cell in rows[-1] if cell.strip()]
@@ -160,6 +173,9 @@ def _trailer(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     begins = bool(words) and words[0].strip(":,;|").split(delimiter)[0] in _LAST_WORDS
     if len(filled) > 2 or not begins or digits not in ("", str(len(rows) - 1)):
         return ""
+    known = {*_LAST_WORDS, *_BESIDE_LAST_WORDS}
+    if not known.issuperset(re.findall(r"[^\W\d_]+", line.lower())):
+        return None
     return line.replace(digits, "{rows}") if digits else line
 
 

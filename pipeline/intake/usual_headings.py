@@ -49,10 +49,10 @@ USUAL = {
     "safeguarding": ("safeguarding", "child protection"),
     "language": ("language", "first language", "preferred language"),
     "consent_status": ("consent", "consent status", "consent answer"),
-    "consent_date": ("consent date", "date of consent"),
+    "consent_date": ("consent date", "date of consent", "answer date", "answered on"),
     "consent_scope": ("consent scope", "consent covers"),
     "consent_wording": ("consent form", "consent wording", "consent version", "consent form version"),
-    "consent_given_by": ("consent by", "consent given by"),
+    "consent_given_by": ("consent by", "consent given by", "answered by"),
     "notice_date": ("notice date", "notice given", "date informed", "date of notice"),
     "objection_date": ("objection date", "objection made", "objection", "date of objection"),
     "last_updated": (
@@ -64,9 +64,10 @@ USUAL = {
 # Words of a heading that must not be passed over: a column so called may tell that no card may go out.
 GRAVE = frozenset({
     "death", "deceased", "died", "dead", "still", "stillborn", "miscarriage", "bereaved", "outcome",
-    "consent", "objection", "object", "opt", "refused", "withdrawn", "dissent", "sensitive", "sensitivity",
-    "restricted", "confidential", "confidentiality", "safeguarding", "protection", "adoption", "adopted",
-    "foster", "looked", "refuge", "inactive", "merged", "superseded", "duplicate",
+    "answer", "consent", "objection", "object", "opt", "refused", "withdrawn", "dissent",
+    "sensitive", "sensitivity", "restricted", "confidential", "confidentiality", "safeguarding",
+    "protection", "adoption", "adopted", "foster", "looked", "refuge", "inactive", "merged", "superseded",
+    "duplicate",
 })  # fmt: skip
 
 _MUCH = 0.6  # of the words of a heading and of a usual one that are in both

@@ -123,7 +123,7 @@ def _texts(cells: Sequence[Cell], column: Column, layout: Layout, where: str) ->
             misfits.setdefault(cell.kind, []).append(record)
     for kind, records in misfits.items():
         raise _misfit(_MISFITS[kind], records, column, where)
-    if _is_nhs_number(column):
+    if column.is_nhs_number:
         _check_digits(cells, column, where)
     return [cell.text if isinstance(cell, Typed) else cell for cell in cells]
 
@@ -134,10 +134,6 @@ def _fitting(column: Column, layout: Layout) -> frozenset[Kind]:
         as_digits = {column.name, "*"} & set(layout.dates)  # such as 20261003, where that was agreed
         return frozenset({Kind.DATE, Kind.MOMENT, *([Kind.NUMBER] if as_digits else [])})
     return frozenset({Kind.TIME if column.logical_type == "time" else Kind.NUMBER})
-
-
-def _is_nhs_number(column: Column) -> bool:
-    return column.name.endswith("nhs_number")
 
 
 def _check_digits(cells: Sequence[Cell], column: Column, where: str) -> None:

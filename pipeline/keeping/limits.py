@@ -132,13 +132,14 @@ AGREEMENTS = DataClass(
     "agreements",
     (
         "birthshare.toml",
+        "profiles/*.yaml",
         *(f"agreements/*.{ending}" for ending in ("yaml", "sig", "json")),
         *(
             f"reference/{name}"
             for name in ("*.yaml", "register.*", "reach_areas.*", "hospital_postcodes.csv")
         ),
     ),
-    "settings, agreements with their signatures and previews, places and recipients",
+    "settings, suppliers' profiles, agreements with their signatures and previews, places and recipients",
     "none",
     "no personal value is in them, and they say why anything was shared",
     ends=False,

@@ -71,7 +71,7 @@ MaybeSha256 = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
 MonthWritten = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 ListReference = Annotated[str, StringConstraints(pattern=r"^([A-Z0-9]{5}-[A-Z0-9]{5})?$")]  # of a list's row
 Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40,64}$")]
-KeyedHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Sketch = Annotated[str, StringConstraints(pattern=r"^(([0-9a-f]{2}|--){64})?$")]
 Subject = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]  # see records.keyed_references
 Name = Annotated[Code, AfterValidator(_no_identifier)]  # of an agreement, a supplier, a recipient
 Word = Annotated[
@@ -104,7 +104,7 @@ class Kind(Worded):
     SUPPRESSION_RECORDED = "suppression_recorded", "a later word about a subject was recorded"
     CHANGES_APPLIED = "changes_applied", "a list of later words about families was read and recorded"
     ANSWERS_RECEIVED = "answers_received", "a companion file of parents' answers was opened"
-    EXTRACT_RECEIVED = "extract_received", "an extract was opened, its signer verified unless it may come unsigned"
+    EXTRACT_RECEIVED = "extract_received", "an extract was opened, and its signer verified if it needs one"
     EXTRACT_REFUSED = "extract_refused", "an extract was refused"
     FILE_FETCHED = "file_fetched", "a supplier's sealed file was brought from the place where it waited"
     FINGERPRINTED = "fingerprinted", "what a supplier's file looks like was recorded, in counts"
@@ -350,7 +350,7 @@ class Fingerprinted(Body):
     forms: Counts  # by column without codes, of these: written as a date, or in digits alone
     codes: dict[Word, Counts]  # by coded column: rows with each code
     quarantined: Counts  # by rule: rows that it set aside
-    sketch: Annotated[str, StringConstraints(pattern=r"^(([0-9a-f]{2}|--){64})?$")] = ""  # of whom it is about
+    sketch: Sketch = ""  # of whom it is about
 
 
 class DriftAccepted(Body):

@@ -19,11 +19,13 @@ from pipeline.home import Home
 from pipeline.ledger.entries import (
     AnswersReceived,
     DriftAccepted,
+    ExtractReceived,
     ExtractRefused,
     Kind,
     Recorded,
     ReportDelivered,
     ReportPermitted,
+    TotalsReceived,
     Validated,
 )
 from pipeline.ledger.ledger import Ledger
@@ -36,7 +38,7 @@ _MORE, _LESS = 1.25, 0.8  # of the share that it was in the earlier half of the 
 
 _KINDS = {
     Kind.VALIDATED, Kind.ANSWERS_RECEIVED, Kind.EXTRACT_REFUSED, Kind.DRIFT_ACCEPTED, Kind.REPORT_PERMITTED,
-    Kind.REPORT_DELIVERED,
+    Kind.REPORT_DELIVERED, Kind.EXTRACT_RECEIVED, Kind.TOTALS_RECEIVED,
 }  # fmt: skip
 
 
@@ -47,8 +49,9 @@ class _MonthOf:
     checked: Validated | None = None
     files: set[str] = field(default_factory=set)  # that were checked, by digest
     answers: AnswersReceived | None = None
-    refused: list[dict[str, str]] = field(default_factory=list)
-    accepted: list[dict[str, str]] = field(default_factory=list)  # differences from earlier files
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    accepted: list[dict[str, Any]] = field(default_factory=list)  # differences from earlier files
+    unsigned: set[str] = field(default_factory=set)  # files that nobody had signed, by digest
 
 
 def quality(
@@ -87,8 +90,8 @@ def _supplier(
 
 def _month(month: str, one: _MonthOf, reports: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """Keys: month, files (checked), rows, accepted, set_aside (None where no file was checked), rules and
-    warnings (rows by rule), answers (rows, unusable), refused (what, problem, at), drift_accepted (by, at,
-    note), report (state, delivered_at).
+    warnings (rows by rule), answers (rows, unusable), unsigned (files that nobody had signed), refused (what,
+    problem, at, entry of the ledger), drift_accepted (by, at, note, entry), report (state, delivered_at).
     """
     checked, answers = one.checked, one.answers
     return {
@@ -100,6 +103,7 @@ def _month(month: str, one: _MonthOf, reports: Mapping[str, Mapping[str, str]]) 
         "rules": dict(sorted(checked.quarantined.items())) if checked else {},
         "warnings": dict(sorted(checked.warned.items())) if checked else {},
         "answers": {"rows": answers.rows, "unusable": answers.unusable} if answers else None,
+        "unsigned": len(one.unsigned),
         "refused": one.refused,
         "drift_accepted": one.accepted,
         "report": reports.get(checked.sealed_sha256, _NOT_SENT) if checked else _NOT_SENT,
@@ -194,7 +198,7 @@ def _heard(
             leaves[entry.seq] = body
         elif isinstance(body, ReportDelivered):
             arrived[body.permit] = entry.at
-        elif isinstance(body, Validated | AnswersReceived | ExtractRefused | DriftAccepted):
+        elif isinstance(body, Validated | ExtractRefused | DriftAccepted | _RECEIVED):
             _hear(found.setdefault(body.supplier, {}).setdefault(_month_of(entry), _MonthOf()), entry)
     return found, _reports(leaves, arrived)
 
@@ -204,7 +208,12 @@ def _month_of(entry: Recorded) -> str:
     return entry.month or f"{entry.at.astimezone(LONDON):%Y-%m}"
 
 
+_RECEIVED = ExtractReceived | AnswersReceived | TotalsReceived
+
+
 def _hear(one: _MonthOf, entry: Recorded) -> None:
+    if isinstance(entry.body, _RECEIVED) and not entry.body.signer:
+        one.unsigned.add(entry.body.sealed_sha256)
     match entry.body:
         case Validated() as body:
             one.checked = body
@@ -213,9 +222,11 @@ def _hear(one: _MonthOf, entry: Recorded) -> None:
             one.answers = body
         case ExtractRefused() as body:
             what = "a file of the month" if entry.month else "a feed of changes"
-            one.refused.append({"what": what, "problem": body.problem, "at": written(entry.at)})
+            said = {"what": what, "problem": body.problem, "at": written(entry.at), "entry": entry.seq}
+            one.refused.append(said)
         case DriftAccepted() as body:
-            one.accepted.append({"by": body.principal, "at": written(entry.at), "note": body.note})
+            said = {"by": body.principal, "at": written(entry.at), "note": body.note, "entry": entry.seq}
+            one.accepted.append(said)
 
 
 def _reports(

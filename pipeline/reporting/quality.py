@@ -34,6 +34,7 @@ _MONTHS = (
     Column("Set aside", "number", 10),
     Column("Files checked", "number", 10),
     Column("Answers that could not be used", width=18),
+    Column("Signed by nobody", width=18),
     Column("Files refused", width=44),
     Column("Differences accepted", width=44),
     Column("Report to the supplier", width=26),
@@ -67,6 +68,7 @@ def quality_page(found: Found, *, authority: str) -> str:
             short=_short,
             at=moment_in_full(found["at"]),
             answers=answers_in_words,
+            unsigned=unsigned_in_words,
             refused=refused_in_words,
             drift=drift_in_words,
             report=report_in_words,
@@ -99,7 +101,7 @@ def _months(found: Found) -> Iterator[tuple[Cell, ...]]:
     for one in found["suppliers"]:
         for month in one["months"]:
             counts = (month[name] for name in ("month", "rows", "accepted", "set_aside", "files"))
-            words = (answers_in_words, refused_in_words, drift_in_words, report_in_words)
+            words = (answers_in_words, unsigned_in_words, refused_in_words, drift_in_words, report_in_words)
             said = (one_of(month) for one_of in words)
             yield (one["supplier"], *counts, *said)
 
@@ -126,10 +128,16 @@ def answers_in_words(month: Mapping[str, Any]) -> str:
     return f"{answers['unusable']:,} of {answers['rows']:,}" if answers else ""
 
 
+def unsigned_in_words(month: Mapping[str, Any]) -> str:
+    """How many files of a month nobody had signed; blank where all were signed."""
+    files = month["unsigned"]
+    return f"{files} file{'' if files == 1 else 's'}" if files else ""
+
+
 def refused_in_words(month: Mapping[str, Any]) -> str:
     """Each file of a month that was refused, when and why."""
     return "; ".join(
-        f"{on_day(_day(one['at']))}: {one['what']} ({one['problem'].replace('_', ' ')})"
+        f"{on_day(_day(one['at']))}: {one['what']} ({one['problem'].replace('_', ' ')}; entry {one['entry']})"
         for one in month["refused"]
     )
 
@@ -137,7 +145,8 @@ def refused_in_words(month: Mapping[str, Any]) -> str:
 def drift_in_words(month: Mapping[str, Any]) -> str:
     """Who accepted when that a file differs from earlier ones, and what they wrote."""
     return "; ".join(
-        f"{one['by']} on {on_day(_day(one['at']))}{': ' + one['note'] if one['note'] else ''}"
+        f"{one['by']} on {on_day(_day(one['at']))} (entry {one['entry']})"
+        + (f": {one['note']}" if one["note"] else "")
         for one in month["drift_accepted"]
     )
 

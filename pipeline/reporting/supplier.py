@@ -14,12 +14,11 @@ from typing import Literal
 import pandas as pd
 
 from pipeline.agreements.words import on_day
-from pipeline.contract import ERROR, WARNING, Rule, contract_of
+from pipeline.contract import ERROR, WARNING, WHOLE_ROW, contract_of
 from pipeline.records import QUARANTINE
 from pipeline.reporting.sheets import LONDON, Cell, Column, Sheet, as_csv, workbook_of
 
 MOST_LINES = 1_000  # of one rule; how many more there are is said
-WHOLE_ROW = "the whole row"
 
 _SEVERITIES = {ERROR: "set aside", WARNING: "used; please check"}
 _CSV = (
@@ -52,6 +51,9 @@ class SupplierFile:
     rows: int
     headings: Mapping[str, str] = field(default_factory=dict)  # by the contract's column, the supplier's own
     lines_above: int = 0  # the header
+    dates: Mapping[str, str] = field(default_factory=dict)  # by the contract's column, or "*": how written
+    grouped_numbers: bool = False  # NHS numbers may come in groups of three, three and four digits
+    own_codes: bool = False  # some columns hold the supplier's own codes
     counted_in: Literal["record", "message"] = "record"
 
 
@@ -112,9 +114,29 @@ class SupplierReport:
             yield _Line(0, "", str(rule), severity, said, "")
 
     def _line(self, row: int, name: str, rule: str, severity: str) -> _Line:
-        known = self._rules.get(rule)
-        said, fix = (known.description, known.fix) if known else ("", "")
+        said, fix = self._worded(rule, name)
         return _Line(row, name or WHOLE_ROW, rule, severity, said, fix)
+
+    def _worded(self, rule: str, name: str = "") -> tuple[str, str]:
+        """What is wrong and what to do, by what was agreed where that is not the contract's way.
+
+        `name` is the field, or "" where all fields are meant.
+        """
+        about, known = self._about, self._rules.get(rule)
+        if rule == "date_format" and about.dates:
+            ways = (
+                [about.dates.get(name) or about.dates.get("*")]
+                if name
+                else dict.fromkeys(about.dates.values())
+            )
+            agreed = " or ".join(filter(None, ways)) or "YYYY-MM-DD"
+            return f"The date is not written as was agreed, {agreed}.", f"Write the date so: {agreed}."
+        if rule == "nhs_number_format" and about.grouped_numbers:
+            return (
+                "An NHS number is exactly ten digits, together or as 3, 3 and 4 with a space between.",
+                "Write all ten digits, as text, and no zero lost at the beginning.",
+            )
+        return (_plain(known.description), _plain(known.fix)) if known else ("", "")
 
     def _csv_row(self, line: _Line) -> tuple[Cell, ...]:
         what = (line.row or None, line.field, line.rule, line.severity, line.said, line.fix)
@@ -149,6 +171,11 @@ class SupplierReport:
         yield "Used, and to be checked", f"{self._many(WARNING)}: please look at them"
         yield "What to do", self._what_to_do()
         yield "Where a row stands", self._where()
+        if about.own_codes:
+            yield (
+                "Codes",
+                "Where a sentence names a code, it is the contract's; send your own for it, as was agreed.",
+            )
         yield (
             "What is not here",
             "No value of any field, and no identifier of a patient: a row is known by its number.",
@@ -193,9 +220,12 @@ class SupplierReport:
             self._found[severity].groupby("rule")["row"].nunique().sort_values(ascending=False, kind="stable")
         )
         for rule, count in rows.items():
-            known = self._rules.get(str(rule))
-            yield f"{rule}: {count:,} {_SEVERITIES[severity]}", _explained(known)
+            yield (
+                f"{rule}: {count:,} {_SEVERITIES[severity]}",
+                " ".join(filter(None, self._worded(str(rule)))),
+            )
 
 
-def _explained(rule: Rule | None) -> str:
-    return " ".join(sentence for sentence in (rule.description, rule.fix) if sentence) if rule else ""
+def _plain(sentence: str) -> str:
+    """Without the marks that set code apart on a page in Markdown."""
+    return sentence.replace("`", "")

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import pandas as pd
 
 from pipeline.agreements.model import Agreement
 from pipeline.contract import contract_of
-from pipeline.errors import IntegrityError
 from pipeline.ledger.entries import AnswersReceived
 from pipeline.records import ANSWERS as COLUMNS
 from pipeline.records import Extract, empty
 from pipeline.steps.desk import Desk
 from pipeline.steps.inputs import ANSWERS, Inputs, answers_used, consents_not_arrived
-from pipeline.steps.receiving import (
-    check_not_of_another_month,
-    check_turn,
-    layout_of,
-    opened_file,
-    record_refusal,
-    report_to_supplier,
-)
+from pipeline.steps.receiving import received, refusals_recorded, report_to_supplier
 from pipeline.steps.results import keep_results
 from pipeline.suppliers import drift
 
@@ -34,26 +25,14 @@ def receive_answers(desk: Desk, inputs: Inputs) -> list[Extract]:
         if file is None:
             raise consents_not_arrived(desk, supplier)
         sealed_sha256 = inputs.digests["consents"][supplier]
-        try:
-            found.append(_receive_one(desk, supplier, file, sealed_sha256))
-        except IntegrityError as error:
-            _refuse(desk, supplier, sealed_sha256, error)
-            raise
+        earlier = [one.signed_at for one in answers_used(desk, supplier)]
+        kind = contract_of("answers")
+        with refusals_recorded(desk, supplier, sealed_sha256):
+            extract = received(
+                desk, supplier, file, sealed_sha256, contract=kind, recorded=AnswersReceived, earlier=earlier
+            )
+        found.append(extract)
     return found
-
-
-def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Extract:
-    from pipeline.intake.files import as_extract
-
-    check_not_of_another_month(desk.ledger, file, sealed_sha256, month=desk.month, recorded=AnswersReceived)
-    opened = opened_file(
-        desk.home, supplier, file, sealed_sha256=sealed_sha256, ledger=desk.ledger, now=desk.now
-    )
-    earlier = [one.signed_at for one in answers_used(desk, supplier)]
-    check_turn(supplier, file, opened.signed_at, month=desk.month, earlier=earlier)
-    contract = contract_of("answers")
-    layout = layout_of(desk.home, supplier, contract)
-    return as_extract(opened, supplier, desk.month, contract=contract, layout=layout)
 
 
 def validate_answers(desk: Desk, files: Iterable[Extract]) -> pd.DataFrame:
@@ -66,14 +45,11 @@ def validate_answers(desk: Desk, files: Iterable[Extract]) -> pd.DataFrame:
 
     found = [empty({**COLUMNS, "supplier": "str"})]
     for file in files:
-        try:
+        with refusals_recorded(desk, file.supplier, file.sealed_sha256):
             answered = validated(file, reference_key=desk.home.secret("subject.key"))
             report_to_supplier(desk.home, file, answered.checked, "answers")
             keep_results(desk.home, file, answered.checked, "answers")
             answered.check_no_refusal_lost(f"consent answers of {file.supplier} for {desk.month}")
-        except IntegrityError as error:
-            _refuse(desk, file.supplier, file.sealed_sha256, error)
-            raise
         drift.check(desk, file, answered.checked)
         desk.record_once(
             AnswersReceived(
@@ -99,7 +75,3 @@ def answers_about(agreement: Agreement, answers: pd.DataFrame) -> pd.DataFrame:
     """
     ours = answers["supplier"].isin(agreement.suppliers)
     return answers.loc[ours | (answers["answer"] != "given"), list(COLUMNS)].reset_index(drop=True)
-
-
-def _refuse(desk: Desk, supplier: str, sealed_sha256: str, error: IntegrityError) -> None:
-    record_refusal(desk.ledger, supplier, sealed_sha256, error, month=str(desk.month), at=desk.clock)

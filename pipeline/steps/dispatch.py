@@ -399,8 +399,8 @@ def _hand_over_folder(home: Home, recipient: Recipient) -> Path:
         raise SettingsError(
             "A folder for hand-over must be written from the root, and lie apart from this home",
             where=f"{recipient.code}: {recipient.folder}",
-            do="Correct it where it is written, for example /srv/mesh/out/centre-01: reference/recipients.yaml, "
-            "or the supplier's settings.",
+            do="Correct it, for example /srv/mesh/out/centre-01: in reference/recipients.yaml, or the "
+            "supplier's settings.",
         )
     return folder
 

@@ -6,14 +6,14 @@ By digest, so that a change of any of them is seen; a change makes another relea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.agreements.model import Agreement
-from pipeline.errors import SettingsError, WaitingForPerson
+from pipeline.errors import IntegrityError, SettingsError, WaitingForPerson
 from pipeline.home import SETTINGS_FILE, Home
 from pipeline.intake.profiles import files_of
 from pipeline.ledger.entries import (
@@ -59,6 +59,9 @@ def columns_of(supplier: str) -> str:
 _ON_THE_WAY = {"inbox", "reports", "passphrase"}
 
 
+_Received = ExtractReceived | AnswersReceived | TotalsReceived
+
+
 @dataclass(frozen=True)
 class Places:
     """The files that places are worked out from, and what they are made of."""
@@ -92,23 +95,15 @@ def gather_inputs(desk: Desk) -> Inputs:
     register.check_reach_areas(desk.home, desk.ledger, at=desk.clock)
     for one in desk.agreements:
         check_datasets(desk.home, one.agreement)
-    arrivals = {supplier: _arrival(desk, supplier) for supplier in _suppliers(desk)}
-    consents = {name: _consents(desk, name) for name in arrivals if files_of(desk.home, name).consents}
-    totals = {name: _totals(desk, name) for name in arrivals if files_of(desk.home, name).totals}
+    files = {supplier: files_of(desk.home, supplier) for supplier in _suppliers(desk)}
+    arrivals = {name: _extract(desk, name, of.file_name) for name, of in files.items()}
+    consents = {name: _consents(desk, name, of.consents) for name, of in files.items() if of.consents}
+    totals = {name: _totals(desk, name, of.totals) for name, of in files.items() if of.totals}
     places = compiled_places(desk.home, on=desk.month.last_day)
     digests = {
-        "extracts": {
-            name: sha256(file) if file else used(desk, name)[-1].sealed_sha256
-            for name, file in arrivals.items()
-        },
-        "consents": {
-            name: sha256(file) if file else answers_used(desk, name)[-1].sealed_sha256
-            for name, file in consents.items()
-        },
-        "totals": {
-            name: sha256(file) if file else totals_used(desk, name)[-1].sealed_sha256
-            for name, file in totals.items()
-        },
+        "extracts": _digests(desk, arrivals, used),
+        "consents": _digests(desk, consents, answers_used),
+        "totals": _digests(desk, totals, totals_used),
         "agreements": {one.agreement.id: one.digest for one in desk.agreements},
         "directory": places.directory_sha256,
         "reach_areas": places.reach_sha256,
@@ -144,38 +139,52 @@ def _supplier_digest(desk: Desk, supplier: str) -> str:
     return release.digest(f"{said} {profile.model_dump_json()} {key}".encode())
 
 
-def _arrival(desk: Desk, supplier: str) -> Path | None:
+def check_read_as_agreed(desk: Desk, inputs: Inputs) -> None:
+    """Raises IntegrityError where a profile was exchanged between the digest and the reading of a file."""
+    for supplier, digest in inputs.digests["suppliers"].items():
+        if _supplier_digest(desk, supplier) != digest:
+            raise IntegrityError(
+                "The supplier's profile or key was changed while its file was read",
+                where=supplier,
+                do="Nothing was asked or sent. Run the month again.",
+            )
+
+
+def _extract(desk: Desk, supplier: str, named: str) -> Path | None:
+    file = _arrival(desk, supplier, named)
+    if file is None and not (desk.staging.has(BIRTHS) and used(desk, supplier)):
+        raise not_arrived(desk, supplier)
+    return file
+
+
+def _consents(desk: Desk, supplier: str, named: str) -> Path | None:
+    file = _arrival(desk, supplier, named)
+    if file is None and not (desk.staging.has(ANSWERS) and answers_used(desk, supplier)):
+        raise consents_not_arrived(desk, supplier)
+    return file
+
+
+def _totals(desk: Desk, supplier: str, named: str) -> Path | None:
+    file = _arrival(desk, supplier, named)
+    if file is None and not (desk.staging.has(BIRTHS) and totals_used(desk, supplier)):
+        raise totals_not_arrived(desk, supplier)
+    return file
+
+
+def _arrival(desk: Desk, supplier: str, named: str) -> Path | None:
+    """The file of that name for the month, where it is in the inbox."""
     from pipeline.intake.arrivals import find_arrivals
 
-    arrivals = find_arrivals(desk.home, supplier, desk.month)
-    if arrivals:
-        return arrivals[0]
-    if desk.staging.has(BIRTHS) and used(desk, supplier):
-        return None
-    raise not_arrived(desk, supplier)
+    return next(iter(find_arrivals(desk.home, supplier, desk.month, named)), None)
 
 
-def _consents(desk: Desk, supplier: str) -> Path | None:
-    from pipeline.intake.arrivals import find_arrivals
-
-    pattern = files_of(desk.home, supplier).consents
-    arrivals = find_arrivals(desk.home, supplier, desk.month, pattern)
-    if arrivals:
-        return arrivals[0]
-    if desk.staging.has(ANSWERS) and answers_used(desk, supplier):
-        return None
-    raise consents_not_arrived(desk, supplier)
-
-
-def _totals(desk: Desk, supplier: str) -> Path | None:
-    from pipeline.intake.arrivals import find_arrivals
-
-    arrivals = find_arrivals(desk.home, supplier, desk.month, files_of(desk.home, supplier).totals)
-    if arrivals:
-        return arrivals[0]
-    if desk.staging.has(BIRTHS) and totals_used(desk, supplier):
-        return None
-    raise totals_not_arrived(desk, supplier)
+def _digests(
+    desk: Desk, files: Mapping[str, Path | None], taken: Callable[[Desk, str], Sequence[_Received]]
+) -> dict[str, str]:
+    """By supplier, the file's digest, or that of the newest one `taken`, where it is gone from the inbox."""
+    return {
+        name: sha256(file) if file else taken(desk, name)[-1].sealed_sha256 for name, file in files.items()
+    }
 
 
 def check_datasets(home: Home, agreement: Agreement) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline.agreements.model import Agreement
 from pipeline.contract import contract_of
-from pipeline.errors import BirthshareError, IntegrityError
+from pipeline.errors import IntegrityError
 from pipeline.home import Home
 from pipeline.ledger.entries import (
     Decided,
@@ -45,14 +45,7 @@ from pipeline.steps.inputs import (
     used,
     words_of,
 )
-from pipeline.steps.receiving import (
-    check_not_of_another_month,
-    check_turn,
-    layout_of,
-    opened_file,
-    record_refusal,
-    report_to_supplier,
-)
+from pipeline.steps.receiving import received, refusals_recorded, report_to_supplier
 from pipeline.steps.results import keep_results
 from pipeline.suppliers import drift
 
@@ -81,22 +74,13 @@ def receive(desk: Desk, inputs: Inputs) -> list[Extract]:
 
 
 def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Extract:
-    from pipeline.intake.files import as_extract
-
     contract = contract_of(desk.home.settings.suppliers[supplier].dataset)
-    try:
-        check_not_of_another_month(desk.ledger, file, sealed_sha256, month=desk.month, recorded=Validated)
-        opened = opened_file(
-            desk.home, supplier, file, sealed_sha256=sealed_sha256, ledger=desk.ledger, now=desk.now
+    earlier = [one.signed_at for one in used(desk, supplier)]
+    with refusals_recorded(desk, supplier, sealed_sha256):
+        extract = received(
+            desk, supplier, file, sealed_sha256, contract=contract, recorded=Validated, earlier=earlier
         )
-        earlier = [one.signed_at for one in used(desk, supplier)]
-        check_turn(supplier, file, opened.signed_at, month=desk.month, earlier=earlier)
-        layout = layout_of(desk.home, supplier, contract)
-        extract = as_extract(opened, supplier, desk.month, contract=contract, layout=layout)
         _check_columns(desk, extract)
-    except IntegrityError as error:
-        _record_refusal(desk, supplier, sealed_sha256, error)
-        raise
     desk.record_once(
         ExtractReceived(
             supplier=supplier,
@@ -133,21 +117,18 @@ def validate(desk: Desk, extracts: Iterable[Extract]) -> tuple[pd.DataFrame, dic
 
     births, unread, rows, first = [], [], {}, 1
     for extract in extracts:
-        try:
+        settings = desk.home.settings.suppliers[extract.supplier]
+        with refusals_recorded(desk, extract.supplier, extract.sealed_sha256):
             valid = check(
                 extract,
-                contract=contract_of(desk.home.settings.suppliers[extract.supplier].dataset),
+                contract=contract_of(settings.dataset),
                 reference_key=desk.home.secret("subject.key"),
                 first_reference=first,
-                look_back_months=desk.home.settings.suppliers[extract.supplier].look_back_months,
+                look_back_months=settings.look_back_months,
             )
-        except IntegrityError as error:
-            _record_refusal(desk, extract.supplier, extract.sealed_sha256, error)
-            raise
         _check_every_row(extract, valid)
-        dataset = desk.home.settings.suppliers[extract.supplier].dataset
-        report_to_supplier(desk.home, extract, valid, dataset)
-        results = keep_results(desk.home, extract, valid, dataset)
+        report_to_supplier(desk.home, extract, valid, settings.dataset)
+        results = keep_results(desk.home, extract, valid, settings.dataset)
         drift.check(desk, extract, valid, usable=valid.births)
         desk.staging.put(columns_of(extract.supplier), json.dumps(sorted(extract.frame.columns)).encode())
         received, accepted = len(extract.frame), len(valid.births)
@@ -382,7 +363,3 @@ def _remember_losses(desk: Desk, expected: pd.DataFrame, decided: pd.DataFrame, 
     over = expected[ended]
     said = {"subject": over["child"], "word": str(Reason.SUPPRESSED), "since": over["last_updated"]}
     desk.ledger.suppress(declared(pd.DataFrame(said), SUPPRESSIONS), desk.clock)
-
-
-def _record_refusal(desk: Desk, supplier: str, sealed_sha256: str, error: BirthshareError) -> None:
-    record_refusal(desk.ledger, supplier, sealed_sha256, error, month=str(desk.month), at=desk.clock)

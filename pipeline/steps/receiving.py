@@ -7,7 +7,8 @@ while it was read; and of what comes for one month, that it is this month's newe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -30,6 +31,7 @@ from pipeline.ledger.entries import (
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.records import Extract, Month
+from pipeline.steps.desk import Desk
 from pipeline.suppliers import waiting
 
 if TYPE_CHECKING:
@@ -52,6 +54,41 @@ class ReceivedBefore(IntegrityError):
     """A supplier's file came a second time, for another month."""
 
     problem = "received_before"
+
+
+def received(
+    desk: Desk,
+    supplier: str,
+    file: Path,
+    sealed_sha256: str,
+    *,
+    contract: Contract,
+    recorded: type[Validated] | type[AnswersReceived] | type[TotalsReceived],
+    earlier: Iterable[datetime],
+) -> Extract:
+    """Open and read a file of the month, which is `recorded` when it is used.
+
+    `earlier` as in `check_turn`. Raises as that, `check_not_of_another_month` and `opened_file` do, and
+    IntegrityError where the file is not as agreed.
+    """
+    from pipeline.intake.files import as_extract
+
+    home, month = desk.home, desk.month
+    check_not_of_another_month(desk.ledger, file, sealed_sha256, month=month, recorded=recorded)
+    opened = opened_file(home, supplier, file, sealed_sha256=sealed_sha256, ledger=desk.ledger, now=desk.now)
+    check_turn(supplier, file, opened.signed_at, month=month, earlier=earlier)
+    layout = layout_of(home, supplier, contract)
+    return as_extract(opened, supplier, month, contract=contract, layout=layout)
+
+
+@contextmanager
+def refusals_recorded(desk: Desk, supplier: str, sealed_sha256: str) -> Iterator[None]:
+    """Where a supplier's file of the month is refused within this block, record that it was."""
+    try:
+        yield
+    except IntegrityError as error:
+        record_refusal(desk.ledger, supplier, sealed_sha256, error, month=str(desk.month), at=desk.clock)
+        raise
 
 
 def opened_file(
@@ -261,6 +298,9 @@ def _file_of(home: Home, extract: Extract, checked: Checked, dataset: str) -> Su
         rows=len(checked.failed),
         headings={name: heading for heading, name in layout.columns.items()},
         lines_above=layout.rows_above_header,
+        dates=layout.dates,
+        grouped_numbers=layout.nhs_numbers == "spaced",
+        own_codes=bool(layout.codes),
         counted_in="message" if layout.format == "fhir" else "record",
     )
 

@@ -24,6 +24,7 @@ from pipeline.steps.inputs import (
     PLACEMENTS,
     UNREAD,
     Inputs,
+    check_read_as_agreed,
     decisions_of,
     recipients_by_network,
 )
@@ -48,6 +49,7 @@ def ask(
     desk: Desk, inputs: Inputs, rows: Mapping[str, Mapping[str, int]], decisions: Mapping[str, pd.DataFrame]
 ) -> Prepared:
     """Bind everything into one pack of counts and ask for its approval."""
+    check_read_as_agreed(desk, inputs)
     suppliers = {one.agreement.id: one.agreement.suppliers for one in desk.agreements}
     books = account.books(rows, decisions, suppliers)
     account.check_balanced(books)

@@ -21,7 +21,7 @@ from pipeline.home import SETTINGS_FILE, Home
 from pipeline.ledger.entries import AnswersReceived, Body, DriftAccepted, Fingerprinted, Recorded, Validated
 from pipeline.ledger.ledger import Ledger
 from pipeline.steps.desk import Desk
-from pipeline.validation.differences import Difference, Earlier, differences
+from pipeline.validation.differences import Difference, Earlier, announced, differences
 from pipeline.validation.fingerprint import Fingerprint, fingerprint
 from pipeline.wording import SHOWN, stranger
 
@@ -45,8 +45,9 @@ class Compared:
     sealed_sha256: str
     beside: tuple[str, ...]  # the months that it was held against
     differences: tuple[Difference, ...]
+    announced: tuple[str, ...]  # what is new and not asked about, since the settings said that it would come
     accepted_by: tuple[str, ...]
-    used: bool  # it passed before, so nothing is asked any more
+    used: bool  # it passed before, looking as it does, so nothing is asked any more
 
     @property
     def waits(self) -> bool:
@@ -128,6 +129,7 @@ def remarks(desk: Desk) -> list[str]:
     for one in compared(desk):
         if not one.beside:
             found.append(f"{one.name}: the first file; there is no earlier one to hold it against")
+        found += [f"{one.name}, announced in the settings (known_codes): {words}" for words in one.announced]
         if one.differences and one.accepted_by:
             who = ", ".join(one.accepted_by)
             found += [f"{one.name}, accepted by {who}: {words}" for words in one.words]
@@ -194,7 +196,8 @@ def _compared(desk: Desk, body: Fingerprinted) -> Compared:
         one for one in entries if one.month == str(desk.month) and _sealed(one.body) == body.sealed_sha256
     ]
     limits = desk.home.settings.suppliers[body.supplier].drift
-    found = differences(_read(body), history, contract_of(body.dataset), limits)
+    held = _read(body), history, contract_of(body.dataset), limits
+    found = differences(*held)
     words = tuple(one.words for one in found)
     statement = _statement(str(desk.month), body.supplier, body.dataset, body.sealed_sha256, words)
     return Compared(
@@ -204,28 +207,44 @@ def _compared(desk: Desk, body: Fingerprinted) -> Compared:
         sealed_sha256=body.sealed_sha256,
         beside=tuple(one.month for one in history),
         differences=found,
+        announced=tuple(announced(*held)),
         accepted_by=_accepted_by(desk, mine, statement),
-        used=any(isinstance(one.body, Validated | AnswersReceived) for one in mine),
+        used=body in _passed(mine),
     )
 
 
+def _passed(entries: Iterable[Recorded]) -> list[Fingerprinted]:
+    """How one file looked whenever it was used; read by another profile, it is asked about again."""
+    looks, passed = None, []
+    for one in entries:
+        if isinstance(one.body, Fingerprinted):
+            looks = one.body
+        elif looks is not None and isinstance(one.body, Validated | AnswersReceived):
+            passed.append(looks)
+    return passed
+
+
 def _history(entries: Iterable[Recorded]) -> list[Earlier]:
-    """By month, oldest first, the newest file that was used."""
+    """By month, oldest first, the newest file that was used, as it looked when it was used or accepted."""
     used: dict[str, str] = {}
     looks: dict[tuple[str, str], Fingerprint] = {}
+    stands: dict[tuple[str, str], Fingerprint] = {}
     accepted: dict[tuple[str, str], set[str]] = {}
     for one in entries:
         key = one.month, _sealed(one.body)
         if isinstance(one.body, Fingerprinted):
             looks[key] = _read(one.body)
-        elif isinstance(one.body, DriftAccepted):
+            continue
+        if isinstance(one.body, DriftAccepted):
             accepted.setdefault(key, set()).update(one.body.about)
         else:
             used[key[0]] = key[1]
+        if key in looks:
+            stands[key] = looks[key]
     return [
-        Earlier(month, looks[month, sealed], frozenset(accepted.get((month, sealed), ())))
+        Earlier(month, stands[month, sealed], frozenset(accepted.get((month, sealed), ())))
         for month, sealed in sorted(used.items())
-        if (month, sealed) in looks
+        if (month, sealed) in stands
     ]
 
 

@@ -161,7 +161,7 @@ def fetch(desk: Desk, only: Collection[str] = ()) -> list[Fetched]:
     """
     suppliers = desk.home.settings.suppliers
     for code in only:
-        if code not in suppliers or suppliers[code].inbox is None:
+        if desk.home.supplier(code).inbox is None:
             raise SettingsError(
                 "This supplier's files do not wait at a server",
                 where=f"{SETTINGS_FILE}, suppliers",

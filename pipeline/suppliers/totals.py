@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pipeline.contract import contract_of
-from pipeline.errors import IntegrityError
 from pipeline.ledger.entries import TotalsReceived
 from pipeline.records import Extract
 from pipeline.steps.desk import Desk
 from pipeline.steps.inputs import Inputs, Places, totals_not_arrived, totals_used
-from pipeline.steps.receiving import (
-    check_not_of_another_month,
-    check_turn,
-    layout_of,
-    opened_file,
-    record_refusal,
-)
+from pipeline.steps.receiving import received, refusals_recorded
 
 if TYPE_CHECKING:
     from pipeline.validation.reconciling import Reconciled
@@ -34,26 +26,14 @@ def receive_totals(desk: Desk, inputs: Inputs) -> list[Extract]:
         if file is None:
             raise totals_not_arrived(desk, supplier)
         sealed_sha256 = inputs.digests["totals"][supplier]
-        try:
-            found.append(_receive_one(desk, supplier, file, sealed_sha256))
-        except IntegrityError as error:
-            _refuse(desk, supplier, sealed_sha256, error)
-            raise
+        earlier = [one.signed_at for one in totals_used(desk, supplier)]
+        kind = contract_of("totals")
+        with refusals_recorded(desk, supplier, sealed_sha256):
+            extract = received(
+                desk, supplier, file, sealed_sha256, contract=kind, recorded=TotalsReceived, earlier=earlier
+            )
+        found.append(extract)
     return found
-
-
-def _receive_one(desk: Desk, supplier: str, file: Path, sealed_sha256: str) -> Extract:
-    from pipeline.intake.files import as_extract
-
-    check_not_of_another_month(desk.ledger, file, sealed_sha256, month=desk.month, recorded=TotalsReceived)
-    opened = opened_file(
-        desk.home, supplier, file, sealed_sha256=sealed_sha256, ledger=desk.ledger, now=desk.now
-    )
-    earlier = [one.signed_at for one in totals_used(desk, supplier)]
-    check_turn(supplier, file, opened.signed_at, month=desk.month, earlier=earlier)
-    contract = contract_of("totals")
-    layout = layout_of(desk.home, supplier, contract)
-    return as_extract(opened, supplier, desk.month, contract=contract, layout=layout)
 
 
 def reconcile_totals(
@@ -72,14 +52,11 @@ def reconcile_totals(
 
     for file in files:
         mine = births[births["supplier"] == file.supplier]
-        try:
+        with refusals_recorded(desk, file.supplier, file.sealed_sha256):
             totals = validate_totals(file)
             found = _reconciled(desk, totals, mine, rows[file.supplier]["quarantined"], inputs.places)
             tolerance = desk.home.settings.suppliers[file.supplier].totals_tolerance
             found.check_not_more(tolerance, where=f"extract and totals of {file.supplier} for {desk.month}")
-        except IntegrityError as error:
-            _refuse(desk, file.supplier, file.sealed_sha256, error)
-            raise
         desk.record_once(
             TotalsReceived(
                 supplier=file.supplier,
@@ -119,7 +96,3 @@ def reconciled(desk: Desk) -> list[dict[str, Any]]:
         beyond = {"more": compared.more, "missing": compared.missing}
         found.append({"supplier": supplier, **counts, **beyond, "words": compared.words(supplier)})
     return found
-
-
-def _refuse(desk: Desk, supplier: str, sealed_sha256: str, error: IntegrityError) -> None:
-    record_refusal(desk.ledger, supplier, sealed_sha256, error, month=str(desk.month), at=desk.clock)

@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline import facts
-from pipeline.contract import Contract, contract_of, in_words
-from pipeline.errors import BirthshareError, IntegrityError, SettingsError, WaitingForPerson
+from pipeline.contract import WHOLE_ROW, Contract, contract_of, in_words
+from pipeline.errors import (
+    BirthshareError,
+    IntegrityError,
+    SettingsError,
+    WaitingForPerson,
+    one_to_a_line,
+)
 from pipeline.home import Home
 from pipeline.intake.arrivals import Claim, claims_of
 from pipeline.intake.profiles import files_of, profile_of
@@ -64,6 +70,12 @@ class Trial:
     counts: dict[str, int] = field(default_factory=dict)  # received, accepted, quarantined, warned
     broken: tuple[Broken, ...] = ()
     problem: BirthshareError | None = None  # where a month would stop
+    plain: bool = False  # it is not sealed
+
+    @property
+    def as_in_a_month(self) -> bool:
+        """Whether a month would look for the file and open it just as it is."""
+        return not self.plain and all(step.passed for step in self.steps)
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -88,16 +100,18 @@ def try_file(
     *,
     supplier: str | None = None,
     month: Month | None = None,
+    holds: str | None = None,
     plain: bool = False,
     now: datetime,
 ) -> Trial:
     """What would become of a file, step by step to the first that stops it; nothing is kept of it.
 
-    Whose it is, which of that supplier's files and of which month is said, or told by its name. With
-    `plain` it is not sealed. Raises SettingsError where that is not known, or the file cannot be read.
+    Whose it is, which of that supplier's files (`holds`, a dataset) and of which month is said, or told by
+    its name. With `plain` it is not sealed. Raises SettingsError where that is not known, or the file
+    cannot be read.
     """
-    claim, named = _claim(home, file, supplier, month, plain=plain)
-    trial = Trial(claim.supplier, claim.dataset, claim.when, (named,))
+    claim, named = _claim(home, file, supplier, month, holds, plain=plain)
+    trial = Trial(claim.supplier, claim.dataset, claim.when, (named,), plain=plain)
     run = _Run(home, file, claim, plain, now)
     for step in run.steps():
         try:
@@ -130,7 +144,7 @@ def _broken(lines: pd.DataFrame, checked: Checked) -> Iterator[Broken]:
         rule = rules[str(name)]
         yield Broken(
             rule=rule.id,
-            field=str(column) or "the whole row",
+            field=str(column) or WHOLE_ROW,
             severity=rule.severity,
             rows=len(rows),
             where=in_words(rows.to_numpy()),
@@ -152,20 +166,20 @@ def opened_content(home: Home, file: Path, supplier: str | None, *, now: datetim
 
 
 def _claim(
-    home: Home, file: Path, supplier: str | None, month: Month | None, *, plain: bool
+    home: Home, file: Path, supplier: str | None, month: Month | None, holds: str | None, *, plain: bool
 ) -> tuple[Claim, Step]:
     """Whose file it is, which and of when; and whether its name is one that a month would look for."""
     names = [file.name, *(file.name + ending for ending in _SEALED if plain)]
     claims = [one for name in names for one in claims_of(name, home) if supplier in (None, one.supplier)]
     whose = _whose(home, supplier, [one.supplier for one in claims], file)
-    mine = next((one for one in claims if one.supplier == whose), None)
+    mine = next((one for one in claims if one.supplier == whose and holds in (None, one.dataset)), None)
     if mine is None and month is None:
         raise SettingsError(
             "The file's name does not say of which month it is",
-            where=f"{file.name}; agreed is {files_of(home, whose).file_name}",
+            where=f"{file.name}; agreed is {_agreed(home, whose, 'YYYY-MM')}",
             do="Say which with --month.",
         )
-    found = mine or Claim(whose, home.settings.suppliers[whose].dataset, str(month))
+    found = mine or Claim(whose, holds or home.settings.suppliers[whose].dataset, str(month))
     found = replace(found, when=str(month)) if month and found.dataset != "changes" else found
     return found, _named(home, found, fits=mine is not None)
 
@@ -176,11 +190,8 @@ _SEALED = (".gpg", ".pgp", ".asc", ".zip")  # endings that a test file lacks bef
 def _whose(home: Home, supplier: str | None, claimed: list[str], file: Path) -> str:
     """The supplier that is said, or that the file's name says, or the only one."""
     known = sorted(home.settings.suppliers)
-    if supplier is not None and supplier not in known:
-        raise SettingsError(
-            "This supplier is not in the settings",
-            do=f"Add it under [suppliers], or use one of: {', '.join(known)}.",
-        )
+    if supplier is not None:
+        home.supplier(supplier)
     likely = [supplier] if supplier else sorted(set(claimed)) or known
     if len(likely) != 1:
         raise SettingsError(
@@ -194,8 +205,18 @@ def _whose(home: Home, supplier: str | None, claimed: list[str], file: Path) -> 
 def _named(home: Home, claim: Claim, *, fits: bool) -> Step:
     if fits:
         return Step("name", True, f"the file's name is that of {_called(claim)}")
-    agreed = files_of(home, claim.supplier).file_name
+    agreed = _agreed(home, claim.supplier, claim.when, claim.dataset)
+    if not agreed:
+        return Step("name", False, f"the settings name no file of {claim.dataset} from this supplier")
     return Step("name", False, f"a month would not look for a file of this name, but for {agreed}")
+
+
+def _agreed(home: Home, supplier: str, month: str, dataset: str = "") -> str:
+    """The name that the extract of a month has, or one of its companion files; "" where none is sent."""
+    files = files_of(home, supplier)
+    beside = {"answers": files.consents, "changes": files.changes, "totals": files.totals}
+    pattern = beside.get(dataset, files.file_name) or ""
+    return pattern.replace("{supplier}", supplier).replace("{month}", month)
 
 
 def _called(claim: Claim) -> str:
@@ -291,7 +312,17 @@ class _Run:
         raise IntegrityError(
             f"The extract lacks columns that an agreement's exclusions need: {named}",
             where=_called(self.claim),
-            do="Ask the supplier for them. Only a new version of the agreement can lift an exclusion.",
+            do=f"{self._may_be()}Only a new version of the agreement can lift an exclusion.",
+        )
+
+    def _may_be(self) -> str:
+        """Where missing columns may be: under headings that the profile leaves out, or with the supplier."""
+        left_out = layout_of(self.home, self.claim.supplier, self.contract).not_used
+        if not left_out:
+            return "Ask the supplier for them. "
+        return (
+            "See whether they are among the headings that the profile leaves out (not_used: "
+            f"{', '.join(left_out)}), and map those under columns; otherwise ask the supplier for them. "
         )
 
     def _valid(self) -> Step:
@@ -313,8 +344,10 @@ class _Run:
             )
         if differences:
             raise WaitingForPerson(
-                "The file differs from earlier ones: " + "; ".join(one.words for one in differences),
-                where=f"beside {', '.join(months)}",
+                one_to_a_line(
+                    f"The file differs from earlier ones, of {', '.join(months)}",
+                    (one.words for one in differences),
+                ),
                 do="Ask the supplier what has changed. A month would wait until an approver accepts it.",
             )
         beside = f"it is like the files of {len(months)} earlier months" if months else ""

@@ -16,7 +16,7 @@ from pipeline.validation.rows import Mask, Rows
 _SINGLE = 1
 _NOT_A_COUNT = 8  # birth order 8 means not applicable, 9 not known; number of births 9 means not known
 _NOT_KNOWN = 9
-_LONGEST_WAIT = np.timedelta64(300, "D")  # a pregnancy lasts about 280 days
+LONGEST_WAIT = np.timedelta64(300, "D")  # a pregnancy lasts about 280 days
 # Between these ages, in days, somebody is a parent; a day outside is more likely a stand-in or a slip.
 _YOUNGEST, _OLDEST = (np.timedelta64(round(years * 365.25), "D") for years in (10, 70))
 
@@ -89,7 +89,7 @@ def parent_age(rows: Rows, name: str) -> Mask:
 
 def before_pregnancy(rows: Rows, name: str) -> Mask:
     """More than 300 days before the birth."""
-    return rows.days(name) < _birth(rows) - _LONGEST_WAIT
+    return rows.days(name) < _birth(rows) - LONGEST_WAIT
 
 
 def booked_after_birth(rows: Rows, name: str) -> Mask:

@@ -29,6 +29,7 @@ _NAMED = {
     "births": {"child": "nhs_number", "parent": "parent_nhs_number"},
     "expected_births": {"parent": "nhs_number"},
 }
+_TEN = 10  # digits of an NHS number
 
 
 def unread(checked: Checked, key: bytes) -> pd.DataFrame:
@@ -56,7 +57,7 @@ def _mistaken(checked: Checked) -> pd.Series:
 def _named(checked: Checked, key: bytes) -> Iterator[pd.DataFrame]:
     rows = checked.rows.text[checked.failed]
     for kind, column in _NAMED[checked.rows.contract.dataset].items():
-        yield _subjects(keyed_references(key, kind, rows[column].tolist()), kind)
+        yield _subjects(keyed_references(key, kind, _digits(rows[column])), kind)
 
 
 def _standing_in(checked: Checked, unsure: Mask, key: bytes) -> Iterator[pd.DataFrame]:
@@ -66,7 +67,13 @@ def _standing_in(checked: Checked, unsure: Mask, key: bytes) -> Iterator[pd.Data
         "stand_in",
     )
     if "parent_nhs_number" in rows:
-        yield _subjects(keyed_references(key, "parent", rows["parent_nhs_number"].tolist()), "stand_in")
+        yield _subjects(keyed_references(key, "parent", _digits(rows["parent_nhs_number"])), "stand_in")
+
+
+def _digits(numbers: pd.Series) -> list[str]:
+    """NHS numbers as sound rows have them: what is written between ten digits makes nobody another."""
+    bare = numbers.str.replace("[^0-9]", "", regex=True)
+    return bare.where(bare.str.len() == _TEN, numbers).tolist()
 
 
 def _said(checked: Checked, sure: Mask, key: bytes) -> Iterator[pd.DataFrame]:

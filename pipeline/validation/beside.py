@@ -16,6 +16,8 @@ Groups = npt.NDArray[np.intp]
 _IDENTITY = ("nhs_number", "pregnancy_id")  # whom a row is about: those of them that the contract has
 _NOT_FACTS = ("record_id", "last_updated")  # two rows may differ in these and still say the same
 _SAYS_NOTHING = ("", "X")  # blank, or sex not known
+_A_DAY = len("YYYY-MM-DD")
+_REST_OF_DAY = np.timedelta64(86_399, "s")
 _POSITIONS = [str(place) for place in range(1, 8)]  # birth order 8: not applicable, 9: not known
 
 
@@ -80,12 +82,14 @@ def _versions(rows: Rows) -> tuple[Mask, Groups]:
 
 
 def _newest(rows: Rows) -> Mask:
-    """Rows of which no newer version is known."""
+    """Rows of which no newer version is known; a day alone may be any time of it."""
 
     def find() -> Mask:
         among, child = _versions(rows)
         updated = rows.dates["last_updated"][among]
-        return ~spread(among, np.asarray(updated < updated.groupby(child).transform("max")))
+        a_day = rows.text.loc[among, "last_updated"].str.len() == _A_DAY
+        at_the_latest = updated.mask(a_day, updated + _REST_OF_DAY)
+        return ~spread(among, np.asarray(at_the_latest < updated.groupby(child).transform("max")))
 
     return rows.once("newest", find)
 

@@ -27,14 +27,11 @@ class Heard:
 
     def check_whole(self, where: str) -> None:
         """Raises RowsUnusable, with rows, fields and rules, unless every row can be used."""
-        bad = self.checked.quarantine
-        if bad.empty:
+        rows = self.checked.quarantine["row"].unique()
+        if not len(rows):
             return
-        rows = bad["row"].unique()
-        fields = bad["field"].replace("", "the whole row")
-        pairs = dict.fromkeys(fields + ": " + bad["rule"])
         raise RowsUnusable(
-            f"{len(rows)} row{'s' if len(rows) > 1 else ''} cannot be used ({'; '.join(pairs)})",
+            f"{len(rows)} row{'s' if len(rows) > 1 else ''} cannot be used ({self.checked.broken})",
             where=f"{where}, {in_words(rows)}",
             do="Nothing of the file was applied: half a list of protected families is worse than none, since "
             "it looks whole. Correct the rows, or have them corrected, and apply the file again.",

@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.contract import ERROR, WARNING, Contract, contract_of
+from pipeline.contract import ERROR, WARNING, WHOLE_ROW, Contract, contract_of
 from pipeline.records import (
     BIRTH_KEYS,
     QUARANTINE,
     Extract,
     declared,
-    dwelling_parts,
     empty,
     keyed_column,
 )
@@ -45,6 +44,12 @@ class Checked:
     def quarantined_rows(self) -> int:
         """How many rows are set aside."""
         return int(self.failed.sum())
+
+    @property
+    def broken(self) -> str:
+        """Which rules of severity error were broken in which fields, in words."""
+        fields = self.quarantine["field"].replace("", WHOLE_ROW)
+        return "; ".join(dict.fromkeys(fields + ": " + self.quarantine["rule"]))
 
     @property
     def by_rule(self) -> dict[str, int]:
@@ -193,7 +198,7 @@ def _keyed(births: pd.DataFrame, supplier: str, reference_key: bytes, first_refe
         reference=np.arange(first_reference, first_reference + len(births), dtype=np.int64),
         supplier=supplier,
         parent=keyed_column(reference_key, "parent", births["parent_nhs_number"]),
-        dwelling=keyed_column(reference_key, "dwelling", *address, parts=dwelling_parts),
+        dwelling=keyed_column(reference_key, "dwelling", *address),
     )
 
 

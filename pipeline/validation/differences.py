@@ -72,6 +72,18 @@ def differences(
     )
 
 
+def announced(
+    now: Fingerprint, history: Sequence[Earlier], contract: Contract, limits: Drift
+) -> Iterator[str]:
+    """Codes that come for the first time, and pass because the settings said that they would."""
+    for name, counts in _in_order(now.codes, contract):
+        known = [one.fingerprint.codes[name] for one in history if name in one.fingerprint.codes]
+        for code, rows in counts.items():
+            expected = code in limits.known_codes.get(name, ())
+            if known and expected and not any(one.get(code) for one in known):
+                yield f"{name}: code {code} never came before; {_of_rows(rows)}"
+
+
 # --- the file as a whole --------------------------------------------------------------------------
 
 
@@ -181,11 +193,11 @@ def _codes(
             continue  # the column itself is new
         base = [one.fingerprint for one in _since(about, recent) if name in one.fingerprint.codes]
         total = sum(one.filled[name] for one in base)
-        announced = limits.known_codes.get(name, ())
+        foretold = limits.known_codes.get(name, ())
         for code, meaning in contract.column(name).codes.items():
             rows, called = counts.get(code, 0), f"{name}: code {code} ({meaning})"
             before = sum(one.codes[name].get(code, 0) for one in base), total
-            if rows and code not in announced and not any(one.get(code) for one in known):
+            if rows and code not in foretold and not any(one.get(code) for one in known):
                 yield Difference(f"code {name} {code}", f"{called} never came before; {_of_rows(rows)}")
             elif _far(rows, now.filled[name], *before, limits):
                 what = "is" if rows else "comes no more:"

@@ -37,8 +37,8 @@ def check_month(dates: Mapping[str, pd.Series], contract: Contract, month: Month
         raise IntegrityError(
             _not_of(month, contract, rows=len(days), within=within, later=later),
             where=f"extract of {supplier} for {month}, column {contract.month_of}",
-            do="Nothing was used. Ask the supplier for the right month's file. For a month without births "
-            "they send the header alone.",
+            do="Nothing was used. Ask the supplier for the right month's file, or correct its profile where "
+            "that says wrongly how dates are written. For a month without births they send the header alone.",
         )
 
 

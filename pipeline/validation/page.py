@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from textwrap import fill
 
-from pipeline.contract import CONTRACT_FILES, Column, Contract, Rule, contract_of
+from pipeline.contract import CONTRACT_FILES, WHOLE_ROW, Column, Contract, Rule, contract_of
 
 _WIDTH = 110
 
@@ -143,4 +143,4 @@ def _in_full(rule: Rule) -> str:
 
 
 def _fields(rule: Rule) -> str:
-    return ", ".join(f"`{name}`" for name in rule.fields) or "the whole row"
+    return ", ".join(f"`{name}`" for name in rule.fields) or WHOLE_ROW

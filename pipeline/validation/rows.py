@@ -24,7 +24,7 @@ T = TypeVar("T")
 Mask = npt.NDArray[np.bool_]
 Masks = dict[tuple[str, str], Mask]  # by rule and field; the field of a rule about the whole row is ""
 
-_DAY_OR_MOMENT = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2})?\z"
+DAY_OR_MOMENT = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2})?\z"
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,6 @@ def spread(among: Mask, found: Mask) -> Mask:
 
 def _as_dates(values: pd.Series) -> pd.Series:
     """Days and moments as datetime64[s]; NaT for blank and for what is no ISO 8601 date."""
-    written = pd.Series(matches(pa.chunked_array(pa.array(values)), _DAY_OR_MOMENT), index=values.index)
+    written = pd.Series(matches(pa.chunked_array(pa.array(values)), DAY_OR_MOMENT), index=values.index)
     parsed = pd.to_datetime(values.where(written), format="ISO8601", errors="coerce")
     return parsed.astype("datetime64[s]")

@@ -18,12 +18,11 @@ from pipeline.errors import SettingsError
 from pipeline.nhs_number import FOR_TESTS, ISSUED
 from pipeline.temporary_names import FAMILY, GIVEN, IN_NO_NAME
 from pipeline.validation import agreeing, beside, counts
-from pipeline.validation.rows import Mask, Masks, Rows, any_of, prepare, spread
+from pipeline.validation.rows import DAY_OR_MOMENT, Mask, Masks, Rows, any_of, prepare, spread
 
 __all__ = ["CHECKS", "CHECKS_AFTERWARDS", "Mask", "Masks", "Rows", "any_of", "broken", "prepare", "warnings"]
 
 _DAY = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
-_DAY_OR_MOMENT = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2})?\z"
 _TIME = r"\A([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?\z"
 # Control characters, the replacement character of a damaged text, and characters that are invisible
 # or turn the direction of writing.
@@ -35,7 +34,6 @@ _KNOWN_RANGES = np.isin(np.arange(1000), [*ISSUED, FOR_TESTS])
 _WHOLE_POSTCODE = (
     r"(?i)\A(?:[A-Z]{1,2}[0-9][0-9A-Z]?[ \x{a0}]*[0-9][A-Z]{2}|GIR[ \x{a0}]*0AA|BFPO[ \x{a0}]*[0-9]{1,4})\z"
 )
-_LONGEST_WAIT = np.timedelta64(300, "D")  # a pregnancy lasts about 280 days
 
 # Which kinds of subject a field names.
 _NAMES = {
@@ -109,7 +107,7 @@ def not_issued(rows: Rows, name: str) -> Mask:
 
 def date_format(rows: Rows, name: str) -> Mask:
     """Not written as the contract says."""
-    pattern = _DAY if rows.contract.column(name).logical_type == "date" else _DAY_OR_MOMENT
+    pattern = _DAY if rows.contract.column(name).logical_type == "date" else DAY_OR_MOMENT
     return rows.once(f"date form {name}", lambda: rows.filled(name) & ~rows.matches(name, pattern))
 
 
@@ -167,7 +165,7 @@ def too_long(rows: Rows, name: str) -> Mask:
 
 def due_too_far(rows: Rows, name: str) -> Mask:
     """More than 300 days after the day on which the extract was signed."""
-    return np.asarray(rows.dates[name] > rows.latest + _LONGEST_WAIT)
+    return np.asarray(rows.dates[name] > rows.latest + agreeing.LONGEST_WAIT)
 
 
 def _names_subject(rows: Rows, name: str) -> Mask:

@@ -192,21 +192,20 @@ def _counts(validation: ExpectationSuiteValidationResult) -> dict[str, int]:
     counts: dict[str, int] = {}
     for result in validation.results:
         asked = result.expectation_config
-        rows, failed, observed = (
-            result.result.get(name) for name in ("element_count", "unexpected_count", "observed_value")
-        )
+        failed, observed = (result.result.get(name) for name in ("unexpected_count", "observed_value"))
         if asked is None:
             continue
-        if failed is not None and result.success == _is_met(asked.kwargs, int(rows), int(failed)):
+        if failed is not None and result.success == _is_met(asked.kwargs, result.result):
             counts[str(asked.kwargs["column"])] = int(failed)
         elif not isinstance(observed, list | None):
             counts[asked.type] = int(observed)
     return counts
 
 
-def _is_met(asked: Mapping[str, Any], rows: int, failed: int) -> bool:
+def _is_met(asked: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
     """Whether as many rows keep what was asked as should."""
-    return failed == 0 or (rows - failed) / rows >= asked.get("mostly", 1)
+    rows, failed = int(found["element_count"]), int(found["unexpected_count"])
+    return failed == 0 or bool((rows - failed) / rows >= asked.get("mostly", 1))
 
 
 @contextmanager

@@ -53,14 +53,10 @@ def totals_in(checked: Checked, where: str) -> Totals:
 
 
 def _check_whole(checked: Checked, where: str) -> None:
-    bad = checked.quarantine
-    if bad.empty:
-        return
-    rows = bad["row"].unique()
-    pairs = dict.fromkeys(bad["field"].replace("", "the whole row") + ": " + bad["rule"])
-    raise _unusable(
-        f"{len(rows)} of the counts cannot be used ({'; '.join(pairs)})", f"{where}, {in_words(rows)}"
-    )
+    rows = checked.quarantine["row"].unique()
+    if len(rows):
+        what = f"{len(rows)} of the counts cannot be used ({checked.broken})"
+        raise _unusable(what, f"{where}, {in_words(rows)}")
 
 
 def _unusable(what: str, where: str) -> TotalsUnusable:

@@ -6,13 +6,15 @@ what; what Birthshare costs beside a plain script that does the same job without
 million births are decided under three agreements on one core, beside the reference interpreter and
 the policy language Cedar; how long it takes to bring lists to many recipients, and many lists to one
 (pushes.py), to seal them in each format (sealing.py), and to call families back whose lists went out
-years ago (called_back.py); how fast the ledger records, verifies, finds and proves (ledger.py). Machines
-differ, so what to compare between them are the ratios, taken within one run.
+years ago (called_back.py); how fast the ledger records, verifies, finds and proves (ledger.py); how long
+a file of many births takes from its opened bytes to the validated frame (intake.py). Machines differ,
+so what to compare between them are the ratios, taken within one run.
 
 Cedar is measured where a Python is named that has it: `pip install cedarpy` into an environment of
 its own, then `--cedar ENVIRONMENT/bin/python`. So is Airflow's SFTP provider: `pip install
 apache-airflow apache-airflow-providers-sftp`, then `--airflow ENVIRONMENT/bin/python`. So is pymerkle: `pip
-install pymerkle`, then `--pymerkle ENVIRONMENT/bin/python`. Birthshare needs none of them.
+install pymerkle`, then `--pymerkle ENVIRONMENT/bin/python`. So is pandera: `pip install pandera
+pyarrow`, then `--pandera ENVIRONMENT/bin/python`. Birthshare needs none of them.
 """
 
 from __future__ import annotations
@@ -33,17 +35,18 @@ from measure import run
 from pairs import BIRTHSHARE, compare
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("demo", "against_rival", "many", "decisions", "pushes", "sealing", "called_back", "ledger")
+PARTS = ("demo", "against_rival", "many", "decisions", "pushes", "sealing", "called_back", "ledger", "intake")
 INTERPRETED = 100  # births for the reference interpreter, whose time grows with the square of them
 
 FULL = {
     "births": 1_500, "centres": 60, "many": 100_000, "pairs": 3, "decided": 1_000_000,
     "lists": 2_400, "disclosures": 1_000_000, "changes": 10_000, "entries": 10_000_000,
-    "recorded": 100_000, "times": 3,
+    "recorded": 100_000, "times": 3, "intake": 1_000_000,
 }  # fmt: skip
 QUICK = {
     "births": 120, "centres": 4, "many": 1_000, "pairs": 1, "decided": 4_000,
     "lists": 8, "disclosures": 2_000, "changes": 40, "entries": 3_000, "recorded": 2_000, "times": 1,
+    "intake": 2_000,
 }  # fmt: skip
 
 Figures = dict[str, Any]
@@ -58,6 +61,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--cedar", default="", help="a Python that has cedarpy")
     parser.add_argument("--airflow", default="", help="a Python that has Airflow's SFTP provider")
     parser.add_argument("--pymerkle", default="", help="a Python that has pymerkle")
+    parser.add_argument("--pandera", default="", help="a Python that has pandera")
     parser.add_argument("--entries", type=int, help="how long the ledger is that is verified")
     parser.add_argument("--times", type=int, help="how often pushes and recalls are measured")
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
@@ -70,7 +74,7 @@ def main(arguments: Sequence[str]) -> None:
     if chosen.times:
         sizes["times"] = chosen.times
     with tempfile.TemporaryDirectory(prefix="birthshare-bench-") as folder:
-        others = {"cedar": chosen.cedar, "airflow": chosen.airflow, "pymerkle": chosen.pymerkle}
+        others = {name: getattr(chosen, name) for name in ("cedar", "airflow", "pymerkle", "pandera")}
         figures = measured(Path(folder), chosen.only or PARTS, sizes, others)
     print(as_text(figures))
     if chosen.out:
@@ -99,6 +103,7 @@ def measured(
         "ledger": lambda: _asked(
             "ledger", folder, sizes["entries"], sizes["recorded"], times, others["pymerkle"]
         ),
+        "intake": lambda: _intake(folder / "intake", sizes["intake"], times, others["pandera"]),
     }
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "on": str(date.today())}
     return {"machine": machine, **{part: measure[part]() for part in PARTS if part in parts}}
@@ -130,6 +135,21 @@ def _asked(script: str, folder: Path, *given: int | str) -> Figures:
     command = [sys.executable, str(HERE / f"{script}.py"), str(place), *map(str, given)]
     figures: Figures = json.loads(run(command).answer)
     return figures
+
+
+def _intake(folder: Path, rows: int, times: int, pandera: str) -> Figures:
+    """One file, read and checked as a month does it and by hand; then what rivals can check of it, too."""
+    folder.mkdir()
+
+    def asked(*given: str, python: str = sys.executable) -> Figures:
+        answer: Figures = json.loads(run([python, str(HERE / "intake.py"), *given, str(folder)]).answer)
+        return answer
+
+    made = json.loads(run([sys.executable, str(HERE / "intake.py"), "make", str(folder), str(rows)]).answer)
+    turns = [{way: asked(way) for way in ("by_hand", "ours")} for _ in range(times)]
+    rivals = {way: asked("checks", way) for way in ("ours", "gx")}
+    rivals["pandera"] = asked("checks", "pandera", python=pandera) if pandera else None
+    return {**made, "turns": turns, "checks": rivals}
 
 
 def _many(folder: Path, births: int, month: str) -> Figures:

@@ -22,6 +22,7 @@ def as_text(figures: Figures) -> str:
         "sealing": _sealing,
         "called_back": _called_back,
         "ledger": _ledger,
+        "intake": _intake,
     }
     parts = [table(figures[part]) for part, table in tables.items() if part in figures]
     return "\n".join([head, *(line for part in parts for line in ("", *part))])
@@ -177,6 +178,38 @@ def _ledger(ledger: Figures) -> Iterator[str]:
     for name, each in ledger["proofs"].items():
         yield _line(f"a proof of {name}", _slowest(each))
     yield from _pymerkle(ledger["pymerkle"])
+
+
+def _intake(intake: Figures) -> Iterator[str]:
+    turns = intake["turns"]
+    yield f"A file of {intake['rows']:,} births, {intake['mib']:.0f} MiB, from bytes to validated frame"
+    for way, label in (("by_hand", "bare pyarrow, rules by hand"), ("ours", "Birthshare")):
+        asked = [turn[way] for turn in turns]
+        stages = {stage: median(one["seconds"][stage] for one in asked) for stage in asked[0]["seconds"]}
+        peak = max(one["peak_mib"] for one in asked)
+        yield _line(label, f"{sum(stages.values()):.1f} s, at most {peak:,.0f} MiB")
+        yield from _stages(stages)
+    for kind, label in (("seconds", "the clock's time"), ("cpu_seconds", "CPU time")):
+        pairs = [(turn["ours"][kind], sum(turn["by_hand"][kind].values())) for turn in turns]
+        whole = median(sum(ours.values()) / floor for ours, floor in pairs)
+        without = median((ours["read"] + ours["rules"]) / floor for ours, floor in pairs)
+        yield _line(f"{label}, times that by hand", f"{without:.2f}; {whole:.2f} with every row keyed")
+    agree = all(turn["ours"]["by_rule"] == turn["by_hand"]["by_rule"] for turn in turns)
+    yield _line("they agree on every rule", "yes" if agree else "NO")
+    yield from _one_value(intake["checks"])
+
+
+def _one_value(checks: Figures) -> Iterator[str]:
+    ours = sum(checks["ours"]["cpu_seconds"].values())
+    yield f"{checks['ours']['checks']} checks of one value alone, CPU time"
+    yield _line("masks, and Great Expectations on them", f"{ours:.1f} s")
+    for way, label in (("gx", "Great Expectations on the values"), ("pandera", "pandera")):
+        rival = checks[way]
+        if rival is None:
+            yield _line(label, f"not measured: name a Python that has it with --{way}")
+            continue
+        seconds = sum(rival["cpu_seconds"].values())
+        yield _line(label, f"{seconds:.1f} s, {seconds / ours:.1f} times that; {rival['peak_mib']:,.0f} MiB")
 
 
 def _verified(whole: Figures, floor: Figures) -> Iterator[str]:

@@ -94,3 +94,11 @@ def test_every_family_that_a_feed_speaks_of_is_called_back(figures: dict[str, An
     past = figures["called_back"]
     assert past["entries"] > past["disclosures"]
     assert past["runs"][0]["seconds"] > 0
+
+
+def test_rules_by_hand_find_what_ours_find_in_a_large_file(figures: dict[str, Any]) -> None:
+    intake = figures["intake"]
+    for turn in intake["turns"]:
+        assert turn["ours"]["rows"] == intake["rows"]
+        assert turn["ours"]["by_rule"] == turn["by_hand"]["by_rule"] != {}
+    assert intake["checks"]["ours"]["broken"] == intake["checks"]["gx"]["broken"] > 0

@@ -86,7 +86,7 @@ def test_status_says_of_months_closed_long_ago_that_they_are(
 def test_status_of_an_empty_home_says_how_to_begin(birthshare: CommandLine) -> None:
     answer = birthshare("status", "2020-01")
     assert answer.code == 0
-    assert "the supplier's extract" in answer.out
+    assert "the suppliers' files" in answer.out
     assert birthshare("status", "--json").json["months"] == []
     assert "birthshare run MONTH" in birthshare("status").out
 

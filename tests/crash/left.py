@@ -22,6 +22,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import msoffcrypto
+from python_calamine import CalamineWorkbook
 
 from crash.world import World
 from pipeline.facts import verified
@@ -142,7 +143,15 @@ def _files(world: World) -> list[str]:
 def _reports(world: World) -> dict[str, bytes]:
     outbox = world.home.outbox
     files = [file for name in world.home.settings.suppliers for file in (outbox / name).rglob("*")]
-    return {str(file.relative_to(outbox)): file.read_bytes() for file in sorted(files)}
+    return {str(file.relative_to(outbox)): _cells(file.read_bytes(), file.name) for file in sorted(files)}
+
+
+def _cells(content: bytes, name: str) -> bytes:
+    """A workbook's cells, since the moment at which it was written stands in it; other files as they are."""
+    if not name.endswith(".xlsx"):
+        return content
+    sheets = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    return repr([sheets.get_sheet_by_name(one).to_python() for one in sheets.sheet_names]).encode()
 
 
 def _opened(world: World, name: str, content: bytes) -> bytes:

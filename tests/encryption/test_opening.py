@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import tempfile
 import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.encryption import opening
+from pipeline.encryption import gnupg, opening
 from pipeline.encryption.framing import is_cut_off
 from pipeline.encryption.gnupg import Finished, Status
 from pipeline.encryption.opening import Opened, SealProblem, SealRefused
@@ -240,10 +241,11 @@ def test_the_plaintext_of_a_refused_file_is_nowhere_on_disk(
     sealed_by: Seal, open_as_agreed: Open, stranger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    homes = set(Path("/dev/shm").glob("bshare-gpg-*"))
-    problem_of(open_as_agreed, sealed_by(stranger))
+    with tempfile.TemporaryDirectory(prefix="own", dir="/dev/shm") as memory:
+        monkeypatch.setattr(gnupg, "_MEMORY", Path(memory))
+        problem_of(open_as_agreed, sealed_by(stranger))
+        assert list(Path(memory).iterdir()) == []
     assert [file.name for file in tmp_path.rglob("*")] == ["births_trust_2026-10.csv.gpg"]
-    assert set(Path("/dev/shm").glob("bshare-gpg-*")) <= homes
 
 
 def test_our_private_key_is_missing(sealed_by: Seal, open_as_agreed: Open, trust, tmp_path: Path) -> None:

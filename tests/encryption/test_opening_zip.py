@@ -389,8 +389,15 @@ def test_a_zip_in_the_zip(open_unsigned: Open) -> None:
         lambda sealed: sealed[:-2] + struct.pack("<H", 5) + b"hello",
         lambda sealed: sealed.replace(b"PK\x01\x02", b"between" + b"PK\x01\x02"),
         lambda sealed: sealed.replace(NAME.encode(), b"B" + NAME.encode()[1:], 1),
+        *(
+            lambda sealed, at=at: sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :]
+            for at in (14, 18, 22)
+        ),
     ],
-    ids=["before", "after", "twice", "a comment", "in the middle", "another name in the list"],
+    ids=[
+        *("before", "after", "twice", "a comment", "in the middle", "another name in the list"),
+        *("another checksum before it", "another packed size", "another size"),
+    ],
 )
 def test_nothing_stands_around_it(around: Callable[[bytes], bytes], open_unsigned: Open) -> None:
     assert problem_of(open_unsigned, around(zipped())) is SealProblem.SOMETHING_AROUND

@@ -156,6 +156,10 @@ def test_a_feed_of_another_supplier_is_refused(home: Home) -> None:
         ({"totals": "totals_{supplier}_{date}.csv.gpg"}, "totals must hold {month} once"),
         ({"consents": "births_{supplier}_{month}.csv.gpg"}, "must differ"),
         ({"consents": CONSENTS, "totals": CONSENTS}, "must differ"),
+        (
+            {"file_name": "chis_{month}.csv.gpg", "totals": "chis_{month}_totals.csv.gpg"},
+            "file_name and totals must differ: one could be taken for the other",
+        ),
         ({"consents": CONSENTS, "dataset": "expected_births"}, "carry their answers themselves"),
     ],
 )
@@ -167,7 +171,7 @@ def test_names_that_could_be_taken_for_another_file_are_refused(
 
 
 def test_the_settings_come_before_the_profile(home: Home) -> None:
-    home.profiles.mkdir()
+    home.profiles.mkdir(exist_ok=True)
     (home.profiles / "own.yaml").write_text(
         'description: own\nsealed: zip\nfile_name: "{month}_{supplier}.zip"\ntotals: "{month}_totals.zip"\n'
     )
@@ -179,7 +183,7 @@ def test_the_settings_come_before_the_profile(home: Home) -> None:
 
 
 def test_the_file_that_the_profile_names_is_found(home: Home) -> None:
-    home.profiles.mkdir()
+    home.profiles.mkdir(exist_ok=True)
     (home.profiles / "own.yaml").write_text('description: own\nfile_name: "{month}_{supplier}.zip"\n')
     arrive(home, "births_chis_2026-10.csv.gpg", content="another")
     file = arrive(home, "2026-10_chis.zip")

@@ -164,6 +164,9 @@ SAID: dict[str, tuple[Tree, dict[str, str]]] = {
     "unrestricted": (birth(meta=restricted("U")), {"confidentiality": "U"}),
     "restricted": (birth(meta=restricted("R")), {"confidentiality": "R"}),
     "restricted in a way nobody knows": (birth(meta=restricted("new")), {"confidentiality": "R"}),
+    "restricted in words alone": (
+        birth(meta=restricted("") | {"security": [{"display": "restricted"}]}), {"confidentiality": "R"},
+    ),
     "mother restricted": (
         birth(mother={"meta": restricted("V")}, meta=restricted("U")), {"confidentiality": "R"},
     ),

@@ -32,9 +32,32 @@ def test_a_name_that_could_leave_the_folder_is_refused(contract: Contract, name:
         load_profile(name, contract)
 
 
-def test_a_missing_profile_is_refused(contract: Contract) -> None:
-    with pytest.raises(SettingsError, match="cannot be read"):
-        load_profile("nowhere", contract)
+def test_a_missing_profile_is_refused_with_those_that_there_are(contract: Contract, write: Path) -> None:
+    write.write_text("description: own\n")
+    with pytest.raises(SettingsError, match="cannot be read") as caught:
+        load_profile("nowhere", contract, own=write.parent)
+    assert caught.value.do.endswith(": own.")
+    assert f"{write.parent}/NAME.yaml" in caught.value.do
+
+
+def test_what_a_profile_may_say_stands_beside_what_it_may_not(contract: Contract, write: Path) -> None:
+    write.write_text("description: own\ncodes: {consent_status: {J: yes}}\n")
+    with pytest.raises(SettingsError, match="contract does not have: yes") as caught:
+        load_profile("own", contract, own=write.parent)
+    assert "given, refused, withdrawn, not_asked" in caught.value.do
+    write.write_text("description: own\ncolumns: {Born: dob}\n")
+    with pytest.raises(SettingsError, match="does not have: dob") as caught:
+        load_profile("own", contract, own=write.parent)
+    assert "date_of_birth" in caught.value.do
+
+
+@pytest.mark.parametrize("text", ["", "- columns", "columns"])
+def test_a_file_that_is_no_profile_is_refused_in_plain_words(
+    contract: Contract, write: Path, text: str
+) -> None:
+    write.write_text(text)
+    with pytest.raises(SettingsError, match="names and their values must stand here"):
+        load_profile("own", contract, own=write.parent)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +65,7 @@ def test_a_missing_profile_is_refused(contract: Contract) -> None:
     [
         ("columns: {X: nhs_no}", "columns that the contract does not have: nhs_no"),
         ("codes: {gender: {M: '1'}}", "columns that the contract does not have: gender"),
-        ("codes: {sex: {M: male}}", "codes that the contract does not have .profile own, column sex"),
+        ("codes: {sex: {M: male}}", "codes that the contract does not have: male .profile own, column sex"),
         ("encoding: latin-1", "encoding"),
         ("colums: {}", "colums"),
         ("a: [", "cannot be read"),
@@ -92,6 +115,13 @@ def test_a_companion_file_is_read_as_far_as_it_has_the_same_columns(contract: Co
         ("blanks: {died: [x]}", "columns that the contract does not have: died"),
         ("codes: {number_of_births: {Twin: two}}", "maps to codes .* column number_of_births"),
         ("codes: {given_name: {X: 'Y'}}", "maps to codes .* column given_name"),
+        ("codes: {consent_status: {'': given}}", "a blank is given a meaning under codes: consent_status"),
+        ("codes: {death_status: {' ': U}}", "a blank is given a meaning under codes: death_status"),
+        (
+            "codes: {consent_status: {N: refused}}\nblanks: {consent_status: [N]}",
+            "stands for nothing has a meaning under codes too: consent_status",
+        ),
+        ("companions: {answers: {codes: {consent_status: {'': given}}}}", "a blank is given a meaning"),
         (
             "companions: {answers: {columns: {A: postcode}}}",
             "not have: postcode .profile own, companions.ans",

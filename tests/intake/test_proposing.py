@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.contract import Contract
+from pipeline.contract import Contract, contract_of
 from pipeline.demo.nhs_numbers import nhs_numbers
 from pipeline.errors import IntegrityError
 from pipeline.intake.files import read_file
 from pipeline.intake.profiles import Layout, Profile, load_profile, parse_profile
-from pipeline.intake.proposing import Draft, propose, ways_of_writing
+from pipeline.intake.proposing import Draft, as_companion, propose, ways_of_writing
 from suppliers.writing import as_text, as_workbook, in_its_words
 
 ROWS = 40
@@ -188,6 +188,24 @@ def test_codes_that_may_be_something_else_are_not_shown(contract: Contract, valu
     assert yaml.safe_load(draft.text)["codes"] == {"consent_status": {}}
 
 
+@pytest.mark.parametrize(
+    ("last", "trailer"),
+    [
+        (["END OF FILE", "1"], "END OF FILE,{rows}"),
+        (["Total number of records: 1"], "Total number of records: {rows}"),
+        (["End of file, exported by Zebedee Quagmire"], None),
+        (["Count", "Zebedee"], None),
+        (["Zebedee", "1"], None),
+    ],
+)
+def test_of_a_last_line_nothing_is_shown_but_words_of_an_end(
+    contract: Contract, last: list[str], trailer: str | None
+) -> None:
+    draft = propose(of_rows(["NHS No", "DOB", "Surname"], ["1", "x", "y"], last), contract, where="file")
+    assert yaml.safe_load(draft.text).get("trailer") == trailer
+    assert "Zebedee" not in draft.text + "".join(draft.unsure)
+
+
 def test_codes_under_a_doubtful_heading_are_not_shown(contract: Contract) -> None:
     headings = ["NHS No", "DOB", "Surname", "Birth status old"]
     draft = propose(of_rows(headings, ["1", "x", "y", "Kim"]), contract, where="file")
@@ -223,3 +241,24 @@ def test_what_cannot_be_laid_out_is_refused_in_a_sentence(
         propose(content, contract, where="file")
     assert "9434765919" not in str(caught.value)
     assert "Zebedee" not in str(caught.value)
+
+
+def test_columns_that_not_every_file_has_are_named_where_they_were_not_found(contract: Contract) -> None:
+    """A heading that was left out may be one of them."""
+    headings = list(contract.must_exist)
+    draft = propose(of_rows([*headings, "Moved in"]), contract, where="test file")
+    assert not draft.missing
+    assert "address_since" in draft.optional
+    assert not {*draft.optional} & {*headings}
+
+
+def test_a_file_of_answers_is_drafted_as_a_part_of_its_suppliers_profile(contract: Contract) -> None:
+    rows = of_rows(
+        ["Child NHS No", "Answer", "Answer Date", "Answered by"], ["", "Y", "31/10/2026", "mother"]
+    )
+    draft = propose(rows, contract_of("answers"), where="test file")
+    assert "Answer: left out, and it sounds like something that stops a card; map it if it is" in draft.unsure
+    part = as_companion(draft.text, "answers").replace("not_used:", "#").replace("- Answer", "#")
+    profile = parse_profile(f"description: ours\n{part}", contract, where=Path("ours.yaml"))
+    assert profile.companions["answers"].columns["Answer Date"] == "consent_date"
+    assert profile.companions["answers"].dates == {"*": "DD/MM/YYYY"}

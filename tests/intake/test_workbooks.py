@@ -247,6 +247,16 @@ def test_a_sheet_of_a_million_formatted_rows_is_read_without_them() -> None:
     assert len(read(workbook({books.SHEET: books.sheet(books.lines(rows()) + blank)}))) == 1
 
 
+def test_a_sheet_that_says_it_is_smaller_than_it_is_loses_no_row() -> None:
+    small = '<dimension ref="A1:C2"/>'
+    assert len(read(table(rows(family(), family(), family()), before=small))) == 3
+
+
+def test_a_hidden_header_is_a_hidden_row() -> None:
+    hidden = {books.SHEET: books.sheet(books.lines(rows()).replace('<row r="1"', '<row r="1" hidden="1"'))}
+    assert "hidden row" in refused(workbook(hidden))
+
+
 def test_hidden_columns_beside_the_table_are_as_good_as_none() -> None:
     beside = f'<cols><col min="{len(HEADER) + 1}" max="16384" hidden="1" width="0"/></cols>'
     assert len(read(table(rows(), before=beside))) == 1

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +22,7 @@ import pytest
 
 from month_authority import MONTH, Authority, CommandLine
 from pipeline.demo.births import as_csv
+from pipeline.ledger.entries import Kind, Validated
 
 UNEXPECTED, INTEGRITY, WAITING, DONE = 1, 4, 6, 0
 
@@ -42,7 +44,8 @@ CANARY = {
 }
 SHARED = {"nhs_number": "9997786424", "parent_nhs_number": "9994994972"}
 HELD = {"nhs_number": "9995790114", "postcode": "QX4 7ZQ"}
-SET_ASIDE = {"nhs_number": "999 123 4567", "given_name": "=Quarrelsome"}
+# At a home of its own: where nobody knows whom a row means, its home stands in for the child.
+SET_ASIDE = {"nhs_number": "999 123 4567", "given_name": "=Quarrelsome", "postcode": "QX4 7ZR"}
 
 # Not made from families: what the postcode directory and the reach areas say of every postcode.
 PUBLIC = ("reference", "state/reach")
@@ -192,7 +195,18 @@ def test_a_good_month_leaves_nothing_personal_outside_the_sealed_lists(watched: 
     lists = [watched.authority.families(row["code"]) for row in state["recipients"]]
     [card] = [row for families in lists for row in families if "Zanthwick" in str(row)]
     assert CANARY["address_line_1"] in card
-    assert (watched.authority.home.outbox / "chis" / f"quarantine_chis_{MONTH}.csv").is_file()
+    outbox = watched.authority.home.outbox
+    assert (outbox / "chis" / f"quarantine_chis_{MONTH}.csv").is_file()
+
+    # The results of the checks are for the owner's eyes, and the ledger names these very bytes.
+    name = f"{MONTH}_chis_births"
+    results = {file.name: file for file in (outbox / "checks").iterdir()}
+    assert results.keys() == {f"{name}.json", f"{name}.html", "index.html"}
+    assert {file.stat().st_mode & 0o777 for file in results.values()} == {0o600}
+    assert f'href="{name}.html"' in results["index.html"].read_text()
+    [validated] = watched.authority.recorded(Kind.VALIDATED)
+    assert isinstance(validated, Validated)
+    assert validated.results_sha256 == sha256(results[f"{name}.json"].read_bytes()).hexdigest()
 
 
 # --- months that fail -----------------------------------------------------------------------------

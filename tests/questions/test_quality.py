@@ -21,7 +21,9 @@ from pipeline.ledger.entries import (
     Body,
     DriftAccepted,
     Entry,
+    ExtractReceived,
     ExtractRefused,
+    Kind,
     ReportDelivered,
     ReportPermitted,
     Validated,
@@ -201,6 +203,33 @@ def test_answers_that_could_not_be_used_are_there(home: Home, ledger: Ledger) ->
 
     assert month["answers"] == {"rows": 40, "unusable": 3}
     assert "<td>3 of 40</td>" in quality_page(asks(home, ledger), authority="Sampleton")
+
+
+@pytest.mark.parametrize(("signer", "files"), [("", 1), (past.SIGNER, 0)])
+def test_a_file_that_nobody_signed_is_said_to_be_so(
+    home: Home, ledger: Ledger, command: Callable[..., Answer], signer: str, files: int
+) -> None:
+    checked(ledger, 0, {})
+    received = ExtractReceived(
+        supplier="chis", sealed_sha256=past.DIGEST, signer=signer, signed_at=past.after(LAST, 1), rows=40
+    )
+    past.record(ledger, LAST, received)
+
+    found = asks(home, ledger)
+
+    assert only(found)["months"][0]["unsigned"] == files
+    assert ("<td>1 file</td>" in quality_page(found, authority="Sampleton")) == bool(files)
+    assert ("1 file signed by nobody" in command().out) == bool(files)
+
+
+def test_who_looks_can_go_from_a_refusal_to_its_proof(home: Home, ledger: Ledger) -> None:
+    past.refused(ledger, LAST)
+
+    [month] = only(asks(home, ledger))["months"]
+    entry = month["refused"][0]["entry"]
+
+    assert any(one.seq == entry for one in ledger.entries(kinds={Kind.EXTRACT_REFUSED}))
+    assert f"entry {entry})" in quality_page(asks(home, ledger), authority="Sampleton")
 
 
 # --- again and again ------------------------------------------------------------------------------

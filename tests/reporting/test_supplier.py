@@ -220,3 +220,32 @@ def test_every_rule_of_every_contract_says_how_to_put_it_right(dataset: str) -> 
 
     assert all(line["what_it_means"] and line["how_to_put_it_right"] for line in lines(made))
     assert len(lines(made)) == len(rules)
+
+
+def test_what_to_do_is_said_in_the_way_of_writing_that_was_agreed() -> None:
+    file = about(dates={"*": "DD/MM/YYYY", "last_updated": "DD/MM/YYYY HH:MM:SS"}, grouped_numbers=True)
+    broken = [
+        ("chis", 1, "date_of_birth", "date_format"),
+        ("chis", 2, "last_updated", "date_format"),
+        ("chis", 3, "nhs_number", "nhs_number_format"),
+    ]
+
+    made = report(*broken, file=file)
+
+    born, updated, number = (line["how_to_put_it_right"] for line in lines(made))
+    assert born == "Write the date so: DD/MM/YYYY."
+    assert updated == "Write the date so: DD/MM/YYYY HH:MM:SS."
+    assert "no spaces" not in number
+    assert "DD/MM/YYYY or DD/MM/YYYY HH:MM:SS" in told(made)["date_format: 2 set aside"]
+    assert "YYYY-MM-DD" in lines(report(broken[0]))[0]["how_to_put_it_right"]
+
+
+def test_a_supplier_with_codes_of_its_own_is_told_whose_codes_sentences_name() -> None:
+    assert "send your own for it" in told(report(file=about(own_codes=True)))["Codes"]
+    assert "Codes" not in told(report())
+
+
+def test_sentences_have_no_marks_of_a_page_that_is_not_there() -> None:
+    [line] = lines(report(("chis", 1, "given_name", "text_dangerous")))
+
+    assert "`" not in "".join(line.values())

@@ -64,6 +64,8 @@ def test_every_class_says_where_how_long_and_why() -> None:
         ("reference/recipients.yaml", "agreements"),
         ("reference/postcodes.sqlite", "agreements"),
         ("birthshare.toml", "agreements"),
+        ("profiles/newcomer.yaml", "agreements"),
+        ("inbox/chis/births_chis_2026-10.zip.sig", "sealed_files"),
     ],
 )
 def test_a_file_belongs_to_one_class(home: Home, path: str, name: str) -> None:
@@ -78,6 +80,7 @@ def test_a_file_belongs_to_one_class(home: Home, path: str, name: str) -> None:
         "births.csv", "inbox/births.csv", "inbox/chis/old/births.csv", "state/births.csv",
         "state/working/2026-10/extract/births.csv", "outbox/families.xlsx", "outbox/chis/families.csv",
         "reference/families.csv", "agreements/families.csv", "copy/state/birthshare.db",
+        "profiles/families.csv",
     ],
 )  # fmt: skip
 def test_a_file_that_nobody_put_there_belongs_to_none(home: Home, path: str) -> None:

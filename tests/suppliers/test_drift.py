@@ -27,7 +27,8 @@ from pipeline.demo.births import as_csv
 from pipeline.demo.nhs_numbers import nhs_numbers
 from pipeline.errors import IntegrityError, WaitingForPerson
 from pipeline.facts import opened_ledger
-from pipeline.ledger.entries import DriftAccepted, Entry, Fingerprinted, Kind
+from pipeline.ledger.entries import DriftAccepted, Entry, Fingerprinted, Kind, Validated
+from pipeline.suppliers import drift
 
 BEFORE = MONTH.plus(-1)
 LEAD = APPROVERS["data_lead"]
@@ -218,6 +219,16 @@ def test_the_scheduled_step_stops_with_the_same_words_and_goes_on_when_it_is_cle
     assert months.prepare(authority.home, MONTH, now=NOW) is not None
 
 
+def test_an_earlier_month_is_never_held_against_a_later_one(authority: Authority) -> None:
+    with months.opened(authority.home, BEFORE, NOW) as desk:
+        [look], [used] = desk.recorded(Fingerprinted), desk.recorded(Validated)
+        sealed = {"sealed_sha256": "f" * 64}
+        later = [look.model_copy(update=sealed | {"rows": 10 * look.rows}), used.model_copy(update=sealed)]
+        desk.ledger.append(*(Entry(body, str(MONTH)) for body in later), at=NOW)
+        [file] = drift.compared(desk)
+    assert (file.beside, file.differences) == ((), ())
+
+
 def test_last_month_s_children_under_this_month_s_dates_stop(authority: Authority) -> None:
     extract = alive(authority.extract())
     again = extract.assign(nhs_number=a_month_earlier(extract)["nhs_number"])
@@ -246,3 +257,17 @@ def test_answers_are_held_against_earlier_answers(authority: Authority) -> None:
     looks = authority.recorded(Kind.FINGERPRINTED)
     datasets = [one.dataset for one in looks if isinstance(one, Fingerprinted)]
     assert datasets.count("answers") == 2
+
+
+def test_a_file_that_passed_is_asked_about_again_where_another_profile_reads_it_otherwise(
+    authority: Authority, birthshare: CommandLine
+) -> None:
+    """What people agreed to was how the file was read then."""
+    authority.send(alive(authority.extract()))
+    assert birthshare.run(*TO_VALIDATION).code == 0
+    authority.home.profiles.mkdir(exist_ok=True)
+    own = authority.home.profiles / "contract.yaml"
+    own.write_text("description: own\nblanks:\n  consent_status: [refused, withdrawn, not_asked]\n")
+    assert birthshare.run(*TO_VALIDATION).code == 6
+    own.unlink()
+    assert birthshare.run(*TO_VALIDATION).code == 0  # as it passed before

@@ -704,11 +704,17 @@ def test_birthshare_intake_fetch(place: Place, capsys: pytest.CaptureFixture[str
     code, out, err = said(capsys, "intake", "fetch", "chis", "--home", place.path)
     assert code == 0
     assert "not whole yet" in out + err
+    assert "agreed are births_chis_{month}.csv.gpg, changes_chis_{date}.csv.gpg" in out
 
 
 def test_a_supplier_whose_files_come_by_themselves_cannot_be_visited(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    code, _, err = said(capsys, "intake", "fetch", "trust", "--home", place.path)
+    assert code == 2
+    assert "not in the settings" in err
+    with (place.path / "birthshare.toml").open("a") as settings:
+        settings.write('[suppliers.trust]\nname = "Trust"\nprofile = "contract"\nunsigned = true\n')
     code, _, err = said(capsys, "intake", "fetch", "trust", "--home", place.path)
     assert code == 2
     assert "do not wait at a server" in err

@@ -16,6 +16,7 @@ from month_authority import MONTH, NOW, Authority, copied
 from pipeline import month as months
 from pipeline.contract import contract_of
 from pipeline.demo.authority import Demonstration
+from pipeline.errors import IntegrityError
 from pipeline.intake.profiles import Profile, load_profile
 from suppliers.writing import as_text, as_workbook, in_its_words
 
@@ -118,3 +119,16 @@ def test_another_profile_makes_another_release(authority: Authority) -> None:
     own.write_text("description: ours\ncolumns: {BABY: nhs_number}\n")
     authority.run(until="release")
     assert len(authority.recorded("release_requested")) == len(first) + 1
+
+
+def test_a_profile_that_is_exchanged_while_a_file_is_read_asks_nobody(authority: Authority) -> None:
+    own = authority.home.profiles / "contract.yaml"
+    own.parent.mkdir()
+
+    def exchange(stage: str, done: int, total: int) -> None:
+        if stage == "validation":
+            own.write_text("description: ours\ncolumns: {BABY: nhs_number}\n")
+
+    with pytest.raises(IntegrityError, match="changed while its file was read"):
+        authority.run(until="release", watch=exchange)
+    assert authority.recorded("release_requested") == []

@@ -501,7 +501,7 @@ def test_a_feed_that_is_refused_tells_its_supplier_which_rows_are_wrong(
 def test_a_report_speaks_of_fields_and_rows_as_the_suppliers_own_file_has_them(trust: Trust) -> None:
     """Its profile renames a column and has two lines above the header."""
     profile = "description: Another system\nrows_above_header: 2\ncolumns: {NHS No: nhs_number}\n"
-    (trust.home.profiles).mkdir()
+    trust.home.profiles.mkdir(exist_ok=True)
     (trust.home.profiles / "other.yaml").write_text(profile)
     settings = trust.path / "birthshare.toml"
     settings.write_text(

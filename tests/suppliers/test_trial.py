@@ -89,6 +89,9 @@ def test_a_file_of_another_name_is_tried_for_the_month_that_is_said(
     answer = check(other, "--month", str(MONTH), "--json")
     assert answer.code == 0
     assert not passed(answer)["name"]
+    assert f"births_chis_{MONTH}.csv.gpg" in answer.json["steps"][0]["words"]
+    told = check(other, "--month", str(MONTH)).out
+    assert "under the agreed name, a month would use this file" in told
     assert check(other).code == 2
 
 
@@ -163,11 +166,33 @@ def test_a_companion_file_is_tried_by_its_own_rules(
     assert answer.json["rules"]
 
 
+def test_a_companion_file_of_another_name_is_what_it_is_said_to_be(
+    check: Check, authority: Authority, tmp_path: Path
+) -> None:
+    file = tmp_path / "first test.csv"
+    file.write_text(f"area,births\nall,{NUMBER[:2]}\n")
+    options = ("--plain", "--month", str(MONTH), "--holds", "totals", "--json")
+    unknown = check(file, *options).json
+    assert (unknown["dataset"], unknown["error"]) == ("totals", None)
+    assert unknown["steps"][0]["words"] == "the settings name no file of totals from this supplier"
+    authority.setting("[suppliers.chis]\n", COMPANIONS)
+    assert f"totals_chis_{MONTH}.csv" in check(file, *options).json["steps"][0]["words"]
+    assert check(file, *options[:3]).code == 4
+
+
 def test_a_column_that_an_agreement_needs_is_missed(check: Check, authority: Authority) -> None:
     authority.send(authority.extract().drop(columns=["adoption"]))
     answer = check(authority.sealed, "--json")
     assert (answer.code, passed(answer)["columns"]) == (4, False)
-    answer.says("welcome-card-first-visit", "adoption")
+    answer.says("welcome-card-first-visit", "adoption", "Ask the supplier for them")
+
+
+def test_a_missing_column_may_be_one_that_the_profile_leaves_out(check: Check, authority: Authority) -> None:
+    own = authority.home.profiles / "contract.yaml"
+    own.parent.mkdir()
+    own.write_text("description: ours\nnot_used: [Adopted Y/N]\n")
+    authority.send(authority.extract().rename(columns={"adoption": "Adopted Y/N"}))
+    check(authority.sealed).says("leaves out (not_used: Adopted Y/N)")
 
 
 def test_a_file_unlike_the_last_one_waits_for_a_person(
@@ -180,7 +205,7 @@ def test_a_file_unlike_the_last_one_waits_for_a_person(
     answer = check(file, "--plain", "--json")
     assert answer.code == 6
     assert not passed(answer)["drift"]
-    answer.says("differs from earlier ones", "language: the column is missing")
+    answer.says("differs from earlier ones", "\n  language: the column is missing")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +243,6 @@ def test_an_unknown_supplier_is_connected_by_its_draft(
     rows = in_its_words(authority.extract(), profile)
     authority.send(as_text(rows, profile, above=["Births", "", ""]))
     out = authority.home.profiles / "newcomer.yaml"
-    out.parent.mkdir()
     answer = birthshare("intake", "propose", authority.sealed, "--out", out)
     assert answer.code == 0, answer.err
     assert shown_values(personal_values(authority.extract()), out.read_bytes(), answer.out, answer.err) == []

@@ -189,6 +189,23 @@ def test_the_passphrase_comes_from_the_secret_store(
     assert home.passphrase("chis") == PASSPHRASE
 
 
+@pytest.mark.parametrize(
+    ("said", "amiss"),
+    [
+        ('death_status = ["1"]', ""),
+        ('death_status = ["3"]', "does not have: 3"),
+        ('died = ["1"]', "does not have: died"),
+        ('given_name = ["1"]', "does not have: given_name"),
+    ],
+)
+def test_the_doctor_knows_which_codes_can_be_announced(authority: Authority, said: str, amiss: str) -> None:
+    after = "# Who may sign"
+    authority.setting(after, f"[suppliers.chis.drift.known_codes]\n{said}\n\n{after}")
+    [profile] = [one for one in examine(authority.reopened(), now=NOW) if one.what == "the profile of chis"]
+    assert profile.well == (not amiss)
+    assert amiss in profile.advice
+
+
 def test_the_doctor_says_what_a_supplier_of_zips_lacks(authority: Authority) -> None:
     zips(authority, "unsigned = true")
     secret = authority.home.path / "keys" / "suppliers" / "chis.passphrase"

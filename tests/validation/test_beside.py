@@ -55,6 +55,7 @@ TIED = [(1, "last_updated", "version_tied"), (2, "last_updated", "version_tied")
         ({"last_updated": ""}, {"last_updated": ""}),  # both without it
         ({}, {"last_updated": ""}),  # which may be the newest
         ({"last_updated": "2026-11-01"}, {"last_updated": "2026-11-01T00:00:00"}),
+        ({}, {"last_updated": "2026-11-01"}),  # some time of the same day, perhaps later
     ],
 )
 def test_versions_that_differ_and_of_which_neither_is_newer_are_both_set_aside(
@@ -65,6 +66,10 @@ def test_versions_that_differ_and_of_which_neither_is_newer_are_both_set_aside(
 
 def test_the_newest_version_wins(good: Row) -> None:
     assert set_aside(good, good | REFUSED | BEFORE) == []
+
+
+def test_a_version_of_the_day_before_is_older_at_whatever_time(good: Row) -> None:
+    assert set_aside(good, good | REFUSED | {"last_updated": "2026-10-31"}) == []
 
 
 def test_a_tie_among_versions_that_are_overtaken_is_none(good: Row) -> None:
@@ -189,6 +194,27 @@ def test_of_a_child_whom_nobody_can_know_parent_and_home_stand_in(
     result = validated(good | {"nhs_number": number, "consent_status": "refused"})
     assert heard(result) == {("mother", "parent"), ("mother", "stand_in"), ("home", "stand_in")}
     assert set(result.unread["word"]) == {""}
+
+
+@pytest.mark.parametrize("written", ["999 476 5914", "999-476-5914", "999 4765914", "\t9994765914"])
+def test_a_number_whose_digits_are_sound_is_heard_of_however_it_is_written(
+    validated: Validate, good: Row, written: str
+) -> None:
+    """Another supplier may send this child, or one of this mother's, with the number as it should be."""
+    result = validated(good | {"nhs_number": written, "consent_status": "refused"})
+    assert ("child", "child") in heard(result)
+    mothers = written.replace("914", "876")
+    result = validated(good | {"nhs_number": "12345", "parent_nhs_number": mothers})
+    assert heard(result) == {("mother", "parent"), ("mother", "stand_in"), ("home", "stand_in")}
+
+
+def test_a_row_that_goes_with_another_of_its_child_is_heard_by_its_own_number(
+    validated: Validate, good: Row
+) -> None:
+    """Its number is sound: it is set aside because of the other row alone, and nobody stands in for it."""
+    result = validated(good | SPOILT, good | BEFORE | {"consent_status": "refused"})
+    assert result.by_rule == {"time_format": 1, "other_row_unusable": 1}
+    assert heard(result) == {("child", "child"), ("child", "child consent_refused"), ("mother", "parent")}
 
 
 def test_rows_that_go_on_are_read(validated: Validate, good: Row) -> None:

@@ -13,7 +13,7 @@ from pipeline.contract import Contract, contract_of
 from pipeline.home import Drift
 from pipeline.records import Extract, Month
 from pipeline.validation.checks import Validated
-from pipeline.validation.differences import Earlier, differences
+from pipeline.validation.differences import Earlier, announced, differences
 from pipeline.validation.fingerprint import Fingerprint, alike, fingerprint, sketch
 
 OCTOBER, NOVEMBER = Month(2026, 10), Month(2026, 11)
@@ -185,10 +185,16 @@ def test_a_code_that_the_supplier_announced_stops_only_where_it_comes_in_masses(
     history = past(*(a_month(600, rng, codes=plain) for _ in range(6)))
     some = a_month(600, rng, codes=CODES | {"in_hospital": {"N": 0.995, "Y": 0.005}})
     many = a_month(600, rng, codes=CODES | {"in_hospital": {"N": 0.5, "Y": 0.5}})
-    announced = Drift(known_codes={"in_hospital": ("Y",)})
+    foretold = Drift(known_codes={"in_hospital": ("Y",)})
     assert "code in_hospital Y" in about(some, history)
-    assert not [one for one in about(some, history, announced) if "in_hospital" in one]
-    assert "shares in_hospital" in about(many, history, announced)
+    assert not [one for one in about(some, history, foretold) if "in_hospital" in one]
+    assert "shares in_hospital" in about(many, history, foretold)
+    rows = some.codes["in_hospital"]["Y"]
+    told = [*announced(some, history, contract_of("births"), foretold)]
+    assert told == [f"in_hospital: code Y never came before; {rows} rows"]  # whoever releases is told
+    assert not [*announced(some, history, contract_of("births"), LIMITS)]
+    since = [*history, Earlier("2026-07", some)]
+    assert not [*announced(some, since, contract_of("births"), foretold)]
 
 
 def test_a_date_in_a_column_that_was_always_empty_stops_at_its_first_row() -> None:
@@ -347,7 +353,10 @@ def test_what_was_accepted_is_the_new_history() -> None:
     used = [*history, Earlier("2026-12", now, frozenset(found))]
     assert about(following, used) == set()
     back = a_month(600, rng)
-    assert "shares consent_status" in about(back, used)  # what it was before is now the change
+    found = about(back, used)
+    assert "shares consent_status" in found  # what it was before is now the change
+    used.append(Earlier("2027-01", back, frozenset(found)))
+    assert about(a_month(600, rng), used) == set()  # the last acceptance is where history begins
 
 
 def test_the_same_differences_are_always_in_the_same_words(contract: Contract) -> None:

@@ -34,7 +34,12 @@ def report(send: bool, home: Home, voice: Voice) -> None:
     with opened_ledger(home) as ledger:
         rows = reports.shown(home, ledger)
     voice.answer({"reports": rows, "brought": brought.delivered})
-    if not rows:
+    if not rows and not any(one.reports for one in home.settings.suppliers.values()):
+        voice.say(
+            f"Reports stay in {home.outbox}/SUPPLIER: birthshare.toml names no place to bring them to.",
+            "Pass them on by hand, or name one under [suppliers.CODE.reports].",
+        )
+    elif not rows:
         voice.say("No report was to be sent yet.")
     else:
         header = ("supplier", "month", "file", "state", "delivered")

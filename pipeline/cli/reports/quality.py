@@ -62,7 +62,12 @@ def _tell(voice: Voice, found: Mapping[str, Any]) -> None:
 
 
 def _tell_months(voice: Voice, one: Mapping[str, Any]) -> None:
-    from pipeline.reporting.quality import drift_in_words, refused_in_words, report_in_words
+    from pipeline.reporting.quality import (
+        drift_in_words,
+        refused_in_words,
+        report_in_words,
+        unsigned_in_words,
+    )
 
     voice.table(
         f"{one['supplier']}, month by month",
@@ -81,6 +86,8 @@ def _tell_months(voice: Voice, one: Mapping[str, Any]) -> None:
         ],
         numbers=3,
     )
+    nobody = [month for month in one["months"] if month["unsigned"]]
+    voice.say(*(f"{month['month']}: {unsigned_in_words(month)} signed by nobody." for month in nobody))
 
 
 COMMANDS: tuple[click.Command, ...] = (quality,)

@@ -1,0 +1,42 @@
+"""References are keyed as HMAC-SHA-256 is defined, however they are worked out."""
+
+from __future__ import annotations
+
+import hmac
+
+import pandas as pd
+import pytest
+
+from pipeline import records
+from pipeline.records import keyed_column, keyed_references
+
+
+@pytest.mark.parametrize("length", [0, 1, 32, 63, 64, 65, 200])
+def test_a_reference_is_the_beginning_of_the_hmac_of_kind_and_parts(length: int) -> None:
+    key = bytes(range(length))
+    found = keyed_references(key, "child", ["9990000000", "é"], ["one", "two"])
+    assert found == [
+        hmac.digest(key, f"child\x1f{first}\x1f{second}".encode(), "sha256").hex()[:32]
+        for first, second in (("9990000000", "one"), ("é", "two"))
+    ]
+
+
+def test_a_blank_part_makes_no_reference() -> None:
+    assert keyed_references(b"key", "child", ["9990000000", ""], ["", "one"]) == ["", ""]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 5, 6, 10, 11])
+def test_columns_are_keyed_in_blocks_as_if_they_were_whole(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_ROWS", 5)
+    lines = pd.Series(
+        [f"{row} High Street" for row in range(rows)], index=range(100, 100 + rows), dtype="str"
+    )
+    postcodes = pd.Series("cv31 1aa", index=lines.index, dtype="str")
+    for kind, parts in (("child", [lines.tolist()]), ("dwelling", records.dwelling_parts(lines, postcodes))):
+        columns = (lines, postcodes) if kind == "dwelling" else (lines,)
+        found = keyed_column(b"key", kind, *columns)
+        assert found.tolist() == keyed_references(b"key", kind, *parts)
+        assert list(found.index) == list(lines.index)
+        assert str(found.dtype) == "str"
