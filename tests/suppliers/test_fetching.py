@@ -34,8 +34,10 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.records import Month
 from pipeline.steps import inputs
 from pipeline.steps.desk import Desk
-from pipeline.suppliers import fetching
-from pipeline.suppliers.fetching import Fetched, NotFetched, fetch, problem_of
+from pipeline.suppliers import fetching, visit
+from pipeline.suppliers.fetch_problems import NotFetched
+from pipeline.suppliers.fetching import fetch, problem_of
+from pipeline.suppliers.visit import Fetched
 from servers.sshd import CannotServe, OpenSshServer
 
 NOW = datetime(2026, 11, 3, 9, tzinfo=UTC)
@@ -281,7 +283,7 @@ def test_a_file_that_is_too_large_is_not_read(place: Place, monkeypatch: pytest.
 
 
 def test_a_folder_without_end_is_not_looked_through(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "_MOST_NAMES", 300)
+    monkeypatch.setattr(visit, "MOST_NAMES", 300)
     for number in range(301):
         (place.folder / f"{number}.txt").touch()
     assert "more files than can be looked through" in str(place.fetch().problem)
@@ -330,13 +332,13 @@ def test_a_file_that_comes_in_the_place_of_one_that_was_read_is_not_put_away_unr
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.put(BIRTHS)
-    acknowledge = fetching.put
+    acknowledge = visit.put
 
     def replaced(*args: Any, **kwargs: Any) -> None:
         acknowledge(*args, **kwargs)
         place.put(BIRTHS, b"corrected")
 
-    monkeypatch.setattr(fetching, "put", replaced)
+    monkeypatch.setattr(visit, "put", replaced)
     assert place.fetch().files == 1
     monkeypatch.undo()
     assert place.there() == {BIRTHS, RECEIVED}

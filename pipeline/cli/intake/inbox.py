@@ -12,7 +12,7 @@ from pipeline.cli.voice import Voice
 
 if TYPE_CHECKING:
     from pipeline.home import Home
-    from pipeline.suppliers.fetching import Fetched
+    from pipeline.suppliers.visit import Fetched
 
 
 @click.command(short_help="Bring the files that wait at suppliers' servers.")
