@@ -36,7 +36,7 @@ def about(**changes: object) -> SupplierFile:
         "signed": True,
         "rows": 1_500,
     }
-    return SupplierFile(**(said | changes))  # type: ignore[arg-type]
+    return SupplierFile(**(said | changes))  # type: ignore[arg-type]  # of mixed types
 
 
 def report(*rows: tuple[str, int, str, str], file: SupplierFile | None = None) -> SupplierReport:
