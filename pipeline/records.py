@@ -50,7 +50,7 @@ UNREAD = {
 PLACEMENTS = {
     "reference": "int64",
     "network": "str",
-    "status": "str",  # a pipeline.geography.place.Status
+    "status": "str",  # a pipeline.geography.statuses.Status
     "reason": "str",  # reason code, or "" where the birth was placed
     "recipient": "str",  # code of the recipient that serves the reach area, or ""
     "matched": "str",  # what the placement rests on: postcode, lsoa11, lsoa21, sector, ward, or ""

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.delivery.problems import Problem
 from pipeline.encryption.opening import SealProblem
-from pipeline.geography.place import Status
+from pipeline.geography.statuses import Status
 from pipeline.ledger.entries import BODIES, Kind
 from pipeline.ledger.replay import Damage
 from pipeline.reasons import Outcome, Reason, ReasonClass, having, unpack

@@ -17,10 +17,10 @@ from pipeline.cli import (
     authority,
     changes,
     explaining,
+    geography,
     intake,
     ledgers,
     months,
-    places,
     recalls,
     receipts,
     recipients,
@@ -71,7 +71,7 @@ for _commands in (
     intake,
     reports,
     retention,
-    places,
+    geography,
     ledgers,
 ):
     for _command in _commands.COMMANDS:

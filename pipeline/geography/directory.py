@@ -11,23 +11,24 @@ import json
 import sqlite3
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
 from pipeline.errors import SettingsError
 from pipeline.geography.layout import find_columns
-from pipeline.geography.read_only import keep_facts, kept_facts, look_up, open_read_only, written_whole
+from pipeline.geography.postcodes import compact
+from pipeline.geography.read_only import found, keep_facts, kept_facts, open_read_only, written_whole
 from pipeline.geography.source import Source, find_source
 
 if TYPE_CHECKING:
     import pyarrow
 
-VERSION = 1
+VERSION = 2
 _BLOCK = 8 << 20  # bytes of CSV in memory at a time
 
 COLUMNS = {
@@ -42,26 +43,33 @@ COLUMNS = {
     "gridind": "int16",  # positional quality, 1 to 9; 0 where not stated
     "easting": "int64",  # metres; 0 where there is none
     "northing": "int64",
+    "latitude": "float64",  # degrees north, ETRS89; 0 where there is none
+    "longitude": "float64",  # degrees east
 }
 _STORED = [name for name in COLUMNS if name not in ("known", "live")]
 _NUMBERS = ("gridind", "easting", "northing")
-_PUBLISHED = [name for name in _STORED if name not in _NUMBERS and name not in ("postcode", "terminated")]
+_DEGREES = ("latitude", "longitude")
+_PUBLISHED = ("authority", "ward", "lsoa11", "lsoa21")
+_NO_GRID = 9
+_NO_LATITUDE = 99.0  # the directory writes 99.999999 where there is none
 
 _SCHEMA = """
 CREATE TABLE postcode (
     postcode TEXT PRIMARY KEY, terminated TEXT NOT NULL, authority TEXT NOT NULL, ward TEXT NOT NULL,
     lsoa11 TEXT NOT NULL, lsoa21 TEXT NOT NULL,
-    gridind INTEGER NOT NULL, easting INTEGER NOT NULL, northing INTEGER NOT NULL
+    gridind INTEGER NOT NULL, easting INTEGER NOT NULL, northing INTEGER NOT NULL,
+    latitude REAL NOT NULL, longitude REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE facts (content TEXT NOT NULL);
 """
-_INSERT = "INSERT INTO postcode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO postcode VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _FIND = """
-SELECT p.postcode, p.terminated, p.authority, p.ward, p.lsoa11, p.lsoa21, p.gridind, p.easting, p.northing
+SELECT p.postcode, p.terminated, p.authority, p.ward, p.lsoa11, p.lsoa21, p.gridind, p.easting, p.northing,
+       p.latitude, p.longitude
 FROM json_each(?1) AS asked CROSS JOIN postcode AS p ON p.postcode = asked.value
 """
 
-_SPACES = "[\\s\u00a0\u1680\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]+"
+_NOT_KNOWN = ("", "", "", "", "", 0, 0, 0, 0.0, 0.0)
 
 Watch = Callable[[str, int, int], None]  # stage, done, total (both in bytes of the CSV)
 
@@ -91,13 +99,25 @@ class DirectoryFacts:
         )
 
 
-def compact(postcodes: pd.Series) -> pd.Series:
-    """Upper case and without any kind of space; "" for what cannot be a postcode.
+class Known(NamedTuple):
+    """What the directory knows of one postcode; the columns are those of COLUMNS."""
 
-    Only letters and digits of ASCII pass, so that no other script is turned into a look-alike.
-    """
-    closed = postcodes.astype("str").fillna("").str.replace(_SPACES, "", regex=True)
-    return closed.where(closed.str.fullmatch(r"[A-Za-z0-9]+"), "").str.upper()
+    postcode: str
+    terminated: str
+    authority: str
+    ward: str
+    lsoa11: str
+    lsoa21: str
+    gridind: int
+    easting: int
+    northing: int
+    latitude: float
+    longitude: float
+
+    @property
+    def live(self) -> bool:
+        """Whether Royal Mail still uses it."""
+        return not self.terminated
 
 
 def build_directory(
@@ -191,7 +211,7 @@ def _blocks(published: Source, columns: dict[str, str], watch: Watch | None) -> 
 def _own_columns(batch: pyarrow.RecordBatch) -> pd.DataFrame:
     """Published text as the stored columns: blanks for pseudo codes, numbers for numbers."""
     frame: pd.DataFrame = batch.to_pandas().astype("str").reindex(columns=_STORED, fill_value="")
-    frame["postcode"] = compact(frame["postcode"])
+    frame["postcode"] = frame["postcode"].map(compact).astype("str")
     frame["terminated"] = frame["terminated"].str.strip()
     for name in _PUBLISHED:
         code = frame[name].str.strip()
@@ -199,6 +219,11 @@ def _own_columns(batch: pyarrow.RecordBatch) -> pd.DataFrame:
     for name in _NUMBERS:
         number = frame[name].str.strip()
         frame[name] = number.where(number != "", "0").astype("int64")
+    degrees = frame[list(_DEGREES)].apply(
+        lambda column: column.str.strip().replace("", "0").astype("float64")
+    )
+    nowhere = frame["gridind"].eq(_NO_GRID) | degrees["latitude"].gt(_NO_LATITUDE)
+    frame[list(_DEGREES)] = degrees.mask(nowhere, 0.0)
     return frame
 
 
@@ -259,17 +284,19 @@ class Directory:
     ) -> None:
         self._connection.close()
 
+    def find(self, postcodes: Iterable[str]) -> dict[str, Known]:
+        """What the directory knows of these compact postcodes; one that it does not know is not in it."""
+        return {row[0]: Known(*row) for row in found(self._connection, _FIND, postcodes)}
+
     def lookup(self, postcodes: Sequence[str] | pd.Series) -> pd.DataFrame:
         """What the directory knows of each postcode, in the order asked (`COLUMNS`).
 
         Case and spacing do not matter. A postcode that it does not know has `known` False and blanks.
         """
-        asked = compact(pd.Series(postcodes, dtype="str").reset_index(drop=True))
-        found = look_up(self._connection, _FIND, asked, _STORED)
-        found["known"] = True
-        frame = found.reindex(asked).reset_index(names="postcode")
-        frame["known"] = frame["known"].eq(True)
-        for name in _STORED[1:]:
-            frame[name] = frame[name].fillna(0 if name in _NUMBERS else "")
+        asked = [compact(text) for text in pd.Series(postcodes, dtype="str").fillna("")]
+        known = self.find(asked)
+        rows = [known.get(postcode) or Known(postcode, *_NOT_KNOWN) for postcode in asked]
+        frame = pd.DataFrame(rows, columns=list(Known._fields))
+        frame["known"] = [postcode in known for postcode in asked]
         frame["live"] = frame["known"] & frame["terminated"].eq("")
         return frame[list(COLUMNS)].astype(COLUMNS)

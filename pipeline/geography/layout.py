@@ -24,6 +24,8 @@ PATTERNS = {
     "gridind": r"osgrdind|gridind",
     "easting": r"oseast1m|east1m",
     "northing": r"osnrth1m|north1m",
+    "latitude": r"lat",
+    "longitude": r"long",
 }
 _ADVICE = "Use the ONSPD or NSPL as the Office for National Statistics publishes it, zip or CSV."
 OPTIONAL = {"lsoa11", "lsoa21"}  # an NSPL has one vintage; at least one must be there

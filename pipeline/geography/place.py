@@ -6,62 +6,22 @@ This room sees nothing else of a family, and refuses a frame that holds more.
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection
-from enum import StrEnum
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from pipeline.agreements.model import DIRECTORY_ALONE
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.geography.areas import Kind
-from pipeline.geography.directory import Directory, compact
-from pipeline.geography.reach import Reach
-from pipeline.reasons import Reason
+from pipeline.geography.directory import Directory, Known
+from pipeline.geography.postcodes import compact
+from pipeline.geography.reach import Reach, Served
+from pipeline.geography.statuses import Claim, Status, of_place, of_text
 from pipeline.records import PLACEMENTS, declared
 
 ASKED = ["reference", "postcode"]
-_PRECISE = (1, 2, 3, 4)  # positional quality: building, by map, within 50 m, mean of the unit
-_NO_GRID = 9
-
-
-class Status(StrEnum):
-    """How a postcode was placed, or why it was not."""
-
-    reason: str  # a pipeline.reasons.Reason, or "" where the birth was placed
-    wording: str
-
-    def __new__(cls, code: str, reason: str, wording: str) -> Status:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.reason, member.wording = str(reason), wording
-        return member
-
-    PLACED = "placed", "", "in the area of a recipient"
-    PLACED_TERMINATED = (
-        "placed_terminated",
-        "",
-        "in the area of a recipient; Royal Mail has withdrawn this postcode",
-    )
-    BLANK = "blank", Reason.POSTCODE_UNKNOWN, "no postcode was given"
-    UNKNOWN = "unknown", Reason.POSTCODE_UNKNOWN, "the postcode is not in the directory"
-    PSEUDO = "pseudo", Reason.POSTCODE_PSEUDO, "the postcode stands for no fixed abode, abroad or not known"
-    FORCES = "forces", Reason.POSTCODE_PSEUDO, "a British forces postcode, which stands for no place here"
-    CROWN_DEPENDENCY = (
-        "crown_dependency",
-        Reason.POSTCODE_IMPRECISE,
-        "in Jersey, Guernsey or the Isle of Man, which have no grid",
-    )
-    IMPRECISE = (
-        "imprecise",
-        Reason.POSTCODE_IMPRECISE,
-        "the directory places this postcode only roughly, or does not say",
-    )
-    NO_GRID = "no_grid", Reason.POSTCODE_IMPRECISE, "the directory has no position for this postcode"
-    GAP = "gap", Reason.NO_REACH_AREA, "in an authority of this network, but in no recipient's area"
-    OUT_OF_AREA = "out_of_area", Reason.NO_REACH_AREA, "in an authority where this network serves nobody"
-    AMBIGUOUS = "ambiguous", Reason.REACH_AREA_AMBIGUOUS, "two recipients claim it by places of the same size"
 
 
 def explain(status: str, matched: str, network: str) -> str:
@@ -88,8 +48,7 @@ def place(
     check_asked(asked)
     with Directory(directory) as places, Reach(reach, places.facts) as areas:
         _check_networks(areas, [network])
-        known = places.lookup(asked["postcode"])
-        return _placed(asked, known, areas, network, hospital_postcodes)
+        return _placed(asked, places, areas, network, hospital_postcodes)
 
 
 def place_everywhere(
@@ -108,10 +67,9 @@ def place_everywhere(
     check_asked(asked)
     with Directory(directory) as places, Reach(reach, places.facts) as areas:
         _check_networks(areas, needed)
-        known = places.lookup(asked["postcode"])
         networks = [*sorted(areas.facts.recipients), DIRECTORY_ALONE]
         return pd.concat(
-            [_placed(asked, known, areas, network, hospital_postcodes) for network in networks],
+            [_placed(asked, places, areas, network, hospital_postcodes) for network in networks],
             ignore_index=True,
         )
 
@@ -122,22 +80,44 @@ def _check_networks(areas: Reach, networks: Collection[str]) -> None:
             areas.check_network(network)
 
 
-def _placed(
-    asked: pd.DataFrame, known: pd.DataFrame, areas: Reach, network: str, hospital_postcodes: frozenset[str]
-) -> pd.DataFrame:
-    seen = pd.concat([known, _claims(areas, known["postcode"], network)], axis="columns")
-    authorities = set() if network == DIRECTORY_ALONE else areas.authorities(network)
-    seen["status"] = _status(asked["postcode"], seen, authorities)
-    return _placements(asked, seen, network, hospital_postcodes)
+class Placement(NamedTuple):
+    """Where one postcode belongs in one network."""
+
+    status: Status
+    recipient: str = ""  # "" where it was not placed
+    matched: str = ""  # the kind of place that the placement rests on, see PLACEMENTS
+    authority: str = ""
 
 
-def _claims(areas: Reach, postcodes: pd.Series, network: str) -> pd.DataFrame:
-    """Who claims each postcode: claimed, ambiguous, recipient, matched."""
-    if network == DIRECTORY_ALONE:
-        nobody = pd.DataFrame({"claimed": True, "ambiguous": False}, index=postcodes.index)
-        return nobody.assign(recipient="", matched="").astype({"recipient": "str", "matched": "str"})
-    claims = areas.serving(postcodes, network)
-    return claims.assign(ambiguous=claims["claimed"] & claims["recipient"].eq(""))
+def place_each(given: Iterable[str], places: Directory, areas: Reach, network: str) -> dict[str, Placement]:
+    """Where each of these postcodes belongs, by the text as it was given."""
+    read = {text: compact(text) for text in given}
+    known = places.find(read.values())
+    alone = network == DIRECTORY_ALONE
+    claims = {} if alone else areas.find(known, network)
+    authorities = set() if alone else areas.authorities(network)
+    return {
+        text: _placement(text, postcode, known.get(postcode), claims.get(postcode), alone, authorities)
+        for text, postcode in read.items()
+    }
+
+
+def _placement(
+    text: str, postcode: str, known: Known | None, served: Served | None, alone: bool, authorities: set[str]
+) -> Placement:
+    by_text = of_text(text, postcode)
+    authority = known.authority if known else ""
+    if by_text is not None:
+        return Placement(by_text, authority=authority)
+    if known is None:
+        return Placement(Status.UNKNOWN)
+    claim = Claim.ONE if alone else served.claim if served else Claim.NOBODY
+    status = of_place(
+        quality=known.gridind, live=known.live, claim=claim, covered=known.authority in authorities
+    )
+    if served is None or (status.reason and status is not Status.AMBIGUOUS):
+        return Placement(status, authority=authority)
+    return Placement(status, served.recipient, served.matched, authority)
 
 
 def check_asked(asked: pd.DataFrame) -> None:
@@ -148,43 +128,24 @@ def check_asked(asked: pd.DataFrame) -> None:
         raise IntegrityError("Geography was handed the same reference twice")
 
 
-def _status(given: pd.Series, seen: pd.DataFrame, authorities: set[str]) -> pd.Series:
-    """The first status that applies, in the order below."""
-    postcode, claimed = seen["postcode"], seen["claimed"]
-    rules = [
-        (Status.BLANK, given.fillna("").str.strip().eq("").to_numpy()),
-        (Status.PSEUDO, postcode.str.startswith("ZZ")),
-        (Status.FORCES, postcode.str.fullmatch(r"BF[0-9].*")),
-        (Status.CROWN_DEPENDENCY, postcode.str.fullmatch(r"(GY|JE|IM)[0-9].*")),
-        (Status.UNKNOWN, ~seen["known"]),
-        (Status.NO_GRID, seen["gridind"].eq(_NO_GRID)),
-        (Status.IMPRECISE, ~seen["gridind"].isin(_PRECISE)),
-        (Status.AMBIGUOUS, seen["ambiguous"]),
-        (Status.PLACED, claimed & seen["live"]),
-        (Status.PLACED_TERMINATED, claimed),
-        (Status.GAP, seen["authority"].isin(authorities)),
-    ]
-    masks = [np.asarray(mask, dtype=bool) for _, mask in rules]
-    names = [str(status) for status, _ in rules]
-    return pd.Series(np.select(masks, names, default=str(Status.OUT_OF_AREA)), dtype="str")
-
-
-def _placements(
-    asked: pd.DataFrame, seen: pd.DataFrame, network: str, hospital_postcodes: frozenset[str]
+def _placed(
+    asked: pd.DataFrame, places: Directory, areas: Reach, network: str, hospital_postcodes: frozenset[str]
 ) -> pd.DataFrame:
-    reason = seen["status"].map({str(status): status.reason for status in Status})
-    placed, ambiguous = reason.eq(""), seen["status"].eq(str(Status.AMBIGUOUS))
-    hospitals = set(compact(pd.Series(sorted(hospital_postcodes), dtype="str"))) - {""}
+    """One placement for each row of `asked`, in the order asked."""
+    given = asked["postcode"].fillna("")
+    found = place_each(given.unique().tolist(), places, areas, network)
+    hospitals = {compact(postcode) for postcode in hospital_postcodes} - {""}
+    rows = [found[text] for text in given.tolist()]
     frame = pd.DataFrame(
         {
             "reference": asked["reference"].to_numpy(),
             "network": network,
-            "status": seen["status"],
-            "reason": reason,
-            "recipient": seen["recipient"].where(placed, ""),
-            "matched": seen["matched"].where(placed | ambiguous, ""),
-            "authority": seen["authority"],
-            "hospital": seen["postcode"].isin(hospitals),
+            "status": [str(row.status) for row in rows],
+            "reason": [row.status.reason for row in rows],
+            "recipient": [row.recipient for row in rows],
+            "matched": [row.matched for row in rows],
+            "authority": [row.authority for row in rows],
+            "hospital": [compact(text) in hospitals for text in given.tolist()],
         }
     )
     return declared(frame, PLACEMENTS)
@@ -202,7 +163,7 @@ def read_hospital_postcodes(file: Path) -> frozenset[str]:
                 raise SettingsError(
                     "The list of hospital postcodes has no column 'postcode'", where=str(file)
                 )
-            found = pd.Series([row["postcode"] for row in reader], dtype="str")
+            found = [row["postcode"] or "" for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error):
         raise SettingsError("The list of hospital postcodes cannot be read", where=str(file)) from None
-    return frozenset(compact(found)) - {""}
+    return frozenset(map(compact, found)) - {""}

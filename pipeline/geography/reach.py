@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-import pandas as pd
+from typing import Any, NamedTuple
 
 from pipeline.errors import SettingsError
 from pipeline.geography.areas import Area, Kind, Problems, content_of, read_areas
@@ -24,20 +22,21 @@ from pipeline.geography.directory import Directory, DirectoryFacts
 from pipeline.geography.read_only import (
     REBUILD,
     address,
+    found,
     keep_facts,
     kept_facts,
-    look_up,
     open_read_only,
     written_whole,
 )
+from pipeline.geography.statuses import Claim
 
-VERSION = 1
+VERSION = 2
 Watch = Callable[[str, int, int], None]  # stage, done, total (in kinds of place)
 
 _SCHEMA = """
 CREATE TABLE served (
     network TEXT NOT NULL, postcode TEXT NOT NULL, recipient TEXT NOT NULL, matched TEXT NOT NULL,
-    PRIMARY KEY (network, postcode)
+    claimants TEXT NOT NULL, PRIMARY KEY (network, postcode)
 ) WITHOUT ROWID;
 CREATE TABLE covered (network TEXT NOT NULL, authority TEXT NOT NULL, PRIMARY KEY (network, authority));
 CREATE TABLE facts (content TEXT NOT NULL);
@@ -63,9 +62,10 @@ FROM directory.postcode AS p CROSS JOIN area AS a ON a.kind = ?1 AND a.code = {p
 """
 # With a lone min() SQLite takes the other columns from the row that holds the minimum.
 _SERVE = """
-INSERT INTO served SELECT network, postcode, recipient, kind FROM (
-    SELECT network, postcode, recipient, kind, min(precedence) FROM (
+INSERT INTO served SELECT network, postcode, recipient, kind, claimants FROM (
+    SELECT network, postcode, recipient, kind, claimants, min(precedence) FROM (
         SELECT network, postcode, precedence, min(kind) AS kind,
+               group_concat(DISTINCT recipient) AS claimants,
                CASE WHEN min(recipient) = max(recipient) THEN min(recipient) ELSE '' END AS recipient
         FROM hit GROUP BY network, postcode, precedence
     ) GROUP BY network, postcode
@@ -73,9 +73,23 @@ INSERT INTO served SELECT network, postcode, recipient, kind FROM (
 """
 _COVER = "INSERT INTO covered SELECT DISTINCT network, authority FROM hit WHERE authority != ''"
 _FIND = """
-SELECT s.postcode, s.recipient, s.matched
+SELECT s.postcode, s.recipient, s.matched, s.claimants
 FROM json_each(?1) AS asked CROSS JOIN served AS s ON s.network = ?2 AND s.postcode = asked.value
 """
+
+
+class Served(NamedTuple):
+    """What the reach areas of one network say of one postcode."""
+
+    postcode: str
+    recipient: str  # "" where several claim it
+    matched: str  # the kind of place by which it is claimed
+    claimants: str  # codes of all who claim it by places of that size, joined by ","
+
+    @property
+    def claim(self) -> Claim:
+        """Whether one recipient serves it, or several claim it."""
+        return Claim.ONE if self.recipient else Claim.SEVERAL
 
 
 @dataclass(frozen=True)
@@ -222,12 +236,9 @@ class Reach:
                 do="Check the agreement's network against the reach areas.",
             )
 
-    def serving(self, postcodes: pd.Series, network: str) -> pd.DataFrame:
-        """For each compact postcode in order: `claimed`, `recipient` ("" where ambiguous), `matched`."""
-        found = look_up(self._connection, _FIND, postcodes, ["postcode", "recipient", "matched"], network)
-        frame = found.assign(claimed=True).reindex(postcodes.to_numpy()).reset_index(drop=True)
-        frame["claimed"] = frame["claimed"].eq(True)
-        return frame.fillna({"recipient": "", "matched": ""}).astype({"recipient": "str", "matched": "str"})
+    def find(self, postcodes: Iterable[str], network: str) -> dict[str, Served]:
+        """Who serves these compact postcodes in the network; one that nobody serves is not in it."""
+        return {row[0]: Served(*row) for row in found(self._connection, _FIND, postcodes, network)}
 
     def authorities(self, network: str) -> set[str]:
         """GSS codes of the authorities in which the network serves at least one postcode."""

@@ -7,13 +7,11 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import pandas as pd
 
 from pipeline.errors import SettingsError
 
@@ -98,14 +96,10 @@ def kept_facts(connection: sqlite3.Connection) -> dict[str, Any]:
     return facts
 
 
-def look_up(
-    connection: sqlite3.Connection, query: str, keys: pd.Series, columns: Sequence[str], *more: str
-) -> pd.DataFrame:
-    """The rows that `query` finds for the distinct `keys`, indexed by the first column.
+def found(connection: sqlite3.Connection, query: str, keys: Iterable[str], *more: str) -> sqlite3.Cursor:
+    """The rows that `query` finds for the distinct `keys`.
 
     `query` starts from `json_each(?1)` and says CROSS JOIN, which holds SQLite to that order: one step
     by primary key for each key asked. Sorted keys walk the table in its own order.
     """
-    wanted = json.dumps(sorted(set(keys.tolist())))
-    found = connection.execute(query, (wanted, *more)).fetchall()
-    return pd.DataFrame(found, columns=list(columns)).set_index(columns[0])
+    return connection.execute(query, (json.dumps(sorted(set(keys))), *more))

@@ -1,9 +1,7 @@
-"""`birthshare geography`: the postcode directory, and why a postcode belongs where it does."""
+"""`birthshare geography place`: where one postcode belongs, and why."""
 
 from __future__ import annotations
 
-from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,25 +13,7 @@ if TYPE_CHECKING:
     from pipeline.home import Home
 
 
-@click.group()
-def geography() -> None:
-    """Build the postcode directory and see where postcodes belong."""
-
-
-@geography.command(short_help="Build the postcode directory from a release.")
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
-@for_home
-def build(source: Path, home: Home, voice: Voice) -> None:
-    """Build the directory from SOURCE: an ONSPD or NSPL release as published, zip or CSV."""
-    from pipeline.geography.directory import build_directory
-
-    with voice.progress() as watch:
-        facts = build_directory(source, home.at(home.settings.geography.directory), watch=watch)
-    voice.answer({"release": facts.release, "sha256": facts.sha256, "rows": facts.rows, "live": facts.live})
-    voice.say(f"Built from {facts.release}: {facts.rows:,} postcodes, {facts.live:,} of them live.")
-
-
-@geography.command(short_help="Where one postcode belongs, and why.")
+@click.command(short_help="Where one postcode belongs, and why.")
 @click.option(
     "--network",
     metavar="NAME",
@@ -50,7 +30,7 @@ def place(network: str, home: Home, voice: Voice) -> None:
     from pipeline.steps import inputs
 
     postcode = click.prompt("Postcode", err=True)
-    places = inputs.compiled_places(home, on=_today())
+    places = inputs.compiled_places(home, on=moment().date())
     asked = pd.DataFrame({"reference": [1], "postcode": pd.Series([postcode], dtype="str")})
     found = place_in(
         asked,
@@ -69,8 +49,4 @@ def place(network: str, home: Home, voice: Voice) -> None:
     )
 
 
-def _today() -> date:
-    return moment().date()
-
-
-COMMANDS = (geography,)
+COMMANDS: tuple[click.Command, ...] = (place,)
