@@ -119,6 +119,14 @@ class Authority:
         mine = (decided["recipient"] == code) & (decided["outcome"] == Outcome.SHARE)
         return sorted(decided.loc[mine, "child"])
 
+    def of_two_homes(self, code: str) -> tuple[str, str]:
+        """Two children shared with a recipient; what is said of one says nothing of the other."""
+        with months.opened(self.home, MONTH, NOW) as desk:
+            births = desk.staging.frame("births").drop_duplicates("child").set_index("child")
+        first, *others = self.shared(code)
+        kin = ["parent", "dwelling"]
+        return first, next(one for one in others if births.loc[one, kin].ne(births.loc[first, kin]).all())
+
     def say(self, word: str, *children: str, at: datetime = NOW) -> None:
         """Record a later word about children."""
         rows = pd.DataFrame({"subject": list(children), "word": word, "since": pd.Timestamp(at.date())})

@@ -202,7 +202,7 @@ def test_a_suspended_version_does_not_bring_an_older_one_back(authority: Authori
 
 def test_one_child_for_another_is_not_the_same_list(authority: Authority) -> None:
     authority.run(until="release")
-    first, second = authority.shared(FIRST)[:2]
+    first, second = authority.of_two_homes(FIRST)
     authority.say("child_died", first)
     before = cannot_be_reached(authority, FIRST)
     authority.say("death_removed", first, at=NOW + timedelta(days=1))
