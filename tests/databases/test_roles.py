@@ -155,7 +155,7 @@ def test_a_month_a_recall_and_an_erasure_need_no_more(
 ) -> None:
     monkeypatch.setenv("BIRTHSHARE_DATABASE", address("application"))
     authority.run(until="release")
-    died, forgotten = authority.shared("centre-01")[:2]
+    died, forgotten = authority.of_two_homes("centre-01")
     authority.approve()
     state = authority.run()
     assert (state["state"], state["ledger"]["verified"]) == ("closed", True)
