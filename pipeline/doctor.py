@@ -20,6 +20,8 @@ from pipeline.facts import damaged, opened_ledger, verified
 from pipeline.home import SETTINGS_FILE, Home, Place, Recipient, Supplier, passphrase_variable
 from pipeline.intake.profiles import files_of
 from pipeline.outside import countersigned, places
+from pipeline.places import releases
+from pipeline.places.reviewed import NAMESPACE as PLACES
 from pipeline.recipients import register
 from pipeline.recipients.reaching import check_key, check_reached
 from pipeline.records import TEMPLATES
@@ -35,7 +37,7 @@ from pipeline.suppliers.fetching import check_reached as check_inbox
 PLACEHOLDER = "REPLACE"  # marks what `birthshare init` cannot know
 _NO_FINGERPRINT = "0" * 40
 _NO_AUTHORITY = "E06999999"
-_NAMESPACES = (AGREEMENT, RELEASE, register.NAMESPACE, INTAKE)  # what an approver's key signs
+_NAMESPACES = (AGREEMENT, RELEASE, register.NAMESPACE, INTAKE, PLACES)  # what an approver's key signs
 
 
 @dataclass(frozen=True)
@@ -258,9 +260,9 @@ def _approvers(home: Home) -> Iterator[Finding]:
 
 
 def _places(home: Home) -> Iterator[Finding]:
-    directory = home.at(home.settings.geography.directory)
+    directory, released = home.at(home.settings.geography.directory), releases.released(home)
     yield Finding(
-        "the postcode directory",
+        "the postcode directory" + (f", of {released.in_full}" if released else ""),
         directory.is_file(),
         "Fetch the newest ONS Postcode Directory (ONSPD) from geoportal.statistics.gov.uk, then:\n"
         f"  birthshare geography build FILE.zip --home {quote(str(home.path))}",
@@ -328,13 +330,20 @@ def _standing(home: Home, now: datetime) -> list[Loaded]:
 
 
 def warnings(home: Home, now: datetime) -> list[str]:
-    """Which agreements and keys come to their end; what keeps agreements from being read is a finding."""
+    """Which agreements and keys come to their end, and whether the postcode directory is old.
+
+    What keeps agreements from being read is a finding.
+    """
     try:
         versions = agreed.looked_at(home, now)
     except BirthshareError:
         return []
     today = now.astimezone(agreed.LONDON).date()
-    return [*agreed.warnings(home, versions, today), *register.warnings(home, today)]
+    return [
+        *agreed.warnings(home, versions, today),
+        *register.warnings(home, today),
+        *releases.warnings(home, today),
+    ]
 
 
 def _how_to_agree(home: Home) -> str:
@@ -380,13 +389,16 @@ def _check_reach(home: Home, one: Loaded, now: datetime) -> None:
         else:
             reach.check_network(wanted.network)
             served = set(reach.facts.recipients[wanted.network])
+        localities = needs.localities(home, [one.agreement])
+        if localities is not None:
+            reach.check_network(localities)  # nobody there needs to be in the register
     of_these_kinds = {code for code, one in home.recipients().items() if one.kind in wanted.kinds}
     unknown = sorted(served - of_these_kinds)
     if unknown:
         kinds = " or ".join(wanted.kinds)
         raise SettingsError(
             f"Not in the register as {kinds}, but named as recipients: {', '.join(unknown)}",
-            where=f"{home.settings.geography.reach_areas}, {one.agreement.id}",
+            where=f"{', '.join(home.settings.geography.reach_areas)}, {one.agreement.id}",
             do="Add them to reference/recipients.yaml, or correct the reach areas or the agreement.",
         )
 

@@ -43,6 +43,7 @@ from pipeline.looking_back.course import course, unsigned
 from pipeline.looking_back.history import COUNTED, history
 from pipeline.looking_back.history import agreements as agreements_closed
 from pipeline.outside import countersigned, places
+from pipeline.places import releases
 from pipeline.recipients import register
 from pipeline.steps.approval import how_to_decide, missing, told
 from pipeline.steps.desk import Desk
@@ -89,6 +90,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
             *places.warnings(desk.home),
             *countersigned.warnings(desk.home, desk.ledger, desk.now),
             *register.warnings(desk.home, desk.now.date()),
+            *releases.warnings(desk.home, desk.now.date()),
             *unsigned(desk.ledger, str(desk.month)),
             *overdue(desk, sendings),
             *waiting.warnings(desk.home),

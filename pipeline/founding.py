@@ -21,10 +21,14 @@ SETTINGS = """# The settings of one authority; paths are relative to this folder
 name = "REPLACE: Example Council"
 code = "E06999999"  # REPLACE: the authority's GSS code
 
-# Only where an agreement names the fields ward or deprivation_decile:
+# Where reach areas stand in several files, lists (CSV) or drawn areas (GeoJSON), which are all signed;
+# and where an agreement names the fields ward, deprivation_decile or locality:
 # [geography]
+# reach_areas = ["reference/reach_areas.csv", "reference/reach_areas.geojson"]
 # ward_names = "reference/ward_names.csv"    # ward names and codes, from Documents in the directory's zip
 # deprivation = "reference/deprivation.csv"  # English indices of deprivation 2025, File 7, from gov.uk
+# localities = "localities"                  # the network of the reach areas that has localities, for reports
+# locality_names = "reference/localities.csv"  # code,name; without it lists show their codes
 
 # Places outside to which every checkpoint of the ledger is brought, so that its past cannot be changed
 # unnoticed; and witnesses, other organisations that countersign it (infra/runbooks/witnesses.md):
@@ -49,6 +53,7 @@ code = "E06999999"  # REPLACE: the authority's GSS code
 # working_files_days = 90  # of a month that is not finished
 # reports_days = 730       # pages of months and suppliers' reports
 # letters_days = 1         # letters with a recipient's password
+# reviews_days = 365       # what people decided for single postcodes, by keyed reference
 
 # One section for each Child Health Information Service (CHIS) that sends extracts.
 [suppliers.chis]
@@ -96,7 +101,7 @@ signing_fingerprint = "0000000000000000000000000000000000000000"  # REPLACE: of 
 # REPLACE: who may sign agreements and approve releases, and as what. Their SSH public keys go into
 # keys/approvers/allowed_signers, a line each (here over three):
 #   caldicott.guardian@example.org
-#     namespaces="agreement@birthshare,release@birthshare,register@birthshare,intake@birthshare"
+#     namespaces="agreement@birthshare,release@birthshare,register@birthshare,intake@birthshare,places@birthshare"
 #     ssh-ed25519 AAAA...
 # One person may hold several roles.
 [[approvers]]

@@ -16,10 +16,10 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -199,6 +199,7 @@ class Retention(Strict):
     working_files_days: Annotated[int, Field(ge=1)] = 90  # of a month that was not closed, after its last day
     reports_days: Annotated[int, Field(ge=1)] = 730  # pages and suppliers' reports in the outbox
     letters_days: Annotated[int, Field(ge=1)] = 1  # letters with a recipient's password
+    reviews_days: Annotated[int, Field(ge=1)] = 365  # decisions about single postcodes, after they were made
     # Whom ledger entries are about, after a list's last day. A child can come again for 60 months (Cohort).
     references_days: Annotated[int, Field(ge=2_000)] = 2_192
 
@@ -209,14 +210,30 @@ class RecipientsSettings(Strict):
     persons: Annotated[int, Field(ge=2)] = 2  # different approvers
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _different(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("a file is named twice")
+    return values
+
+
+# One file, or a list of files.
+Files = Annotated[tuple[Line, ...], BeforeValidator(_listed), AfterValidator(_different), Field(min_length=1)]
+
+
 class Geography(Strict):
     """The files that places are worked out from."""
 
     directory: str = "reference/postcodes.sqlite"
-    reach_areas: str = "reference/reach_areas.csv"
+    reach_areas: Files = ("reference/reach_areas.csv",)  # CSV or GeoJSON; all of them together count
     hospital_postcodes: str = "reference/hospital_postcodes.csv"
     ward_names: str | None = None  # names and codes of wards, from the directory's Documents folder
     deprivation: str | None = None  # English indices of deprivation 2025, File 7
+    localities: Code | None = None  # the network of reach areas that lists name localities from
+    locality_names: str | None = None  # names of localities by code; without it their codes are shown
 
 
 _VERIFIER = re.compile(r"^[!-*,-~]{1,150}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$")
@@ -393,6 +410,11 @@ class Home:
         return self.path / relative
 
     @property
+    def reach_areas(self) -> list[Path]:
+        """The files of reach areas."""
+        return [self.at(file) for file in self.settings.geography.reach_areas]
+
+    @property
     def database_url(self) -> str:
         """The database address, an SQLite path made absolute; BIRTHSHARE_DATABASE overrides it."""
         url = os.environ.get("BIRTHSHARE_DATABASE", self.settings.database)
@@ -502,6 +524,8 @@ class Home:
 
     def recipients(self) -> dict[str, Recipient]:
         """All recipients by code; raises SettingsError where the register cannot be read."""
+        import yaml
+
         file = self.path / "reference" / "recipients.yaml"
         try:
             raw = yaml.safe_load(file.read_text(encoding="utf-8"))

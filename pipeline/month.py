@@ -303,7 +303,7 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
         if last < STAGES.index("geography"):
             return None
         with desk.stage("geography"):
-            placements = preparation.place(desk, births, given.places)
+            births, placements = preparation.place(desk, births, given.places, given.reviews)
         if last < STAGES.index("consent"):
             return None
         with desk.stage("consent"):

@@ -10,9 +10,11 @@ month of decisions is a column of numbers and not of lists.
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class Outcome(IntEnum):
@@ -182,7 +184,7 @@ def unpack(packed: int) -> tuple[Reason, ...]:
 
 def having(packed: npt.NDArray[np.int64], reason: Reason) -> npt.NDArray[np.bool_]:
     """Which of many packed sets hold `reason`."""
-    found: npt.NDArray[np.bool_] = (packed & np.int64(reason.bit)) != 0
+    found: npt.NDArray[np.bool_] = (packed & reason.bit) != 0
     return found
 
 

@@ -53,9 +53,15 @@ PLACEMENTS = {
     "status": "str",  # a pipeline.geography.statuses.Status
     "reason": "str",  # reason code, or "" where the birth was placed
     "recipient": "str",  # code of the recipient that serves the reach area, or ""
-    "matched": "str",  # what the placement rests on: postcode, lsoa11, lsoa21, sector, ward, or ""
+    "matched": "str",  # what the placement rests on: kind of reach area, review, or ""
     "authority": "str",  # GSS code of the postcode's local authority, or ""
     "hospital": "bool",  # the postcode is on the authority's list of hospital postcodes
+}
+
+# Which place each birth was placed by: the same reference for the same postcode, and no postcode.
+KEYED_PLACES = {
+    "reference": "int64",
+    "place": "str",  # keyed reference of the postcode as it was read; "" where none could be read
 }
 
 # What is known of the area that each birth's family lives in, for lists whose agreement names it.
@@ -65,6 +71,8 @@ AREAS = {
     "ward_name": "str",
     "lsoa21": "str",  # GSS code, or ""
     "deprivation_decile": "int16",  # 1 is the most deprived tenth of England; 0 where not known
+    "locality": "str",  # code of the locality for reports, or ""
+    "locality_name": "str",  # its name, or its code where no name is known
 }
 
 # What parents answered, beside what the births' own rows say: one row for each answer.

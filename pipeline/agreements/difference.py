@@ -20,6 +20,7 @@ from pipeline.agreements.model import (
     ListField,
     Party,
     Permission,
+    Rounding,
     Shares,
     Totals,
 )
@@ -277,7 +278,35 @@ def _totals(before: Totals | None, after: Totals | None, *_: Agreement) -> list[
         return [(_N, "Recipients are not told any more how many babies were born in their area")]
     if before is None:
         return [(_W, "Recipients are now told how many babies were born in their area, rounded")]
-    return [(_E, "The number of babies born in an area is now counted or rounded in another way")]
+    return [*_rounding(before.rounding, after.rounding), *_suppressing(before, after)]
+
+
+_ROUNDED = {
+    Rounding.NONE: "told exactly where no family is on a list",
+    Rounding.NEAREST_5: "rounded to the nearest 5",
+    Rounding.NHS_ENGLAND_5: "rounded to the nearest 5, and 1 to 7 to 5",
+    Rounding.NEAREST_10: "rounded to the nearest 10",
+}
+
+
+def _rounding(before: Rounding, after: Rounding) -> list[Said]:
+    """The later kind says less."""
+    if before is after:
+        return []
+    less = list(Rounding).index(after) > list(Rounding).index(before)
+    numbers = f"{_ROUNDED[after]} instead of {_ROUNDED[before]}"
+    return [(_N if less else _W, f"The number of babies born in an area is now {numbers}")]
+
+
+def _suppressing(before: Totals, after: Totals) -> list[Said]:
+    old, new = before.suppress_below, after.suppress_below
+    if old == new:
+        return []
+    if new is None:
+        return [(_W, "Small numbers of babies are now told where no family of the area is on a list")]
+    instead = "" if old is None else f" instead of those smaller than {old}"
+    effect = _N if new > (old or 0) else _W
+    return [(effect, f"Numbers of babies smaller than {new} are now told as “fewer than”{instead}")]
 
 
 def _exclusion(whom: str) -> Rule:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from pipeline.home import Code, Strict
+from pipeline.networks import DIRECTORY_ALONE
 
 LocalAuthority = Annotated[str, StringConstraints(pattern=r"^E(06|07|08|09)[0-9]{6}$")]
 Days = Annotated[int, Field(ge=0)]
@@ -129,6 +130,7 @@ class ListField(StrEnum):
     PSEUDONYM = "pseudonym"  # keyed, under the agreement's own key
     MONTH_OF_BIRTH = "month_of_birth"
     SEX = "sex"
+    LOCALITY = "locality"  # code and name, from the network of localities that the home keeps
 
 
 # Whoever sees one of these knows, or can look up, who is meant.
@@ -139,12 +141,8 @@ DIRECT_IDENTIFIERS = frozenset({
 # What is known of a child who is not born yet.
 OF_EXPECTED_BIRTHS = frozenset({
     ListField.EXPECTED_DATE_OF_DELIVERY, ListField.PARENT_NAME, ListField.ADDRESS, ListField.LANGUAGE,
-    ListField.WARD, ListField.LSOA, ListField.DEPRIVATION_DECILE,
+    ListField.WARD, ListField.LSOA, ListField.DEPRIVATION_DECILE, ListField.LOCALITY,
 })  # fmt: skip
-
-
-# The network of placements for which no reach area was looked at; no real network has this name.
-DIRECTORY_ALONE = "directory"
 
 
 class RecipientsOf(Strict):
@@ -168,11 +166,36 @@ class RecipientsOf(Strict):
         return self
 
 
+class Rounding(StrEnum):
+    """How a number of births is rounded; a later one says less than those before it."""
+
+    NONE = "none"  # for numbers alone; where families of the area are on a list it is NEAREST_5
+    NEAREST_5 = "nearest_5"
+    NHS_ENGLAND_5 = "nhs_england_5"  # 0 stays 0, 1 to 7 become 5, others to the nearest 5
+    NEAREST_10 = "nearest_10"
+
+    @property
+    def step(self) -> int:
+        """What numbers are rounded to the nearest of; 1 leaves them as they are."""
+        return {Rounding.NONE: 1, Rounding.NEAREST_10: 10}.get(self, 5)
+
+
 class Totals(Strict):
-    """The number of all births in each recipient's area, protected by rounding."""
+    """The number of all births in each recipient's area.
+
+    It is rounded. Numbers that would tell how many families are on no list are told as between two others.
+    """
 
     source: Literal["extract"]
-    rounding: Literal["nhs_england_5"]  # 0 stays 0, 1 to 7 become 5, others to the nearest 5
+    rounding: Rounding
+    # Smaller numbers are told as "fewer than" it. None: only where families of the area are on a list.
+    suppress_below: Annotated[int, Field(ge=2, le=100)] | None = None
+
+    @model_validator(mode="after")
+    def _exact_only_where_large(self) -> Totals:
+        if self.rounding is Rounding.NONE and self.suppress_below is None:
+            raise ValueError("rounding: none needs suppress_below")
+        return self
 
 
 class Use(Strict):
@@ -284,6 +307,8 @@ class Agreement(Strict):
                 raise ValueError("shares: totals needs totals, and no fields")
         elif not self.fields:
             raise ValueError("fields must name at least 1")
+        elif self.totals is not None and self.totals.rounding is Rounding.NONE:
+            raise ValueError("totals.rounding: none belongs to shares: totals alone")
         if (self.shares is Shares.TOTALS) != (self.confidentiality.permission is Permission.NOT_NEEDED):
             raise ValueError("confidentiality.permission: not_needed belongs to shares: totals alone")
         if (self.shares is Shares.PSEUDONYMS) != (ListField.PSEUDONYM in self.fields):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pipeline.agreements import clauses
 from pipeline.agreements.difference import Change, Effect
 from pipeline.agreements.loading import Loaded
-from pipeline.agreements.model import Agreement, LegalFact, Permission, Shares
+from pipeline.agreements.model import Agreement, LegalFact, Permission, Rounding, Shares
 from pipeline.agreements.principles import no_surprises, other_principles
 from pipeline.agreements.words import FIELDS, counted, days, listed, on_day, role, sentence, several
 
@@ -197,14 +197,29 @@ def _households(agreement: Agreement) -> list[str]:
     return ["Twins and triplets at one address share one line, so that a home gets one card."]
 
 
+_ROUNDED = {
+    Rounding.NONE: "told exactly where no family of the area can be on a list, else rounded to the nearest 5",
+    Rounding.NEAREST_5: "rounded to the nearest 5",
+    Rounding.NHS_ENGLAND_5: "rounded to the nearest 5; numbers from 1 to 7 become 5",
+    Rounding.NEAREST_10: "rounded to the nearest 10",
+}
+
+
 def _totals(agreement: Agreement) -> list[str]:
-    if agreement.totals is None:
+    totals = agreement.totals
+    if totals is None:
         return ["No recipient is told how many babies were born in its area."]
+    smaller = (
+        f"A number smaller than {totals.suppress_below} is told as “fewer than {totals.suppress_below}”."
+    )
     return [
         "Each recipient is told how many babies were born in its area in the month.",
         "Every live birth counts there, whatever the parents answered and whoever is left out above.",
-        "The number is counted from the supplier's extract, and rounded to the nearest 5.",
-        "Numbers from 1 to 7 become 5. So the number points to nobody.",
+        f"The number is counted from the supplier's extract, and {_ROUNDED[totals.rounding]}.",
+        *([smaller] if totals.suppress_below is not None else []),
+        "Where families of the area may be on lists, a number that is small or not far above theirs is told "
+        "as between two others. So nobody can work out how many said no.",
+        "Where two agreements tell numbers of the same births for different areas, only one does.",
     ]
 
 

@@ -21,6 +21,7 @@ FIELDS = {
     ListField.PSEUDONYM: "a pseudonym",
     ListField.MONTH_OF_BIRTH: "the month of birth",
     ListField.SEX: "the child's sex",
+    ListField.LOCALITY: "the locality",
 }
 _ROLES = {
     "siro": "senior information risk owner",

@@ -150,7 +150,7 @@ def _recipients(home: Home, agreement: Agreement, on: date) -> Iterator[Finding]
 
 def _served(home: Home, network: str, on: date) -> set[str]:
     """The recipients whose reach areas of the network are in force."""
-    areas = read_areas(home.at(home.settings.geography.reach_areas))
+    areas = read_areas(home.reach_areas)
     return {area.recipient for area in areas if area.network == network and area.in_force(on)}
 
 

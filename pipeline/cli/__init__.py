@@ -12,29 +12,39 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import (
-    agreements,
-    authority,
-    changes,
-    explaining,
-    geography,
-    intake,
-    ledgers,
-    months,
-    recalls,
-    receipts,
-    recipients,
-    releases,
-    reports,
-    retention,
-)
+from pipeline.cli.late import LateGroup
 from pipeline.cli.voice import wrapped
 from pipeline.errors import BirthshareError
 
 UNEXPECTED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_MODULES = {
+    "agreement": "agreements",
+    "changes": "changes",
+    "demo": "authority",
+    "doctor": "authority",
+    "explain": "explaining",
+    "geography": "geography",
+    "init": "authority",
+    "intake": "intake",
+    "ledger": "ledgers",
+    "recalls": "recalls",
+    "receipts": "receipts",
+    "recipients": "recipients",
+    "release": "releases",
+    "report": "reports",
+    "retention": "retention",
+    "run": "months",
+    "status": "months",
+}
+
+
+@click.group(
+    cls=LateGroup,
+    modules={command: f"pipeline.cli.{module}" for command, module in _MODULES.items()},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="birthshare")
 def root() -> None:
     """Share births with children's centres: by consent, by agreement, with proof.
@@ -56,26 +66,6 @@ def root() -> None:
       2 wrong use or settings           6 waiting for a person
       3 refused by an agreement, an approval or a suspension
     """
-
-
-for _commands in (
-    authority,
-    months,
-    releases,
-    agreements,
-    recipients,
-    changes,
-    recalls,
-    receipts,
-    explaining,
-    intake,
-    reports,
-    retention,
-    geography,
-    ledgers,
-):
-    for _command in _commands.COMMANDS:
-        root.add_command(_command)
 
 
 def main() -> None:

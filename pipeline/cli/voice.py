@@ -30,7 +30,7 @@ class Voice:
         """Sentences for a person."""
         if not self.as_json:
             for line in lines:
-                _console().print(line, markup=False, highlight=False, soft_wrap=True)
+                print(line)
 
     def advise(self, advice: str, margin: int = 0) -> None:
         """What to do: sentences wrapped at words, and commands (indented) left whole, to be copied."""

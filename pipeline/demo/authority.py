@@ -37,8 +37,9 @@ from pipeline.encryption.signing import new_note_key, sign_ssh
 from pipeline.errors import SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.geography.areas import HEADER
-from pipeline.geography.directory import build_directory
+from pipeline.geography.building import build_directory
 from pipeline.home import SETTINGS_FILE, Home
+from pipeline.places.reviewed import NAMESPACE as PLACES
 from pipeline.recipients.register import NAMESPACE as REGISTER
 from pipeline.recipients.register import heard, in_force, present_text, signature_file, write_statement
 from pipeline.records import TEMPLATES, Month
@@ -174,7 +175,7 @@ def _make_approvers(folder: Path, home: Path) -> dict[str, Path]:
     """A key for each approver, and the list of whom the authority believes, and for what."""
     private = folder / "approvers"
     private.mkdir(mode=0o700)
-    may = f'namespaces="{AGREEMENT},{RELEASE},{REGISTER},{INTAKE}"'
+    may = f'namespaces="{AGREEMENT},{RELEASE},{REGISTER},{INTAKE},{PLACES}"'
     lines = [
         f"{principal} {may} {make_ssh_key(private / role, principal)}\n"
         for role, principal in APPROVERS.items()
@@ -244,7 +245,7 @@ def _make_places(home: Path, centres: int) -> pd.DataFrame:
     """The postcode directory, the reach areas and the hospital; returns the postcodes to live at."""
     reference = home / "reference"
     directory = reference / "postcodes.sqlite"
-    build_directory(SAMPLE, directory)
+    build_directory(SAMPLE, directory, part=True)
     network = read_agreement(home / "agreements" / TEMPLATE.name)[0].recipients.placed_in
     lines = reach_areas(directory, centres, network)
     _write_table(reference / "reach_areas.csv", HEADER, ([line[name] for name in HEADER] for line in lines))

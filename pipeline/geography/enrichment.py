@@ -1,9 +1,12 @@
-"""What is known of the area that a family lives in: ward, small area (LSOA 2021), deprivation.
+"""What is known of the area that a family lives in: ward, small area (LSOA 2021), deprivation, locality.
 
 Ward and small area come from the postcode directory. Names of wards come from the file of names and
 codes that the directory is published with, deciles from the English indices of deprivation 2025,
 File 7. What these do not say stays blank. The indices of 2019 are for the small areas of 2011, which
 have codes in common with those of 2021 and other boundaries: such a file is refused by its heading.
+
+A locality is a part of an authority that it makes reports for: the reach area in a network of its own, so
+that it is placed as carefully as any other, and is dated like any other.
 """
 
 from __future__ import annotations
@@ -25,28 +28,72 @@ _WARD_CODE, _WARD_NAME = r"wd[0-9]{2}cd", r"wd[0-9]{2}nm"  # the year is in the 
 _LSOA_2021, _LSOA_2011 = r"lsoa code \(2021\)", r"lsoa code \(2011\)"
 _DECILE = r"index of multiple deprivation \(imd\) decile( \(.*\))?"
 _INDICES = "Use File 7 of the English indices of deprivation 2025 as published on gov.uk, as CSV."
+_LOCALITIES = "It needs the headings code,name, and each code once: the recipient in the reach areas."
 _WARDS = "Use the CSV of ward names and codes in the folder Documents of the postcode directory's zip."
 
 
 def areas_of(
-    asked: pd.DataFrame, *, directory: Path, ward_names: Path | None, deprivation: Path | None
+    asked: pd.DataFrame,
+    *,
+    directory: Path,
+    ward_names: Path | None = None,
+    deprivation: Path | None = None,
+    localities: pd.DataFrame | None = None,
+    locality_names: Path | None = None,
 ) -> pd.DataFrame:
     """What is known of the area of each row of `asked` (`records.AREAS`), in the order asked.
 
     `asked` has the columns reference and postcode, and no other: IntegrityError if it has. Without a
-    file its column is blank. Raises SettingsError as `read_ward_names` and `read_deciles` do.
+    file its column is blank. `localities` are the placements (records.PLACEMENTS) of the same births in
+    the network of localities. Raises SettingsError as the functions that read the files do.
     """
     check_asked(asked)
     names = read_ward_names(ward_names) if ward_names else {}
     deciles = read_deciles(deprivation) if deprivation else {}
+    locality = _localities(asked, localities)
+    called = read_locality_names(locality_names) if locality_names else {}
     with Directory(directory) as places:
         known = places.lookup(asked["postcode"])
     found = known[["ward", "lsoa21"]].assign(
         reference=asked["reference"].to_numpy(),
         ward_name=[names.get(code, "") for code in known["ward"]],
         deprivation_decile=[deciles.get(code, 0) for code in known["lsoa21"]],
+        locality=locality,
+        locality_name=[called.get(code, code) for code in locality],
     )
     return declared(found, AREAS)
+
+
+def _localities(asked: pd.DataFrame, placements: pd.DataFrame | None) -> list[str]:
+    """The code of each row's locality, or "" where it was not placed in one."""
+    if placements is None:
+        return [""] * len(asked)
+    placed = placements[placements["reason"] == ""]
+    codes = dict(zip(placed["reference"], placed["recipient"], strict=True))
+    return [codes.get(reference, "") for reference in asked["reference"]]
+
+
+def read_locality_names(file: Path) -> dict[str, str]:
+    """Names of localities by code, from a CSV with the headings code and name.
+
+    Raises SettingsError where the file cannot be read or does not have them, or names a code twice.
+    """
+    header, rows = _table(file, "names of localities", _LOCALITIES)
+    code, name = _column(header, "code"), _column(header, "name")
+    if code is None or name is None:
+        raise SettingsError(
+            "The names of localities need one column code and one name", where=str(file), do=_LOCALITIES
+        )
+    names: dict[str, str] = {}
+    for line, row in rows:
+        if not row[code].strip() or not row[name].strip() or row[code].strip() in names:
+            raise SettingsError(
+                "A row of the names of localities is not one code, named once",
+                where=f"{file}, line {line}",
+                do=_LOCALITIES,
+            )
+        names[row[code].strip()] = row[name].strip()
+    return names
 
 
 def read_ward_names(file: Path) -> dict[str, str]:
@@ -111,7 +158,7 @@ def _table(file: Path, what: str, advice: str) -> tuple[list[str], list[tuple[in
         raise SettingsError(f"The file of {what} is missing", where=str(file), do=advice) from None
     except (OSError, UnicodeDecodeError, csv.Error):
         raise SettingsError(f"The file of {what} cannot be read", where=str(file), do=advice) from None
-    header = [name.strip().lower() for name in lines[0][1]] if lines else []
+    header = [" ".join(name.lower().split()) for name in lines[0][1]] if lines else []
     for line, cells in lines:
         if len(cells) != len(header):
             raise SettingsError(

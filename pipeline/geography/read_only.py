@@ -1,78 +1,31 @@
-"""SQLite files that are written once, whole, and then only read."""
+"""SQLite files that were written once, whole (`written`), and then are only read."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterable
+from os import PathLike
 from typing import Any
-from urllib.parse import quote
 
 from pipeline.errors import SettingsError
 
 REBUILD = "Run `birthshare geography build`."
+_ESCAPED = (("%", "%25"), ("?", "%3f"), ("#", "%23"))  # what means something else in SQLite's URIs; % first
 
 
-def address(path: Path) -> str:
+def address(path: str | PathLike[str]) -> str:
     """The URI that opens `path` for reading only, and says that nobody will change it."""
-    return f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
+    whole = os.path.realpath(path)
+    for sign, written in _ESCAPED:
+        whole = whole.replace(sign, written)
+    return f"file:{whole}?mode=ro&immutable=1"
 
 
-@contextmanager
-def written_whole(target: Path, schema: str, version: int) -> Iterator[sqlite3.Connection]:
-    """A new SQLite file that takes the place of `target` only when all went well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(target.parent):
-        for left_behind in target.parent.glob(f".{target.name}.*.part"):
-            left_behind.unlink()
-        yield from _written_aside(target, schema, version)
-
-
-def _written_aside(target: Path, schema: str, version: int) -> Iterator[sqlite3.Connection]:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
-        connection = sqlite3.connect(part, isolation_level=None, uri=True)
-        try:
-            connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {schema}")
-            connection.execute(f"PRAGMA user_version={version:d}")
-            connection.execute("BEGIN")
-            yield connection
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
-        _to_disk(part)
-        part.replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else builds in this folder meanwhile; the lock goes with the process, however that ends."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _to_disk(file: Path) -> None:
-    with file.open("rb+") as stream:
-        os.fsync(stream.fileno())
-
-
-def open_read_only(path: Path, *, version: int, what: str) -> sqlite3.Connection:
+def open_read_only(path: str | PathLike[str], *, version: int, what: str) -> sqlite3.Connection:
     """Open a finished file; raises SettingsError where it is missing, foreign or of another version."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - pathlib loads longer than this
         raise SettingsError(f"The {what} has not been built", where=str(path), do=REBUILD)
     connection = sqlite3.connect(address(path), uri=True)
     try:
@@ -83,11 +36,6 @@ def open_read_only(path: Path, *, version: int, what: str) -> sqlite3.Connection
         connection.close()
         raise SettingsError(f"The {what} is not one that this version can read", where=str(path), do=REBUILD)
     return connection
-
-
-def keep_facts(connection: sqlite3.Connection, facts: dict[str, Any]) -> None:
-    """Store the facts of the file beside its rows."""
-    connection.execute("INSERT INTO facts VALUES (?)", (json.dumps(facts, sort_keys=True),))
 
 
 def kept_facts(connection: sqlite3.Connection) -> dict[str, Any]:

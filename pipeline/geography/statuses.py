@@ -13,7 +13,7 @@ from pipeline.reasons import Reason
 
 PRECISE = (1, 2, 3, 4)  # positional quality: building, by map, within 50 m, mean of the unit
 _NO_GRID = 9
-_FORCES = re.compile(r"BF[0-9].*")
+_FORCES = re.compile(r"BF[0-9].*|BFPO[0-9]{1,4}")
 _CROWN_DEPENDENCY = re.compile(r"(GY|JE|IM)[0-9].*")
 
 
@@ -47,7 +47,19 @@ class Status(StrEnum):
     )
     BLANK = "blank", Reason.POSTCODE_UNKNOWN, "no postcode was given"
     UNKNOWN = "unknown", Reason.POSTCODE_UNKNOWN, "the postcode is not in the directory"
-    PSEUDO = "pseudo", Reason.POSTCODE_PSEUDO, "the postcode stands for no fixed abode, abroad or not known"
+    NO_FIXED_ABODE = "no_fixed_abode", Reason.POSTCODE_PSEUDO, "the postcode stands for no fixed abode"
+    ADDRESS_NOT_KNOWN = (
+        "address_not_known",
+        Reason.POSTCODE_PSEUDO,
+        "the postcode says that the address is not known",
+    )
+    COUNTRY_ALONE = (
+        "country_alone",
+        Reason.POSTCODE_PSEUDO,
+        "the postcode stands for a country of the United Kingdom, and says no more",
+    )
+    ABROAD = "abroad", Reason.POSTCODE_PSEUDO, "the postcode stands for a usual residence abroad"
+    PSEUDO = "pseudo", Reason.POSTCODE_PSEUDO, "the postcode begins with ZZ and stands for no place"
     FORCES = "forces", Reason.POSTCODE_PSEUDO, "a British forces postcode, which stands for no place here"
     CROWN_DEPENDENCY = (
         "crown_dependency",
@@ -63,6 +75,17 @@ class Status(StrEnum):
     GAP = "gap", Reason.NO_REACH_AREA, "in an authority of this network, but in no recipient's area"
     OUT_OF_AREA = "out_of_area", Reason.NO_REACH_AREA, "in an authority where this network serves nobody"
     AMBIGUOUS = "ambiguous", Reason.REACH_AREA_AMBIGUOUS, "two recipients claim it by places of the same size"
+
+
+_PSEUDO = {
+    "ZZ993VZ": (Status.NO_FIXED_ABODE, ""),
+    "ZZ993WZ": (Status.ADDRESS_NOT_KNOWN, ""),
+    "ZZ993CZ": (Status.COUNTRY_ALONE, "England"),
+    "ZZ993GZ": (Status.COUNTRY_ALONE, "Wales"),
+    "ZZ991WZ": (Status.COUNTRY_ALONE, "Scotland"),
+    "ZZ992WZ": (Status.COUNTRY_ALONE, "Northern Ireland"),
+}
+_COUNTRY = re.compile(r"ZZ99[0-9][A-Z]Z")  # the other pseudo postcodes, each of a country abroad
 
 
 class Claim(IntEnum):
@@ -81,12 +104,24 @@ def of_text(given: str, postcode: str) -> Status | None:
     if not given.strip():
         return Status.BLANK
     if postcode.startswith("ZZ"):
-        return Status.PSEUDO
+        return _pseudo(postcode)
     if _FORCES.fullmatch(postcode):
         return Status.FORCES
     if _CROWN_DEPENDENCY.fullmatch(postcode):
         return Status.CROWN_DEPENDENCY
     return None
+
+
+def _pseudo(postcode: str) -> Status:
+    """What a pseudo postcode stands for, by the lists of the NHS (ODS) and of hospital statistics (HES)."""
+    if postcode in _PSEUDO:
+        return _PSEUDO[postcode][0]
+    return Status.ABROAD if _COUNTRY.fullmatch(postcode) else Status.PSEUDO
+
+
+def of_country(postcode: str) -> str:
+    """The country of the United Kingdom that a pseudo postcode stands for, or ""."""
+    return _PSEUDO[postcode][1] if postcode in _PSEUDO else ""
 
 
 def of_place(*, quality: int, live: bool, claim: Claim, covered: bool) -> Status:

@@ -12,7 +12,7 @@ that keep it from being shared, and that it asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -40,11 +40,12 @@ from pipeline.ledger.entries import (
 )
 from pipeline.looking_back.explain import checked_number
 from pipeline.looking_back.preview import check_reproduced
+from pipeline.places import reviewed
 from pipeline.records import SUPPRESSIONS, Month, declared, keyed_references
 from pipeline.staging import Staging
 from pipeline.steps import closing
 from pipeline.steps.desk import Desk
-from pipeline.steps.inputs import BIRTHS
+from pipeline.steps.inputs import BIRTHS, KEYED
 
 STAYS = (
     "Later words about the family, such as a death, a refusal or this wish: they keep it from being shared.",
@@ -95,6 +96,7 @@ def erase(
             if known:
                 _keep_off_lists(desk, family)
             subjects = family.children | family.parents if known else {child}
+            places = _places(desk, touched, {month: opened[month] for month in at_work}, family)
             erased = [
                 FamilyErased(
                     subject=one,
@@ -109,6 +111,9 @@ def erase(
         followed = recalls.follow_up(desk)
         asked = dict.fromkeys(family.children, desk.ledger.size + 1)
         forgotten = references.forget(desk.ledger, asked, at=desk.clock, principal=principal)
+        postcodes = desk.ledger.destroy_openings(
+            reviewed.about(desk.ledger, places), because="erasure", at=desk.clock, principal=principal
+        )
         closing.sign(desk)
         desk.ledger.database.clean()
         answer = {
@@ -116,7 +121,7 @@ def erase(
             "parts": len(touched),
             "months_open": [str(month) for month in at_work],
             "lists": _lists(desk, listed, forgotten),
-            "forgotten": forgotten.rows,
+            "forgotten": forgotten.rows + postcodes,
             "inbox": _inbox(desk),
             "stays": list(STAYS),
         }
@@ -163,6 +168,26 @@ def _disclosed(desk: Desk, subjects: Collection[str]) -> list[Disclosure]:
 
 def _holds(births: pd.DataFrame, family: _Family) -> bool:
     return bool(births["child"].isin(family.children).any())
+
+
+def _places(
+    desk: Desk, pasts: Collection[Kept], opened: Mapping[Month, pd.DataFrame], family: _Family
+) -> set[str]:
+    """Keyed references of the postcodes that the family was placed by, as far as they are held.
+
+    What a person decided about such a postcode goes too, even where another family lives there: then somebody
+    is asked about it again.
+    """
+    found = [(past.births, past.keyed_places) for past in pasts]
+    for month, births in opened.items():
+        staging = Staging(desk.home.state / "working", str(month), desk.wrapping_key)
+        if staging.has(KEYED):
+            found.append((births, staging.frame(KEYED)))
+    ours = [
+        places[places["reference"].isin(births.loc[births["child"].isin(family.children), "reference"])]
+        for births, places in found
+    ]
+    return {place for one in ours for place in one["place"]} - {""}
 
 
 # --- forgetting it --------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from pipeline.home import Home
 from pipeline.ledger.entries import DecisionsKept, Entry, FamilyErased, KeptDestroyed, Kind
 from pipeline.ledger.ledger import Ledger
 from pipeline.reasons import Outcome, unpack
-from pipeline.records import SUPPRESSIONS, Month, declared
+from pipeline.records import KEYED_PLACES, SUPPRESSIONS, Month, declared, empty
 from pipeline.staging import Staging, WrappingKey
 from pipeline.steps import release
 from pipeline.steps.desk import Desk
@@ -35,6 +35,7 @@ from pipeline.steps.inputs import (
     ANSWERS,
     BIRTHS,
     DISCLOSED,
+    KEYED,
     PLACEMENTS,
     columns_of,
     decisions_of,
@@ -73,6 +74,7 @@ class Kept:
     until: date  # the last day on which it may be kept
     births: pd.DataFrame = field(repr=False)  # coded
     placements: pd.DataFrame = field(repr=False)  # in every network
+    keyed_places: pd.DataFrame = field(repr=False)  # records.KEYED_PLACES; of older months none
     words: pd.DataFrame = field(repr=False)  # records.SUPPRESSIONS
     answers: pd.DataFrame = field(repr=False)  # records.ANSWERS and supplier, of the companion files
     disclosures: pd.DataFrame = field(repr=False)  # records.DISCLOSURES
@@ -131,6 +133,7 @@ def _frames(desk: Desk, agreement: Agreement, ended: pd.DataFrame) -> dict[str, 
     return _about(
         mine[~mine["child"].isin(forgotten)],
         desk.staging.frame(PLACEMENTS),
+        _keyed_places(desk.staging),
         desk.staging.frame(words_of(agreement.id)),
         answers,
         desk.staging.frame(DISCLOSED),
@@ -141,6 +144,7 @@ def _frames(desk: Desk, agreement: Agreement, ended: pd.DataFrame) -> dict[str, 
 def _about(
     births: pd.DataFrame,
     placements: pd.DataFrame,
+    keyed_places: pd.DataFrame,
     words: pd.DataFrame,
     answers: pd.DataFrame,
     disclosures: pd.DataFrame,
@@ -151,11 +155,17 @@ def _about(
     return {
         BIRTHS: births,
         PLACEMENTS: placements[placements["reference"].isin(births["reference"])],
+        KEYED: keyed_places[keyed_places["reference"].isin(births["reference"])],
         WORDS: words[words["subject"].isin(subjects)],
         ANSWERS: answers[answers["child"].isin(births["child"])],
         DISCLOSED: disclosures[disclosures["child"].isin(births["child"])],
         DECISIONS_THEN: decisions[decisions["reference"].isin(births["reference"])],
     }
+
+
+def _keyed_places(staging: Staging) -> pd.DataFrame:
+    """As they were kept; none of a month that a program before this one worked on."""
+    return staging.frame(KEYED) if staging.has(KEYED) else empty(KEYED_PLACES)
 
 
 def _erased(desk: Desk) -> set[str]:
@@ -245,6 +255,7 @@ def _opened(kept: Staging, month: Month, until: date, about: Mapping[str, Any]) 
         until=until,
         births=kept.frame(BIRTHS),
         placements=kept.frame(PLACEMENTS),
+        keyed_places=_keyed_places(kept),
         words=declared(kept.frame(WORDS), SUPPRESSIONS),
         answers=kept.frame(ANSWERS),
         disclosures=kept.frame(DISCLOSED),
@@ -283,6 +294,7 @@ def without(past: Kept, children: Collection[str]) -> Kept:
     frames = _about(
         past.births[~past.births["child"].isin(list(children))],
         past.placements,
+        past.keyed_places,
         past.words,
         past.answers,
         past.disclosures,
@@ -292,6 +304,7 @@ def without(past: Kept, children: Collection[str]) -> Kept:
         past,
         births=frames[BIRTHS].reset_index(drop=True),
         placements=frames[PLACEMENTS].reset_index(drop=True),
+        keyed_places=frames[KEYED].reset_index(drop=True),
         words=frames[WORDS].reset_index(drop=True),
         answers=frames[ANSWERS].reset_index(drop=True),
         disclosures=frames[DISCLOSED].reset_index(drop=True),
@@ -314,8 +327,8 @@ def write_anew(home: Home, past: Kept) -> DecisionsKept:
         "columns": {name: sorted(columns) for name, columns in past.columns.items()},
     }
     frames = {
-        BIRTHS: past.births, PLACEMENTS: past.placements, WORDS: past.words, ANSWERS: past.answers,
-        DISCLOSED: past.disclosures, DECISIONS_THEN: past.decisions,
+        BIRTHS: past.births, PLACEMENTS: past.placements, KEYED: past.keyed_places, WORDS: past.words,
+        ANSWERS: past.answers, DISCLOSED: past.disclosures, DECISIONS_THEN: past.decisions,
     }  # fmt: skip
     about = _written(anew, said, frames)
     return DecisionsKept(agreement=past.agreement.id, until=past.until, sha256=release.digest(about))

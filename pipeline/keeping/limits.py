@@ -120,6 +120,14 @@ REFERENCES = DataClass(
     "to answer a family, a complaint or a claim; later words must protect a child for good",
     "references_days",
 )
+REVIEWED_PLACES = DataClass(
+    "reviewed_places",
+    ("state/*.db",),  # beside the ledger, in its database
+    "which postcodes people decided about, each as a keyed reference",
+    "{days} after the decision",
+    "by then the directory and the reach areas should know them; until then nobody is asked twice",
+    "reviews_days",
+)
 KEYS = DataClass(
     "keys",
     ("keys/**",),
@@ -157,7 +165,7 @@ MADE_AGAIN = DataClass(
 # A file belongs to the first class that its path fits.
 CLASSES = (
     LEFTOVERS, SEALED_FILES, WORKING_FILES, KEPT_DECISIONS, NOTICES, LETTERS, REPORTS,
-    LEDGER, REFERENCES, KEYS, AGREEMENTS, MADE_AGAIN,
+    LEDGER, REFERENCES, REVIEWED_PLACES, KEYS, AGREEMENTS, MADE_AGAIN,
 )  # fmt: skip
 
 # What may lie outside of a home, for whoever reads the list; nothing here can look for it.
@@ -243,7 +251,10 @@ def _fits(path: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 def _places(home: Home) -> set[str]:
     """The files about places that the settings name."""
-    return {name for name in home.settings.geography.model_dump().values() if name}
+    geography = home.settings.geography
+    named = geography.model_dump(exclude={"localities"}).values()  # a network is no file
+    single = {name for name in named if isinstance(name, str) and name}
+    return {*single, *geography.reach_areas}
 
 
 def _database(home: Home) -> set[Path]:

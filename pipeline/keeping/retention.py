@@ -166,6 +166,7 @@ def held(desk: Desk) -> Iterator[Held]:
     yield from _working_files(desk)
     yield from _kept_decisions(desk)
     yield from _references(desk)
+    yield from _reviewed_places(desk)
     yield from _by_age(desk.home)
     yield from _left_outside(desk.now)
 
@@ -308,6 +309,15 @@ def _references(desk: Desk) -> Iterator[Held]:
         where = Path("ledger") / (f"list-{one.permit}" if one.permit else one.of)
         waits = _STILL_HELD.format(file=one.of, why=one.why_held) if one.why_held else ""
         yield Held(limits.REFERENCES, where, one.last, destroy, waits)
+
+
+def _reviewed_places(desk: Desk) -> Iterator[Held]:
+    """What is over of it: which postcodes older decisions were about."""
+    today, days = desk.now.date(), timedelta(days=desk.home.settings.retention.reviews_days)
+    if over := desk.ledger.openings_of_reviews(before=today - days):
+        destroy = partial(desk.ledger.destroy_openings, over, because="retention", at=desk.clock)
+        where = Path("ledger") / "reviewed-places"
+        yield Held(limits.REVIEWED_PLACES, where, today - timedelta(days=1), destroy)
 
 
 _STILL_HELD = (

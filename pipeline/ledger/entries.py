@@ -89,6 +89,7 @@ SshSignature = Annotated[
         pattern=r"^(-----BEGIN SSH SIGNATURE-----\n([A-Za-z0-9+/=]+\n)+-----END SSH SIGNATURE-----\n?)?$"
     ),
 ]
+GssCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][0-9]{8}$")]  # of an area
 Note = Annotated[str, AfterValidator(check_note)]
 Counts = dict[Word, Count]
 Books = dict[Name, dict[Name, dict[Word, Count]]]  # agreement, supplier, column of the books
@@ -100,6 +101,7 @@ class Kind(Worded):
     AGREEMENT_SIGNED = "agreement_signed", "a role's signature on an agreement was seen for the first time"
     AGREEMENT_SUSPENDED = "agreement_suspended", "an agreement was suspended; that version never runs again"
     AGREEMENT_PREVIEWED = "agreement_previewed", "a proposed agreement was replayed on past months"
+    REACH_PREVIEWED = "reach_previewed", "proposed reach areas were tried on past months"
     SUBJECT_KEY_USED = "subject_key_used", "the key of all keyed references was used for the first time"
     SUPPRESSION_RECORDED = "suppression_recorded", "a later word about a subject was recorded"
     CHANGES_APPLIED = "changes_applied", "a list of later words about families was read and recorded"
@@ -113,7 +115,10 @@ class Kind(Worded):
     REPORT_PERMITTED = "report_permitted", "leave was given for a sealed report to go to its supplier"
     REPORT_DELIVERED = "report_delivered", "a supplier's report arrived"
     VALIDATED = "validated", "an extract's rows were checked, and rows that broke a rule quarantined"
+    DIRECTORY_BUILT = "directory_built", "the postcode directory was built from a published release"
     PLACED = "placed", "the births were placed on reach areas"
+    POSTCODES_SHOWN = "postcodes_shown", "a person was shown postcodes that wait for somebody to decide"
+    POSTCODE_REVIEWED = "postcode_reviewed", "a person decided which recipient serves one postcode"
     DECIDED = "decided", "every birth was decided under an agreement"
     DECISIONS_KEPT = "decisions_kept", "coded decisions were kept, encrypted, for later previews"
     KEPT_DESTROYED = "kept_destroyed", "decisions kept for previews were destroyed when their time was up"
@@ -144,6 +149,7 @@ class Kind(Worded):
     LEDGER_CHECKED = "ledger_checked", "the whole ledger was read again and found sound"
     CHECKPOINT_WITNESSED = "checkpoint_witnessed", "another organisation countersigned a checkpoint"
     EVIDENCE_GIVEN = "evidence_given", "a person took evidence from the ledger to show it to others"
+    AREAS_COUNTED = "areas_counted", "each recipient's births, permitted and shared, were counted and rounded"
     BALANCED = "balanced", "the month's books were computed and balance"
     STAGING_DESTROYED = "staging_destroyed", "the month's working files and their key were destroyed"
     MONTH_CLOSED = "month_closed", "the month was closed"
@@ -220,6 +226,16 @@ class AgreementPreviewed(Body):
     agreement: Name
     version: Ordinal
     digest: Sha256
+    months: tuple[MonthWritten, ...]
+    preview_sha256: Sha256
+
+
+class ReachPreviewed(Body):
+    """Which reach areas, as they would be on a day, were tried on which past months, and what that showed."""
+
+    kind = Kind.REACH_PREVIEWED
+    areas_sha256: Sha256  # of all the proposed files together
+    on: date
     months: tuple[MonthWritten, ...]
     preview_sha256: Sha256
 
@@ -406,6 +422,24 @@ class ReportDelivered(Body):
     found_there: bool
 
 
+class DirectoryBuilt(Body):
+    """Which published postcode directory was built, how large it is, and by which of its columns.
+
+    The file's own name is not said, since anybody may have given it; only what it tells of the release.
+    """
+
+    kind = Kind.DIRECTORY_BUILT
+    product: Literal["ONSPD", "NSPL", ""]  # blank where the name does not say
+    released: MonthWritten | Literal[""]  # likewise
+    source_sha256: Sha256  # of the published file
+    directory_sha256: Sha256
+    before_sha256: MaybeSha256  # of the directory that was in use until then
+    rows: Count
+    live: Count
+    vintages: tuple[Word, ...]  # of small areas
+    columns: dict[Word, Word]  # our name of each column, and the published one
+
+
 class Placed(Body):
     """Births by status of their placement, with the digests of what places were worked out from."""
 
@@ -414,6 +448,38 @@ class Placed(Body):
     directory_sha256: Sha256
     reach_sha256: Sha256
     statuses: Counts
+
+
+class PostcodesShown(Body):
+    """Who was shown how many of the month's postcodes that geography could not place."""
+
+    kind = Kind.POSTCODES_SHOWN
+    principal: Principal
+    postcodes: Count
+
+
+class PostcodeReviewed(AboutSubject):
+    """Who serves one postcode of one network by a person's word, since geography alone could not say.
+
+    `place` is the postcode's keyed reference. `once` is random: without it nobody can try out which
+    postcode the signature is about, so both are destroyed together.
+    """
+
+    kind = Kind.POSTCODE_REVIEWED
+    subjects = ("place", "once")
+    place: Subject | Literal[""] = ""
+    once: Subject | Literal[""] = ""
+    network: Name
+    status: Literal["unknown", "ambiguous"]  # a pipeline.geography.statuses.Status
+    claimants: tuple[Name, ...] = ()  # of an ambiguous one: who claims it, in order
+    recipient: Name | Literal[""]  # blank: nobody, so its families stay held
+    authority: GssCode | Literal[""]  # of the postcode; blank where nobody serves it
+    directory_sha256: Sha256
+    reach_sha256: Sha256
+    follows: Count  # the entry of the decision before it about the same postcode and network; 0: none
+    principal: Principal
+    signature: SshSignature = Field(repr=False)
+    note: Note = ""
 
 
 class Decided(Body):
@@ -777,6 +843,20 @@ class EvidenceGiven(Body):
     purpose: Note
 
 
+class AreasCounted(Body):
+    """By recipient: live births of the month in its area, those the parents permit to share, those shared.
+
+    All rounded (`pipeline.lists.totals`): what is recorded once can be subtracted for ever.
+    """
+
+    kind = Kind.AREAS_COUNTED
+    agreement: Name
+    network: Name
+    births: dict[Name, Count]
+    consented: dict[Name, Count]
+    shared: dict[Name, Count]
+
+
 class Balanced(Body):
     """The month's books: rows by agreement, supplier and column."""
 
@@ -804,15 +884,17 @@ class MonthClosed(Body):
 BODIES: dict[str, type[Body]] = {
     str(body.kind): body
     for body in (
-        AgreementSigned, AgreementSuspended, AgreementPreviewed, SubjectKeyUsed, SuppressionRecorded,
+        AgreementSigned, AgreementSuspended, AgreementPreviewed, ReachPreviewed,
+        SubjectKeyUsed, SuppressionRecorded,
         ChangesApplied, AnswersReceived, ExtractReceived, ExtractRefused, FileFetched, Fingerprinted,
-        DriftAccepted, TotalsReceived, ReportPermitted, ReportDelivered, Validated, Placed, Decided,
-        DecisionsKept, KeptDestroyed, FamilyLookedUp,
+        DriftAccepted, TotalsReceived, ReportPermitted, ReportDelivered, Validated,
+        DirectoryBuilt, Placed,
+        PostcodesShown, PostcodeReviewed, Decided, DecisionsKept, KeptDestroyed, FamilyLookedUp,
         ReleaseRequested, ReleaseApproved, ReleaseRefused, PermitBody, Disclosure, Publishing, PermitAnnulled,
         Delivered, DeliveryFailed, ListForgone, RecallRaised, NoticeBody, Collected, Acknowledged,
         DestructionAttested, FileRemoved, Overdue, RegisterAgreed, PasswordMade, DataDestroyed, FamilyErased,
         RetentionChecked, OpeningsDestroyed, LedgerChecked, CheckpointWitnessed, EvidenceGiven,
-        Balanced, StagingDestroyed, MonthClosed,
+        AreasCounted, Balanced, StagingDestroyed, MonthClosed,
     )
 }  # fmt: skip
 

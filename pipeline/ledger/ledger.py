@@ -413,7 +413,12 @@ class Ledger:
     def openings_of_look_ups(self, *, before: date) -> list[int]:
         """The look-ups of families before a day (in UTC) of which that can still be told."""
         with self.database.reading() as connection:
-            return openings.of_look_ups(connection, before.isoformat())
+            return openings.of_kind(connection, Kind.FAMILY_LOOKED_UP, before.isoformat())
+
+    def openings_of_reviews(self, *, before: date) -> list[int]:
+        """The decisions about postcodes from before a day (in UTC) of which it can be told which that is."""
+        with self.database.reading() as connection:
+            return openings.of_kind(connection, Kind.POSTCODE_REVIEWED, before.isoformat())
 
     @contextmanager
     def proving(self) -> Iterator[Proofs]:

@@ -44,12 +44,12 @@ def between(connection: Connection, first: int, last: int) -> list[int]:
     return list(connection.execute(query.order_by(OPENINGS.c.entry)).scalars())
 
 
-def of_look_ups(connection: Connection, before: str) -> list[int]:
-    """The look-ups of families before a moment (as entries write it) that can still be opened."""
+def of_kind(connection: Connection, kind: Kind, before: str) -> list[int]:
+    """The entries of a kind from before a moment (as entries write it) that can still be opened."""
     query = (
         select(OPENINGS.c.entry)
         .join(ENTRIES, ENTRIES.c.seq == OPENINGS.c.entry)
-        .where(ENTRIES.c.kind == str(Kind.FAMILY_LOOKED_UP), ENTRIES.c.at < before)
+        .where(ENTRIES.c.kind == str(kind), ENTRIES.c.at < before)
     )
     return list(connection.execute(query.order_by(OPENINGS.c.entry)).scalars())
 

@@ -22,6 +22,7 @@ from pipeline.errors import IntegrityError
 from pipeline.lists.columns import COLUMNS, RECEIPT_CODE, REFERENCE
 from pipeline.lists.compile import FamilyList
 from pipeline.lists.conditions import destroy_by
+from pipeline.lists.telling import Told
 
 
 def render_csv(family_list: FamilyList, *, made_on: date) -> bytes:
@@ -30,16 +31,24 @@ def render_csv(family_list: FamilyList, *, made_on: date) -> bytes:
     Dates are YYYY-MM-DD, months YYYY-MM. Where siblings of one row have several dates or numbers, ";"
     is between them, in the order of birth.
     """
-    agreement, births = family_list.agreement, family_list.totals.births
+    agreement = family_list.agreement
     same_on_each_row = {
         "month": str(family_list.month),
         "agreement": f"{agreement.id}.v{agreement.version}",
         "destroy_by": destroy_by(agreement, made_on).isoformat(),
-        **({} if births is None else {"births_in_area_rounded": str(births)}),
+        **_number(family_list.totals.births),
         RECEIPT_CODE: family_list.receipt_code,
     }
     rows = _at_least_one(family_list).assign(**same_on_each_row)
     return rows.to_csv(index=False, lineterminator="\r\n").encode()
+
+
+def _number(births: Told | None) -> dict[str, str]:
+    """The columns of the number of births; all are blank where it is not told."""
+    if births is None:
+        return {}
+    told = {"rounded": births.rounded, "least": births.least, "most": births.most}
+    return {f"births_in_area_{name}": "" if one is None else str(one) for name, one in told.items()}
 
 
 def _at_least_one(family_list: FamilyList) -> pd.DataFrame:

@@ -98,6 +98,7 @@ SHOWN: dict[ListField, Shown] = {
     ListField.NHS_NUMBER: Shown(("nhs_number",), ("nhs_number",), _each_once),
     ListField.WARD: Shown(("ward", "ward_name"), ("ward", "ward_name"), _of_the_home),
     ListField.LSOA: Shown(("lsoa21",), ("lsoa21",), _of_the_home),
+    ListField.LOCALITY: Shown(("locality", "locality_name"), ("locality", "locality_name"), _of_the_home),
     ListField.DEPRIVATION_DECILE: Shown(("deprivation_decile",), ("deprivation_decile",), _decile),
 }
 

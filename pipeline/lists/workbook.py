@@ -15,7 +15,7 @@ from openpyxl.styles import Alignment, NamedStyle, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from pipeline.agreements.model import Agreement, Shares
+from pipeline.agreements.model import Agreement, Rounding, Shares
 from pipeline.agreements.words import on_day
 from pipeline.lists.columns import HEADINGS
 from pipeline.lists.compile import FamilyList
@@ -35,6 +35,7 @@ from pipeline.lists.sheets import (
     write_text,
     write_title,
 )
+from pipeline.lists.telling import Told, in_words
 
 # NHS data dictionary, PERSON PHENOTYPIC SEX; a code that is not here is shown as it is.
 _SEXES = {"1": "Male", "2": "Female", "9": "Indeterminate", "X": "Not known"}
@@ -132,10 +133,11 @@ def _days_in_full(days: str) -> str:
 
 def _write_numbers(sheet: Worksheet, family_list: FamilyList) -> None:
     month, births = family_list.month.in_full, family_list.totals.births
-    write_title(sheet, f"Your numbers, {month}", widths=(85, 12))
-    lines = _numbers_on_the_list(family_list)
+    write_title(sheet, f"Your numbers, {month}", widths=(85, 20))
+    lines: list[tuple[str, int | str]] = [*_numbers_on_the_list(family_list)]
     if births is not None:
-        lines.append((f"Babies born in your area in {month} (rounded)", births))
+        said = str(births) if births.rounded is None else births.rounded
+        lines.append((f"Babies born in your area in {month}{_how(births)}", said))
     for row, (label, number) in enumerate(lines, start=3):
         write_text(sheet, row, 1, label).border = LINE
         figure = sheet.cell(row, 2, number)
@@ -145,6 +147,11 @@ def _write_numbers(sheet: Worksheet, family_list: FamilyList) -> None:
         write_text(sheet, row, 1, sentence).alignment = TOP
         set_height(sheet, row, [(sentence, 85)])
     set_print(sheet, landscape=False)
+
+
+def _how(births: Told) -> str:
+    exact = births.rounded is None or births.rounding is Rounding.NONE
+    return "" if exact else " (rounded)"
 
 
 def _numbers_on_the_list(family_list: FamilyList) -> list[tuple[str, int]]:
@@ -164,9 +171,8 @@ def _about_numbers(family_list: FamilyList) -> list[str]:
     not_everybody = "" if numbers_alone else ": not every family is asked to be on a list"
     return [
         *sentences,
-        f"The number of babies counts every live birth in your area, twins as two{on_this_list}. It is"
-        " rounded so that no single family can be worked out from it: 5 stands for any number from 1 to 7,"
-        " and larger numbers go to the nearest 5.",
+        f"The number of babies counts every live birth in your area, twins as two{on_this_list}."
+        f" {in_words(family_list.totals.births)}",
         "Compare it, over several months, with the families who registered with you, to see how many you do"
         f" not reach yet. Do not use it to look for a family{not_everybody}.",
     ]

@@ -14,6 +14,7 @@ from typing import Any
 
 from pipeline.agreed import LONDON
 from pipeline.ledger.entries import (
+    AreasCounted,
     Balanced,
     Books,
     Decided,
@@ -33,10 +34,12 @@ FEWEST = 3  # earlier months, before anything is called usual
 FEWEST_ROWS = 5  # a smaller difference is chance
 
 OUTCOMES = ("shared", "held", "withheld", "duplicates")
+OF_AREAS = ("births", "consented", "shared")  # of the month's births, rounded
 COUNTED = {
     Kind.DECIDED,
     Kind.PERMIT,
     Kind.PERMIT_ANNULLED,
+    Kind.AREAS_COUNTED,
     Kind.BALANCED,
     Kind.MONTH_CLOSED,
     Kind.EXTRACT_RECEIVED,
@@ -44,6 +47,7 @@ COUNTED = {
 
 Agreements = dict[str, dict[str, Any]]  # by id: version, received, quarantined, OUTCOMES, reasons
 Households = dict[str, dict[str, int]]  # by agreement and recipient
+Areas = dict[str, dict[str, dict[str, int]]]  # by agreement and recipient: OF_AREAS
 Place = tuple[str, str, str]  # agreement or "", what is counted, code of a reason, recipient or supplier
 WHOLE: Place = ("", "received", "")
 
@@ -57,6 +61,7 @@ class Past:
     received: int | None  # rows of all suppliers
     agreements: Agreements
     households: Households
+    areas: Areas  # nothing before a month has books, or where an agreement places by no areas
     days_after: dict[str, int]  # by supplier: from the month's last day to when its file was signed
 
 
@@ -65,7 +70,8 @@ class Compared:
     """One count, beside what it was in the month before and in all earlier months that have it."""
 
     agreement: str  # "": of the whole month
-    what: str  # received, quarantined, one of OUTCOMES, reason, recipient, or file: days until it was signed
+    what: str  # received, quarantined, one of OUTCOMES, reason, recipient, area_ and one of OF_AREAS, or
+    # file: days until it was signed
     code: str  # of the reason, recipient or supplier
     now: int
     before: int | None
@@ -108,6 +114,7 @@ def of_month(ledger: Ledger, month: Month) -> Past | None:
         received=_received(entries),
         agreements=agreements(entries),
         households=_households(entries) if balanced else {},
+        areas=areas(entries) if balanced else {},
         days_after=_days_after(month, entries),
     )
 
@@ -130,6 +137,15 @@ def agreements(entries: Collection[Recorded]) -> Agreements:
         }
         for name in decided
         if name in books
+    }
+
+
+def areas(entries: Collection[Recorded]) -> Areas:
+    """What was counted of each recipient's area when the books were made."""
+    counted = {one.body.agreement: one.body for one in entries if isinstance(one.body, AreasCounted)}
+    return {
+        name: {code: {what: getattr(body, what)[code] for what in OF_AREAS} for code in body.births}
+        for name, body in counted.items()
     }
 
 
@@ -173,13 +189,15 @@ def _compared(place: Place, now: int | None, known: Mapping[str, int], before: i
         median=median(numbers) if numbers else None,
         least=min(numbers, default=None),
         most=max(numbers, default=None),
-        unusual=is_unusual(now or 0, numbers),
+        unusual=place[1] != "area_shared" and is_unusual(now or 0, numbers),  # its households say so
     )
 
 
 def _had(past: Past, place: Place, counts: Mapping[Place, int]) -> bool:
     """Whether an earlier month can say anything of this count."""
-    agreement, _, _ = place
+    agreement, what, _ = place
+    if what.startswith("area_"):
+        return agreement in past.areas  # they are not counted in every month
     return agreement in past.agreements if agreement else place in counts
 
 
@@ -194,6 +212,9 @@ def _counts(past: Past) -> dict[Place, int]:
             found[name, "reason", code] = rows
         for code, households in past.households.get(name, {}).items():
             found[name, "recipient", code] = households
+        for code, counts in past.areas.get(name, {}).items():
+            for what in OF_AREAS:
+                found[name, f"area_{what}", code] = counts[what]
     return found
 
 
@@ -203,7 +224,7 @@ def _this(ledger: Ledger, state: Mapping[str, Any]) -> Past:
     for row in state["recipients"]:
         households.setdefault(row["agreement"], {})[row["code"]] = row["households"]
     month = Month.parse(state["month"])
-    received = list(ledger.entries(month=str(month), kinds={Kind.EXTRACT_RECEIVED}))
+    entries = list(ledger.entries(month=str(month), kinds=COUNTED))
     over = "closed" if state["balanced"] else "ended"
     return Past(
         month=str(month),
@@ -211,7 +232,8 @@ def _this(ledger: Ledger, state: Mapping[str, Any]) -> Past:
         received=state["received"],
         agreements=dict(state["agreements"]),
         households=households,
-        days_after=_days_after(month, received),
+        areas=areas(entries),
+        days_after=_days_after(month, entries),
     )
 
 

@@ -28,7 +28,7 @@ class Shown:
     def __str__(self) -> str:
         if self.exact:
             return f"{self.least:,}"
-        if (self.least, self.most) == (1, FEWEST - 1):
+        if self.least <= 1 and self.most == FEWEST - 1:
             return f"fewer than {FEWEST}"
         return f"between {self.least:,} and {self.most:,}"
 

@@ -54,6 +54,7 @@ _CATEGORIES = {
     ListField.WARD: "location",
     ListField.LSOA: "location",
     ListField.DEPRIVATION_DECILE: "location",
+    ListField.LOCALITY: "location",
     ListField.PSEUDONYM: "identification under a pseudonym",
 }
 _SPECIAL = frozenset({ListField.NHS_NUMBER, ListField.EXPECTED_DATE_OF_DELIVERY, ListField.LANGUAGE})

@@ -9,7 +9,15 @@ from pipeline import facts
 from pipeline import month as months
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Home
+from pipeline.places.drawn import maps_of
 from pipeline.records import Month
+from pipeline.reporting.facts import MapFacts
+
+
+def maps(home: Home, which: Month) -> dict[str, MapFacts | None]:
+    """The maps of the month's page; see `pipeline.places.drawn`."""
+    with facts.opened_ledger(home) as ledger:
+        return maps_of(home, ledger, which)
 
 
 def month(home: Home, which: Month, *, now: datetime) -> dict[str, Any]:

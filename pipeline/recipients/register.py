@@ -83,7 +83,7 @@ def check_reach_areas(home: Home, ledger: Ledger, *, at: datetime) -> None:
             "The reach areas have changed since they were signed"
             if known
             else "Nobody has signed the register of recipients and the reach areas yet",
-            where=home.settings.geography.reach_areas,
+            where=", ".join(home.settings.geography.reach_areas),
             do=how_to_agree(home),
         )
 

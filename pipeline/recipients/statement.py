@@ -1,7 +1,8 @@
 """What is signed of the register of recipients: plain text that anyone can read and check with ssh-keygen.
 
-First the authority, the register that this one takes the place of, and the reach areas; then a part
-for each recipient, in the words of `reference/recipients.yaml`:
+First the authority, the register that this one takes the place of, and the reach areas: the SHA-256 of
+their file, or where there are several that of each, and that of the list of these, sorted, one a line.
+Then a part for each recipient, in the words of `reference/recipients.yaml`:
 
     recipient centre-01
       host: sftp.example.org
@@ -24,7 +25,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.errors import SettingsError
+from pipeline.geography.areas import areas_sha256
 from pipeline.home import Home, Recipient
 
 NOTHING = "nothing"  # a first register takes the place of none
@@ -44,6 +45,7 @@ def statement(home: Home, recipients: Mapping[str, Recipient], *, replaces: str)
         "authority": f"{home.settings.authority.code} {home.settings.authority.name}",
         "replaces": replaces or NOTHING,
         "reach_areas": f"SHA-256 {reach_areas_sha256(home)}",
+        **_reach_area_files(home),
         "recipients": str(len(recipients)),
     }
     parts = [_part("The register of recipients", head)]
@@ -66,14 +68,19 @@ def part_digest(home: Home, recipient: Recipient) -> str:
 
 
 def reach_areas_sha256(home: Home) -> str:
-    """The digest of the reach areas; raises SettingsError where the file cannot be read."""
-    file = home.at(home.settings.geography.reach_areas)
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError:
-        raise SettingsError(
-            "The reach areas cannot be read", where=str(file), do="Run `birthshare doctor`."
-        ) from None
+    """The digest of all reach areas; raises SettingsError where a file of them cannot be read."""
+    return areas_sha256(home.reach_areas)
+
+
+def _reach_area_files(home: Home) -> dict[str, str]:
+    """Where there are several files, the digest of each, which anybody can work out."""
+    names, files = home.settings.geography.reach_areas, home.reach_areas
+    if len(files) == 1:
+        return {}
+    return {
+        f"reach_areas_{number}": f"SHA-256 {areas_sha256([file])} {name}"
+        for number, (name, file) in enumerate(zip(names, files, strict=True), start=1)
+    }
 
 
 def differences(before: str, after: str) -> list[str]:

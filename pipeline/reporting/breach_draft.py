@@ -315,7 +315,7 @@ def data_in_words(facts: Facts) -> list[str]:
     ]
     if facts["lists_with_numbers"]:
         said.append(
-            f"The number of babies born in an area, rounded to 5; on {_lists(facts['lists_with_numbers'])}."
+            f"The number of babies born in an area, rounded; on {_lists(facts['lists_with_numbers'])}."
             " It is about nobody."
         )
     said += [

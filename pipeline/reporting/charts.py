@@ -102,6 +102,20 @@ def span(low: Number, middle: Number, high: Number, now: Number, *, most: Number
     return Markup('<svg class="span" viewBox="0 0 120 18" aria-hidden="true">{}</svg>').format(_all(parts))
 
 
+def nested(whole: int, part: int, core: int, *, most: Number) -> Markup:
+    """A number, a part of it and a part of that, as bars in one another on a scale up to `most`.
+
+    For a row of a table that says these numbers; who cannot see it misses nothing.
+    """
+    scale = _most([whole, part, core, most])
+    parts = [
+        _drawn("rect", x=1, y=y, width=116 * number / scale, height=18 - 2 * y, fill=fill, stroke=_INK)
+        for number, y, fill in ((whole, 1, "#fff"), (part, 3, _PALE), (core, 6, _INK))
+        if number
+    ]
+    return Markup('<svg class="span" viewBox="0 0 120 18" aria-hidden="true">{}</svg>').format(_all(parts))
+
+
 # --- numbers and places ---------------------------------------------------------------------------
 
 

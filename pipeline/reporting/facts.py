@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,9 @@ _COUNTED = {
     "received": "rows received",
     "recipient": "households for {code}",
     "file": "days from the month's end until {code} signed its file",
+    "area_births": "births in the area of {code}",
+    "area_consented": "births in the area of {code} that may be shared by the parents' word",
+    "area_shared": "births in the area of {code} that were shared",
 }
 _WHERE_TO_LOOK = "Run `birthshare ledger verify`, and report this."
 
@@ -140,6 +143,8 @@ class PastFacts:
     state: str  # closed, open or ended
     received: int | None
     agreements: Mapping[str, Mapping[str, int]]  # by id: shared, held, withheld and more
+    areas: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    # by agreement and recipient: births, consented, shared, rounded
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,33 @@ class ComparedFacts:
 
 
 @dataclass(frozen=True)
+class AreaFacts:
+    """The births of the month in one recipient's area, each count beside earlier months."""
+
+    code: str
+    births: ComparedFacts
+    consented: ComparedFacts  # may be shared, by the parents' word
+    shared: ComparedFacts
+
+    @property
+    def counts(self) -> tuple[ComparedFacts, ...]:
+        """All three."""
+        return self.births, self.consented, self.shared
+
+
+@dataclass(frozen=True)
+class MapFacts:
+    """The areas of one network as tiles of a map; see `pipeline.reporting.maps.area_map`."""
+
+    tiles: Mapping[tuple[int, int], str]
+    side: int  # of a tile, in metres
+    year: int  # of the postcode directory
+    within: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by recipient, the locality most of its area is in
+
+
+@dataclass(frozen=True)
 class HistoryFacts:
     """This month beside earlier ones."""
 
@@ -186,6 +218,18 @@ class HistoryFacts:
     def of(self, agreement: str, what: str) -> tuple[ComparedFacts, ...]:
         """The counts of one kind under an agreement ("": of the whole month)."""
         return tuple(one for one in self.compared if (one.agreement, one.what) == (agreement, what))
+
+    def areas(self, agreement: str) -> tuple[AreaFacts, ...]:
+        """Each recipient's area under an agreement; none where none were counted this month."""
+        if not self.months or agreement not in self.months[-1].areas:
+            return ()
+        known = {
+            what: {one.code: one for one in self.of(agreement, f"area_{what}")}
+            for what in ("births", "consented", "shared")
+        }
+        return tuple(
+            AreaFacts(code, *(known[what][code] for what in known)) for code in sorted(known["births"])
+        )
 
     def reason(self, agreement: str, code: str) -> ComparedFacts | None:
         """How many rows one reason is usually true of."""
@@ -278,6 +322,7 @@ class MonthFacts:
     course: CourseFacts
     history: HistoryFacts
     reconciled: tuple[str, ...] = ()  # each supplier's own count beside its extract, in words
+    names: Mapping[str, str] = field(default_factory=dict)  # of recipients, by code
 
     @property
     def balanced(self) -> bool:
@@ -343,6 +388,7 @@ def _facts(state: Mapping[str, Any]) -> MonthFacts:
         course=_course(state.get("course", {})),
         history=_history(state.get("history", {})),
         reconciled=tuple(one["words"] for one in state.get("totals", ())),
+        names={one["code"]: one["name"] for one in state["recipients"] if one.get("name")},
     )
 
 
@@ -391,7 +437,10 @@ def _course(one: Mapping[str, Any]) -> CourseFacts:
 def _history(one: Mapping[str, Any]) -> HistoryFacts:
     """As `pipeline.looking_back.history` gives it."""
     months = [
-        PastFacts(*(past[key] for key in ("month", "state", "received", "agreements")))
+        PastFacts(
+            **{key: past[key] for key in ("month", "state", "received", "agreements")},
+            areas=past.get("areas", {}),
+        )
         for past in one.get("months", ())
     ]
     compared = [ComparedFacts(**row) for row in one.get("compared", ())]

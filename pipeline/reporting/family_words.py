@@ -27,6 +27,7 @@ FIELDS: Mapping[str, str] = {
     "pseudonym": "a code in place of your child's name",
     "month_of_birth": "the month your child was born in",
     "sex": "if your child is a boy or a girl",
+    "locality": "which part of the council's area you live in (the locality)",
 }
 
 RIGHTS = (

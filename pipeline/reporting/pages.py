@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.agreements.words import on_day
 from pipeline.records import Month
-from pipeline.reporting.charts import bars, lines, span
-from pipeline.reporting.facts import HistoryFacts, MonthFacts, reason_counts
+from pipeline.reporting.charts import bars, lines, nested, span
+from pipeline.reporting.facts import AreaFacts, HistoryFacts, MapFacts, MonthFacts, reason_counts
+from pipeline.reporting.maps import GAP, SEVERAL, area_map
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -25,8 +27,11 @@ _WORDED = {
 }  # fmt: skip
 
 
-def month_page(facts: MonthFacts) -> str:
-    """The month at a glance: where it stands, the books, the reasons, the lists, the proof."""
+def month_page(facts: MonthFacts, maps: Mapping[str, MapFacts | None] = MappingProxyType({})) -> str:
+    """The month at a glance: where it stands, the books, the reasons, the lists, the proof.
+
+    `maps` has by agreement the map of its areas; None where they are not any more what they were then.
+    """
     return (
         environment()
         .get_template("month.html")
@@ -36,7 +41,11 @@ def month_page(facts: MonthFacts) -> str:
             on_day=on_day,
             moment=moment_in_full,
             charts=_month_charts(facts.history),
+            areas=_area_charts(facts, maps),
+            groups={one.id: _by_locality(facts, one.id, maps.get(one.id)) for one in facts.agreements},
+            maps=maps,
             span=span,
+            nested=nested,
         )
     )
 
@@ -68,6 +77,62 @@ def _month_charts(history: HistoryFacts) -> dict[str, Markup]:
             },
         )
     return drawn
+
+
+def _area_charts(facts: MonthFacts, maps: Mapping[str, MapFacts | None]) -> dict[str, list[Markup]]:
+    """By agreement the map of its areas, where there is one, and all areas together over the months."""
+    return {
+        agreement.id: [
+            *_map(facts, f"areas-{number}", agreement.id, maps.get(agreement.id)),
+            *_areas_over_time(facts.history, f"areas-over-time-{number}", agreement.id),
+        ]
+        for number, agreement in enumerate(facts.agreements, start=1)
+        if facts.history.areas(agreement.id)
+    }
+
+
+def _map(facts: MonthFacts, name: str, agreement: str, of: MapFacts | None) -> Iterator[Markup]:
+    if of is None:
+        return
+    areas = {one.code: one for one in facts.history.areas(agreement)}
+    codes = sorted(areas.keys() | set(of.tiles.values()) - {GAP, SEVERAL})
+    yield area_map(
+        name,
+        "Births on the map",
+        f"Births of {month_in_full(facts.month)} in each recipient's area, {agreement}, rounded to fives.",
+        of.tiles,
+        {code: f"{facts.names[code]} ({code})" if code in facts.names else code for code in codes},
+        side=of.side,
+        year=of.year,
+        values={code: areas[code].births.now if code in areas else 0 for code in codes},
+        of="births",
+    )
+
+
+def _by_locality(facts: MonthFacts, agreement: str, of: MapFacts | None) -> list[tuple[str, list[AreaFacts]]]:
+    """The recipients' areas by locality, those in none last and under ""."""
+    found: dict[str, list[AreaFacts]] = {}
+    for one in facts.history.areas(agreement):
+        found.setdefault(of.within.get(one.code, "") if of else "", []).append(one)
+    return sorted(found.items(), key=lambda group: (not group[0], group[0]))
+
+
+def _areas_over_time(history: HistoryFacts, name: str, agreement: str) -> Iterator[Markup]:
+    counted = [past for past in history.months if agreement in past.areas]
+    if len(counted) < 2:
+        return
+    first, last = (month_in_full(counted[place].month) for place in (0, -1))
+    yield lines(
+        name,
+        "Births in all areas together",
+        f"Births in all areas under {agreement}, those that may be shared by the parents' word, and those "
+        f"shared, from {first} to {last}: sums of rounded numbers.",
+        [f"{Month.parse(past.month).first_day:%b %y}" for past in counted],
+        {
+            said: [sum(area[what] for area in past.areas[agreement].values()) for past in counted]
+            for what, said in (("births", "born"), ("consented", "permitted"), ("shared", "shared"))
+        },
+    )
 
 
 def heard_up_to(page: str) -> int:

@@ -9,25 +9,28 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import facts
+from pipeline.agreements.model import Agreement
 from pipeline.errors import NotAllDelivered
 from pipeline.home import Home
 from pipeline.keeping.kept import alone, destroy_overdue, keep
 from pipeline.ledger.checkpoints import Checkpoint
-from pipeline.ledger.entries import Balanced, MonthClosed, StagingDestroyed, Validated
+from pipeline.ledger.entries import AreasCounted, Balanced, MonthClosed, StagingDestroyed, Validated
 from pipeline.ledger.ledger import Ledger
 from pipeline.outside import places
+from pipeline.places.counting import count_areas, is_counted
+from pipeline.places.drawn import maps_of
 from pipeline.reasons import Outcome
 from pipeline.records import Permit
 from pipeline.staging import write_whole
 from pipeline.steps import account
 from pipeline.steps.desk import Desk
 from pipeline.steps.dispatch import file_of
-from pipeline.steps.inputs import decisions_of
+from pipeline.steps.inputs import BIRTHS, PLACEMENTS, decisions_of, terms_of
 from pipeline.steps.pack import PACK, asked, outstanding
 
 
 def balance(desk: Desk) -> None:
-    """Compute the final books and record them.
+    """Compute the final books and record them, with the numbers of each recipient's area.
 
     Raises NotAllDelivered while a planned list is neither delivered nor forgone, IntegrityError where
     the books do not balance.
@@ -36,7 +39,7 @@ def balance(desk: Desk) -> None:
     books = _final_books(desk, permits)
     account.check_balanced(books)
     account.check_sent(books, {permit: desk.ledger.children(permit) for permit in permits})
-    desk.record(Balanced(books=books))
+    desk.record(*_areas_counted(desk, permits), Balanced(books=books))
 
 
 def finish(desk: Desk) -> None:
@@ -118,6 +121,24 @@ def _final_books(desk: Desk, permits: list[Permit]) -> account.Books:
     return account.books(rows, decisions, {name: one["suppliers"] for name, one in terms.items()})
 
 
+def _areas_counted(desk: Desk, permits: list[Permit]) -> list[AreasCounted]:
+    """Under each agreement that shares births out by areas, as the decisions ended."""
+    births, placements = desk.staging.frame(BIRTHS), desk.staging.frame(PLACEMENTS)
+    names = json.loads(desk.staging.get(PACK))["agreements"]
+    agreements = [Agreement.model_validate_json(desk.staging.get(terms_of(name))) for name in names]
+    return [
+        count_areas(
+            births,
+            placements,
+            _final_decisions(desk, one.id, permits),
+            one,
+            desk.month,
+        )
+        for one in agreements
+        if is_counted(one)
+    ]
+
+
 def _final_decisions(desk: Desk, agreement: str, permits: list[Permit]) -> pd.DataFrame:
     """The decisions as the gate left them when each list was sealed; without a list, its rows are held."""
     decided = desk.staging.frame(decisions_of(agreement))
@@ -136,7 +157,8 @@ def _write_page(desk: Desk) -> None:
     from pipeline.reporting import month_page
     from pipeline.reporting.facts import MonthFacts
 
-    _write(_page(desk), month_page(MonthFacts.of(facts.in_full(desk))))
+    maps = maps_of(desk.home, desk.ledger, desk.month)
+    _write(_page(desk), month_page(MonthFacts.of(facts.in_full(desk)), maps))
 
 
 def _write(file: Path, text: str) -> None:

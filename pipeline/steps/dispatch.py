@@ -246,7 +246,15 @@ def _seal(desk: Desk, one: Loaded, recipient: Recipient, material: Approved, gat
     heard = desk.ledger.size
     agreement, decided = one.agreement, gate.decisions(one)
     mine = material.births[material.births["reference"].isin(decided["reference"])]
-    numbers = area_numbers(mine, material.placements, agreement, recipient.code, desk.month)
+    numbers = area_numbers(
+        material.births,
+        material.placements,
+        material.decisions,
+        {name: other.agreement for name, other in material.agreements.items()},
+        agreement=agreement.id,
+        recipient=recipient.code,
+        month=desk.month,
+    )
     families = compile_list(
         mine,
         decided,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,21 @@ from pipeline.ledger.entries import (
     Validated,
 )
 from pipeline.ledger.ledger import Ledger
+from pipeline.places import reviewed
+from pipeline.places.compiled import Places as Places
+from pipeline.places.compiled import compiled_places as compiled_places
+from pipeline.places.compiled import hospitals as hospitals
+from pipeline.places.compiled import recipients_by_network as recipients_by_network
+from pipeline.places.reviewed import Review
 from pipeline.recipients import register
 from pipeline.steps import needs, release
 from pipeline.steps.desk import Desk
 
 # Names of the working files; those of decisions carry the agreement.
 BIRTHS, PLACEMENTS, AREAS = "births", "placements", "areas"
+KEYED = "keyed_places"  # by which places the births were placed, for previews of changed reach areas
 ANSWERS = "answers"  # of the companion files
+HOMES = "homes"  # keyed references of homes as their postcodes were written, and as they were meant
 UNREAD = "unread"  # children and parents whom a row in quarantine names
 DISCLOSED = "disclosed"  # what was shared before, as the decisions knew it
 
@@ -63,16 +71,6 @@ _Received = ExtractReceived | AnswersReceived | TotalsReceived
 
 
 @dataclass(frozen=True)
-class Places:
-    """The files that places are worked out from, and what they are made of."""
-
-    directory: Path
-    reach: Path
-    directory_sha256: str
-    reach_sha256: str
-
-
-@dataclass(frozen=True)
 class Inputs:
     """Everything that decisions rest on, by digest; a change of any makes another release.
 
@@ -85,6 +83,7 @@ class Inputs:
     # companion files of answers, of the suppliers that send one; None as in `arrivals`
     consents: Mapping[str, Path | None] = field(repr=False, default_factory=dict)
     totals: Mapping[str, Path | None] = field(repr=False, default_factory=dict)  # of counts, likewise
+    reviews: tuple[Review, ...] = field(repr=False, default=())  # what people decided for postcodes
 
 
 def gather_inputs(desk: Desk) -> Inputs:
@@ -100,6 +99,7 @@ def gather_inputs(desk: Desk) -> Inputs:
     consents = {name: _consents(desk, name, of.consents) for name, of in files.items() if of.consents}
     totals = {name: _totals(desk, name, of.totals) for name, of in files.items() if of.totals}
     places = compiled_places(desk.home, on=desk.month.last_day)
+    reviews = reviewed.standing(desk.home, desk.ledger, recipients_by_network(places), desk.now.date())
     digests = {
         "extracts": _digests(desk, arrivals, used),
         "consents": _digests(desk, consents, answers_used),
@@ -107,11 +107,12 @@ def gather_inputs(desk: Desk) -> Inputs:
         "agreements": {one.agreement.id: one.digest for one in desk.agreements},
         "directory": places.directory_sha256,
         "reach_areas": places.reach_sha256,
+        "reviewed": reviewed.digest(reviews),
         "hospital_postcodes": sha256(desk.home.at(desk.home.settings.geography.hospital_postcodes)),
         "fields": _field_digests(desk),
         "suppliers": {name: _supplier_digest(desk, name) for name in arrivals},
     }
-    return Inputs(arrivals, places, digests, consents, totals)
+    return Inputs(arrivals, places, digests, consents, totals, reviews)
 
 
 def _field_digests(desk: Desk) -> dict[str, str]:
@@ -120,7 +121,9 @@ def _field_digests(desk: Desk) -> dict[str, str]:
     for agreement in agreements:
         needs.check(desk.home, agreement)
     files = {name: sha256(file) for name, file in needs.area_files(desk.home, agreements).items()}
-    return files | needs.pseudonym_checks(desk.home, agreements)
+    network = needs.localities(desk.home, agreements)
+    localities = {} if network is None else {"localities": network}
+    return files | localities | needs.pseudonym_checks(desk.home, agreements)
 
 
 def _suppliers(desk: Desk) -> list[str]:
@@ -242,38 +245,6 @@ def not_arrived(desk: Desk, supplier: str) -> WaitingForPerson:
         where=str(desk.home.inbox(supplier)),
         do="Ask the supplier for it, or put it into that folder, and run the month again.",
     )
-
-
-def compiled_places(home: Home, *, on: date) -> Places:
-    """The reach index of one day, compiled when its sources have changed."""
-    from pipeline.geography.directory import Directory
-    from pipeline.geography.reach import build_reach
-
-    settings = home.settings.geography
-    directory, areas = home.at(settings.directory), home.at(settings.reach_areas)
-    with Directory(directory) as opened:
-        directory_sha256 = opened.facts.sha256
-    areas_sha256 = sha256(areas)
-    key = release.digest(f"{directory_sha256} {areas_sha256} {on}".encode())
-    reach = home.state / "reach" / f"{key[:16]}.sqlite"
-    if not reach.exists():
-        reach.parent.mkdir(parents=True, exist_ok=True)
-        build_reach(areas, directory, reach, on=on, areas_sha256=areas_sha256)
-    return Places(directory, reach, directory_sha256, areas_sha256)
-
-
-def recipients_by_network(places: Places) -> dict[str, frozenset[str]]:
-    """The recipients that the reach areas name, by network."""
-    from pipeline.geography.reach import recipients_by_network as named
-
-    return named(places.reach, places.directory)
-
-
-def hospitals(home: Home) -> frozenset[str]:
-    """The authority's list of hospital postcodes."""
-    from pipeline.geography.place import read_hospital_postcodes
-
-    return read_hospital_postcodes(home.at(home.settings.geography.hospital_postcodes))
 
 
 def used(desk: Desk, supplier: str) -> list[ExtractReceived]:

@@ -14,7 +14,7 @@ from pipeline.errors import SettingsError
 from pipeline.home import SETTINGS_FILE, Home, key_check
 
 # Fields about the area that a family lives in, and not about the family itself.
-OF_AREAS = frozenset({ListField.WARD, ListField.LSOA, ListField.DEPRIVATION_DECILE})
+OF_AREAS = frozenset({ListField.WARD, ListField.LSOA, ListField.DEPRIVATION_DECILE, ListField.LOCALITY})
 _OF_2021 = frozenset({ListField.LSOA, ListField.DEPRIVATION_DECILE})
 
 _PUBLISHED = {
@@ -31,18 +31,37 @@ def about_areas(agreements: Iterable[Agreement]) -> bool:
 def check(home: Home, agreement: Agreement) -> None:
     """Raises SettingsError where a field that the agreement names cannot be filled from this home."""
     from pipeline.geography.directory import Directory
-    from pipeline.geography.enrichment import read_deciles, read_ward_names
+    from pipeline.geography.enrichment import read_deciles, read_locality_names, read_ward_names
 
     fields = set(agreement.fields)
     if ListField.WARD in fields:
         read_ward_names(_file(home, agreement, "ward_names", ListField.WARD))
     if ListField.DEPRIVATION_DECILE in fields:
         read_deciles(_file(home, agreement, "deprivation", ListField.DEPRIVATION_DECILE))
+    if localities(home, [agreement]) is not None and (names := home.settings.geography.locality_names):
+        read_locality_names(home.at(names))
     if _OF_2021 & fields:
         with Directory(home.at(home.settings.geography.directory)) as directory:
             _check_vintage(directory.facts.vintages, directory.facts.release, agreement)
     if ListField.PSEUDONYM in fields:
         pseudonym_key(home, agreement)
+
+
+def localities(home: Home, agreements: Iterable[Agreement]) -> str | None:
+    """The network of reach areas that these agreements need for localities; None where they name none.
+
+    Raises SettingsError where one of them names localities and the settings name no network of them.
+    """
+    network = home.settings.geography.localities
+    wanting = [agreement.id for agreement in agreements if ListField.LOCALITY in agreement.fields]
+    if wanting and network is None:
+        raise SettingsError(
+            f"The agreement names the field {ListField.LOCALITY}, and the settings name no network of them",
+            where=f"{', '.join(wanting)}; {SETTINGS_FILE}, geography.localities",
+            do="Write each locality's places into the reach areas under a network of their own, such as"
+            f' localities, and under [geography] in {SETTINGS_FILE}: localities = "localities"',
+        )
+    return network if wanting else None
 
 
 def _check_vintage(vintages: Iterable[str], release: str, agreement: Agreement) -> None:
@@ -100,7 +119,11 @@ def area_files(home: Home, agreements: Iterable[Agreement]) -> dict[str, Path]:
     if not about_areas(agreements):
         return {}
     geography = home.settings.geography
-    named = {"ward_names": geography.ward_names, "deprivation": geography.deprivation}
+    named = {
+        "ward_names": geography.ward_names,
+        "deprivation": geography.deprivation,
+        "locality_names": geography.locality_names,
+    }
     return {setting: home.at(file) for setting, file in named.items() if file is not None}
 
 

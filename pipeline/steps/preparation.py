@@ -7,7 +7,7 @@ that it is done. `pipeline.steps.releasing` binds that work into a release that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,10 @@ from pipeline.ledger.entries import (
     Placed,
     Validated,
 )
+from pipeline.places import reviewed
+from pipeline.places.reviewed import Review
 from pipeline.reasons import Reason, having
-from pipeline.records import SUPPRESSIONS, declared
+from pipeline.records import KEYED_PLACES, SUPPRESSIONS, declared, keyed_column, keyed_references
 from pipeline.steps import account, needs, release
 from pipeline.steps.companions import answers_about
 from pipeline.steps.desk import Desk
@@ -33,6 +35,8 @@ from pipeline.steps.inputs import (
     AREAS,
     BIRTHS,
     DISCLOSED,
+    HOMES,
+    KEYED,
     PLACEMENTS,
     UNREAD,
     Inputs,
@@ -50,6 +54,7 @@ from pipeline.steps.results import keep_results
 from pipeline.suppliers import drift
 
 if TYPE_CHECKING:
+    from pipeline.geography.place import Decided as ByPerson
     from pipeline.records import Extract
     from pipeline.validation.checks import Validated as Checked
 
@@ -167,21 +172,29 @@ def _check_every_row(extract: Extract, valid: Checked) -> None:
 # --- geography and consent ------------------------------------------------------------------------
 
 
-def place(desk: Desk, births: pd.DataFrame, places: Places) -> pd.DataFrame:
-    """Where each birth belongs, in every network; those that an agreement names are recorded.
+def place(
+    desk: Desk, births: pd.DataFrame, places: Places, reviews: Sequence[Review] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The births, and where each belongs in every network; networks that an agreement names are recorded.
+
+    The births have their postcodes as they are meant. What people decided for single postcodes
+    (`reviews`) counts where geography alone cannot say.
 
     What the fields of agreements tell of areas is looked up here too, while only places are in sight.
     """
     from pipeline.geography.place import place_everywhere
 
+    given = births[["reference", "postcode"]]
+    births = _as_meant(desk, births, places.directory)
     asked = births[["reference", "postcode"]]
     in_use = sorted({one.agreement.recipients.placed_in for one in desk.agreements})
     placements = place_everywhere(
-        asked,
+        given,
         directory=places.directory,
         reach=places.reach,
-        needed=in_use,
+        needed=_with_localities(desk, in_use),
         hospital_postcodes=hospitals(desk.home),
+        decided=_decided(desk.home, reviews, asked["postcode"], places),
     )
     for network in in_use:
         placed = placements[placements["network"] == network]
@@ -194,28 +207,81 @@ def place(desk: Desk, births: pd.DataFrame, places: Places) -> pd.DataFrame:
             ),
         )
     desk.staging.put_frame(PLACEMENTS, placements)
-    _look_up_areas(desk, asked, places)
-    return placements
+    desk.staging.put_frame(KEYED, keyed_places(desk.home, asked, places.directory))
+    _look_up_areas(desk, asked, places, placements)
+    return births, placements
 
 
-def _look_up_areas(desk: Desk, asked: pd.DataFrame, places: Places) -> None:
+def _as_meant(desk: Desk, births: pd.DataFrame, directory: Path) -> pd.DataFrame:
+    """The births, with the postcode that is meant where another was written, and the home that this makes.
+
+    Else a word about the right address would not be heard for a family whose postcode was mistyped. A
+    word about the address as it was written is heard all the same (`_of_homes`).
+    """
+    from pipeline.geography.place import meant_postcodes
+
+    meant = meant_postcodes(births[["reference", "postcode"]], directory)
+    rows = births.loc[meant.index, ["address_line_1", "dwelling"]]
+    key = desk.home.secret("subject.key")
+    homes = keyed_column(key, "dwelling", rows["address_line_1"], meant["postcode"])
+    desk.staging.put_frame(HOMES, pd.DataFrame({"written": rows["dwelling"], "meant": homes}))
+    if meant.empty:
+        return births
+    births = births.assign(postcode=births["postcode"].copy(), dwelling=births["dwelling"].copy())
+    births.loc[meant.index, "postcode"] = meant["postcode"]
+    births.loc[meant.index, "dwelling"] = homes
+    desk.staging.put_frame(BIRTHS, births)
+    return births
+
+
+def _decided(
+    home: Home, reviews: Sequence[Review], given: pd.Series, places: Places
+) -> dict[str, dict[str, ByPerson]]:
+    """What people decided for these postcodes, by network and compact postcode."""
+    from pipeline.geography.reading import as_read
+
+    if not reviews:
+        return {}
+    return reviewed.decided(home, reviews, as_read(given.unique().tolist(), places.directory))
+
+
+def keyed_places(home: Home, asked: pd.DataFrame, directory: Path) -> pd.DataFrame:
+    """The postcodes of `asked` (reference, postcode) as they were read, keyed (records.KEYED_PLACES)."""
+    from pipeline.geography.reading import as_read
+
+    read = as_read(asked["postcode"].tolist(), directory)
+    places = keyed_references(home.secret("subject.key"), "place", read)
+    return declared(asked.assign(place=places), KEYED_PLACES)
+
+
+def _with_localities(desk: Desk, in_use: Iterable[str]) -> set[str]:
+    network = needs.localities(desk.home, [one.agreement for one in desk.agreements])
+    return {*in_use} if network is None else {*in_use, network}
+
+
+def _look_up_areas(desk: Desk, asked: pd.DataFrame, places: Places, placements: pd.DataFrame) -> None:
     from pipeline.geography.enrichment import areas_of
 
     agreements = [one.agreement for one in desk.agreements]
     if needs.about_areas(agreements):
         files = needs.area_files(desk.home, agreements)
+        network = needs.localities(desk.home, agreements)
         areas = areas_of(
             asked,
             directory=places.directory,
             ward_names=files.get("ward_names"),
             deprivation=files.get("deprivation"),
+            localities=None if network is None else placements[placements["network"] == network],
+            locality_names=files.get("locality_names"),
         )
         desk.staging.put_frame(AREAS, areas)
 
 
 def words_about(desk: Desk, agreement: Agreement, births: pd.DataFrame) -> pd.DataFrame:
     """Later words, and what the suppliers say of one another's births (records.SUPPRESSIONS)."""
-    later = pd.concat([desk.ledger.suppressions(), _unread(desk, agreement)], ignore_index=True)
+    later = _of_homes(
+        desk, pd.concat([desk.ledger.suppressions(), _unread(desk, agreement)], ignore_index=True)
+    )
     if births["supplier"].nunique() == 1 and births["supplier"].isin(agreement.suppliers).all():
         return later
     from pipeline.consent.words import of_children
@@ -223,6 +289,16 @@ def words_about(desk: Desk, agreement: Agreement, births: pd.DataFrame) -> pd.Da
     # Another supplier may name a parent whom ours leaves out.
     said = [of_children(births, later), said_by_others(desk.home, agreement, births)]
     return pd.concat(said, ignore_index=True)
+
+
+def _of_homes(desk: Desk, words: pd.DataFrame) -> pd.DataFrame:
+    """What was said about an address as it was written is said about the one that was meant, too."""
+    if not desk.staging.has(HOMES):
+        return words
+    homes = desk.staging.frame(HOMES)
+    homes = homes[(homes["written"] != homes["meant"]) & (homes["meant"] != "")].drop_duplicates()
+    said = words.merge(homes, left_on="subject", right_on="written")
+    return pd.concat([words, said.assign(subject=said["meant"])[list(words)]], ignore_index=True)
 
 
 def _unread(desk: Desk, agreement: Agreement) -> pd.DataFrame:

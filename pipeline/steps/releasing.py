@@ -15,12 +15,15 @@ from pipeline.agreements.loading import Loaded
 from pipeline.agreements.model import Agreement
 from pipeline.errors import Refused
 from pipeline.ledger.entries import Decided, ReleaseRequested
+from pipeline.lists import telling
+from pipeline.places import reviewed
 from pipeline.steps import account, needs, release
 from pipeline.steps.desk import Desk
 from pipeline.steps.inputs import (
     ANSWERS,
     AREAS,
     BIRTHS,
+    HOMES,
     PLACEMENTS,
     UNREAD,
     Inputs,
@@ -58,7 +61,7 @@ def ask(
         one.agreement.id: _terms(desk, one, decisions[one.agreement.id], served) for one in desk.agreements
     }
     areas = [AREAS] if needs.about_areas(one.agreement for one in desk.agreements) else []
-    files = [BIRTHS, UNREAD, PLACEMENTS, ANSWERS, *areas, *(decisions_of(name) for name in decisions)]
+    files = [BIRTHS, HOMES, UNREAD, PLACEMENTS, ANSWERS, *areas, *(decisions_of(name) for name in decisions)]
     pack = {
         "month": str(desk.month),
         "authority": desk.home.settings.authority.name,
@@ -143,7 +146,9 @@ def _notable(desk: Desk, decisions: Mapping[str, pd.DataFrame]) -> list[str]:
         for entry in desk.ledger.entries(month=str(desk.month.plus(-1)), kinds={Decided.kind})
         if isinstance(entry.body, Decided)
     }
-    return drift.remarks(desk) + [
+    places = reviewed.remarks(str(desk.month), desk.staging.frame(PLACEMENTS), decisions, desk.agreements)
+    silent = telling.remarks([one.agreement for one in desk.agreements])
+    return [*drift.remarks(desk), *places, *silent] + [
         f"{agreement}: {words}"
         for agreement, decided in decisions.items()
         for words in release.notable(account.outcomes(decided), before.get(agreement, {}))

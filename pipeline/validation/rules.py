@@ -34,6 +34,13 @@ _KNOWN_RANGES = np.isin(np.arange(1000), [*ISSUED, FOR_TESTS])
 _WHOLE_POSTCODE = (
     r"(?i)\A(?:[A-Z]{1,2}[0-9][0-9A-Z]?[ \x{a0}]*[0-9][A-Z]{2}|GIR[ \x{a0}]*0AA|BFPO[ \x{a0}]*[0-9]{1,4})\z"
 )
+# Letters, digits (of full width too), spaces, and signs that mean nothing there. What stands for a character
+# that could not be read (?, *) is none of them, nor what a spreadsheet would run.
+_AROUND_POSTCODE = (
+    r"\A[A-Za-z0-9\x{ff10}-\x{ff19}\x{ff21}-\x{ff3a}\x{ff41}-\x{ff5a}"
+    r" \t\x{a0}\x{2000}-\x{200a}\x{202f}\x{3000}"
+    r".,;:'\"`()\[\]/\\_\x{2018}-\x{201d}\x{2010}-\x{2014}-]*\z"
+)
 
 # Which kinds of subject a field names.
 _NAMES = {
@@ -133,8 +140,8 @@ def one_digit(rows: Rows, name: str) -> Mask:
 
 
 def postcode_characters(rows: Rows, name: str) -> Mask:
-    """Holds a character that no postcode has; geography judges the rest."""
-    return rows.filled(name) & ~rows.matches(name, r"\A[A-Za-z0-9 \x{a0}]*\z")
+    """Holds a character that nobody writes in or around a postcode; geography judges the rest."""
+    return rows.filled(name) & ~rows.matches(name, _AROUND_POSTCODE)
 
 
 def dangerous_text(rows: Rows, name: str) -> Mask:

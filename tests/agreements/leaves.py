@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from pipeline.agreements.loading import read_agreement
-from pipeline.agreements.model import Agreement, ListField, Permission, Shares
+from pipeline.agreements.model import Agreement, ListField, Permission, Rounding, Shares
 from pipeline.records import TEMPLATES
 
 Content = dict[str, Any]
@@ -23,8 +23,8 @@ WELCOME = AGREEMENTS["welcome-card-first-visit.v1.yaml"]
 FACT = {"says": "A law of its own", "as_of": "2026-02-03"}
 TOTALS = {"source": "extract", "rounding": "nhs_england_5"}
 WORDS = [
-    *Permission, *Shares, *ListField, "each_child", "one_card", "births", "expected_births", "processor",
-    "controller", "joint controller", "signature", "airflow", "another_code", "E06000001",
+    *Permission, *Shares, *ListField, *Rounding, "each_child", "one_card", "births", "expected_births",
+    "processor", "controller", "joint controller", "signature", "airflow", "another_code", "E06000001",
 ]  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def _candidates(value: Any) -> Iterator[Sequence[Any]]:
     elif isinstance(value, list):
         yield [value[:-1]]
         yield [[*value, word] for word in WORDS if not any(isinstance(one, dict) for one in value)]
-    yield [None] if value is not None else [1, "another_code", FACT, TOTALS]
+    yield [None] if value is not None else [1, 2, "another_code", FACT, TOTALS]
 
 
 def _later(day: str) -> list[str]:

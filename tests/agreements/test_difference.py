@@ -115,6 +115,11 @@ SAID = (
      "Each child has a line of its own, twins too, instead of one line for a home."),
     ("totals", put("totals", None), N,
      "Recipients are not told any more how many babies were born in their area."),
+    ("totals", put("totals.rounding", "nearest_10"), N,
+     "The number of babies born in an area is now rounded to the nearest 10 instead of rounded to the "
+     "nearest 5, and 1 to 7 to 5."),
+    ("totals", put("totals.suppress_below", 11), N,
+     "Numbers of babies smaller than 11 are now told as “fewer than”."),
     ("retention_days", put("retention_days", 91), W,
      "Recipients may now keep a list for 91 days (13 weeks) instead of 90 days."),
     ("kept_months", put("kept_months", 0), N,

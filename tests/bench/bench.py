@@ -7,14 +7,16 @@ million births are decided under three agreements on one core, beside the refere
 the policy language Cedar; how long it takes to bring lists to many recipients, and many lists to one
 (pushes.py), to seal them in each format (sealing.py), and to call families back whose lists went out
 years ago (called_back.py); how fast the ledger records, verifies, finds and proves (ledger.py); how long
-a file of many births takes from its opened bytes to the validated frame (intake.py). Machines differ,
-so what to compare between them are the ratios, taken within one run.
+a file of many births takes from its opened bytes to the validated frame (intake.py); how long the postcode
+directory of the real size takes to build, to compile and to ask (postcodes.py). Machines differ, so what
+to compare between them are the ratios, taken within one run.
 
 Cedar is measured where a Python is named that has it: `pip install cedarpy` into an environment of
 its own, then `--cedar ENVIRONMENT/bin/python`. So is Airflow's SFTP provider: `pip install
 apache-airflow apache-airflow-providers-sftp`, then `--airflow ENVIRONMENT/bin/python`. So is pymerkle: `pip
 install pymerkle`, then `--pymerkle ENVIRONMENT/bin/python`. So is pandera: `pip install pandera
-pyarrow`, then `--pandera ENVIRONMENT/bin/python`. Birthshare needs none of them.
+pyarrow`, then `--pandera ENVIRONMENT/bin/python`; and DuckDB: `pip install duckdb pandas pyarrow`, then
+`--duckdb ENVIRONMENT/bin/python`. Birthshare needs none of them.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from figures import as_text
@@ -35,19 +38,26 @@ from measure import run
 from pairs import BIRTHSHARE, compare
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("demo", "against_rival", "many", "decisions", "pushes", "sealing", "called_back", "ledger", "intake")
+PARTS = (
+    "demo", "against_rival", "many", "decisions", "pushes", "sealing", "called_back", "ledger", "intake",
+    "geography",
+)  # fmt: skip
 INTERPRETED = 100  # births for the reference interpreter, whose time grows with the square of them
 
 FULL = {
     "births": 1_500, "centres": 60, "many": 100_000, "pairs": 3, "decided": 1_000_000,
     "lists": 2_400, "disclosures": 1_000_000, "changes": 10_000, "entries": 10_000_000,
     "recorded": 100_000, "times": 3, "intake": 1_000_000,
+    "letters": ascii_uppercase, "asked": 1_500, "placed": 1_000_000,
 }  # fmt: skip
 QUICK = {
     "births": 120, "centres": 4, "many": 1_000, "pairs": 1, "decided": 4_000,
     "lists": 8, "disclosures": 2_000, "changes": 40, "entries": 3_000, "recorded": 2_000, "times": 1,
-    "intake": 2_000,
+    "intake": 2_000, "letters": "Y", "asked": 300, "placed": 12_000,
 }  # fmt: skip
+
+OTHERS = ("cedar", "airflow", "pymerkle", "pandera", "duckdb")
+TURNS = 3  # of cold processes with few postcodes, each time
 
 Figures = dict[str, Any]
 
@@ -62,6 +72,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--airflow", default="", help="a Python that has Airflow's SFTP provider")
     parser.add_argument("--pymerkle", default="", help="a Python that has pymerkle")
     parser.add_argument("--pandera", default="", help="a Python that has pandera")
+    parser.add_argument("--duckdb", default="", help="a Python that has DuckDB, pandas and pyarrow")
     parser.add_argument("--entries", type=int, help="how long the ledger is that is verified")
     parser.add_argument("--times", type=int, help="how often pushes and recalls are measured")
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
@@ -74,7 +85,7 @@ def main(arguments: Sequence[str]) -> None:
     if chosen.times:
         sizes["times"] = chosen.times
     with tempfile.TemporaryDirectory(prefix="birthshare-bench-") as folder:
-        others = {name: getattr(chosen, name) for name in ("cedar", "airflow", "pymerkle", "pandera")}
+        others = {name: getattr(chosen, name) for name in OTHERS}
         figures = measured(Path(folder), chosen.only or PARTS, sizes, others)
     print(as_text(figures))
     if chosen.out:
@@ -82,7 +93,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def measured(
-    folder: Path, parts: Sequence[str], sizes: Mapping[str, int], others: Mapping[str, str]
+    folder: Path, parts: Sequence[str], sizes: Mapping[str, Any], others: Mapping[str, str]
 ) -> Figures:
     """The figures of these parts; every time is in seconds, every size in MiB. `others`: their Pythons."""
     month, many, times = _last_month(), sizes["many"], sizes["times"]
@@ -104,6 +115,7 @@ def measured(
             "ledger", folder, sizes["entries"], sizes["recorded"], times, others["pymerkle"]
         ),
         "intake": lambda: _intake(folder / "intake", sizes["intake"], times, others["pandera"]),
+        "geography": lambda: _postcodes(folder / "geography", sizes, TURNS * times, others["duckdb"]),
     }
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "on": str(date.today())}
     return {"machine": machine, **{part: measure[part]() for part in PARTS if part in parts}}
@@ -150,6 +162,15 @@ def _intake(folder: Path, rows: int, times: int, pandera: str) -> Figures:
     rivals = {way: asked("checks", way) for way in ("ours", "gx")}
     rivals["pandera"] = asked("checks", "pandera", python=pandera) if pandera else None
     return {**made, "turns": turns, "checks": rivals}
+
+
+def _postcodes(folder: Path, sizes: Mapping[str, Any], turns: int, duckdb: str) -> Figures:
+    """The postcode directory: built, compiled, and asked by us and by others."""
+    folder.mkdir()
+    given = [str(sizes[name]) for name in ("letters", "asked", "placed")]
+    script = [sys.executable, str(HERE / "postcodes.py"), "measure", str(folder), *given, str(turns)]
+    figures: Figures = json.loads(run([*script, *([duckdb] if duckdb else [])]).answer)
+    return figures
 
 
 def _many(folder: Path, births: int, month: str) -> Figures:

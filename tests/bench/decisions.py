@@ -27,9 +27,10 @@ import pandas as pd
 from bulk import Bulk, plain_rows
 
 from pipeline.agreements.loading import read_agreement
-from pipeline.agreements.model import DIRECTORY_ALONE, Agreement
+from pipeline.agreements.model import Agreement
 from pipeline.consent.decide import decide
 from pipeline.demo.places import AUTHORITY
+from pipeline.networks import DIRECTORY_ALONE
 from pipeline.reasons import Outcome, unpack
 from pipeline.records import ANSWERS, TEMPLATES, declared
 

@@ -23,6 +23,7 @@ def as_text(figures: Figures) -> str:
         "called_back": _called_back,
         "ledger": _ledger,
         "intake": _intake,
+        "geography": _geography,
     }
     parts = [table(figures[part]) for part, table in tables.items() if part in figures]
     return "\n".join([head, *(line for part in parts for line in ("", *part))])
@@ -233,6 +234,48 @@ def _pymerkle(pymerkle: Figures | None) -> Iterator[str]:
         yield _line("  pymerkle's", _slowest(pymerkle[name]["cold"]))
         yield _line("  pymerkle's, cached", _slowest(pymerkle[name]["cached"]))
     yield _line("same root and audit paths", "yes" if pymerkle["agree"] else "NO")
+
+
+def _geography(geography: Figures) -> Iterator[str]:
+    few, rows = geography["few"], geography["authority"]
+    yield f"A postcode directory of {geography['postcodes']:,} postcodes"
+    for label, key in (
+        ("built from its zip", "built"),
+        ("  by `birthshare geography build`", "built_by_command"),
+        (f"compiled for {rows:,} postcodes, {geography['lines']:,} lines", "compiled"),
+    ):
+        cost = geography[key]
+        memory = f"{cost['peak_mib']:.0f} MiB"
+        yield _line(label, f"{cost['seconds']:.1f} s, {cost['cpu_seconds']:.1f} s of CPU, {memory}")
+    yield f"{few['asked']:,} of them placed by a cold process (the command line places one)"
+    bare = few["seconds"]["bare"]
+    for name, label in (
+        ("bare", "a bare script with sqlite3"),
+        ("ours", "Birthshare's geography alone"),
+        ("command", "`birthshare geography place`"),
+        ("pandas", "pandas, Parquet and merge"),
+    ):
+        seconds, memory = few["seconds"][name], few["peak_mib"][name]
+        times = f"{seconds / bare:.1f} times the script"
+        yield _line(f"  {label}", f"{seconds * 1000:.0f} ms, {memory:.0f} MiB, {times}")
+    yield from _in_bulk(geography["many"])
+
+
+def _in_bulk(many: Figures) -> Iterator[str]:
+    ours, theirs = many["ours"], many["duckdb"]
+    yield f"{sum(ours['statuses'].values()):,} of them placed at once"
+    yield _line("  Birthshare", _least(ours))
+    if theirs is None:
+        yield _line("  DuckDB", "not measured: name a Python that has it with --duckdb")
+        return
+    ratio = min(ours["seconds"]) / min(theirs["seconds"])
+    yield _line(f"  DuckDB {theirs['version']}, a join", _least(theirs))
+    yield _line("  times DuckDB's", _verdict(ratio))
+    yield _line("  they agree on every status and recipient", "yes" if many["agree"] else "NO")
+
+
+def _least(one: Figures) -> str:
+    return f"{min(one['seconds']):.2f} s, {min(one['cpu_seconds']):.2f} s of CPU"
 
 
 def _slowest(each: Figures) -> str:

@@ -132,7 +132,7 @@ class ByHand:
             "number_format": (filled["number_of_births"] & (number == 0))
             | (filled["birth_order"] & (order == 0)),
             "birth_order_too_high": (order < 8) & (number > 0) & (order > number),
-            "postcode_characters": ~self.match("postcode", r"\A[A-Za-z0-9 \x{a0}]*\z"),
+            "postcode_characters": ~self.match("postcode", rules._AROUND_POSTCODE),
             "text_dangerous": _any(self.match(name, DANGEROUS) for name in TEXTS if filled[name].any()),
             "name_begins_with_hyphen": _any(_mask(pc.starts_with(self[name], "-")) for name in NAMES),
             "text_too_long": _any(

@@ -11,8 +11,10 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
+NOTHING = Path(os.devnull)
 MIB = 1024  # of the KiB that Linux counts in
 
 
@@ -39,12 +41,21 @@ class CommandFailed(RuntimeError):
     """A command ended with a code that was not expected."""
 
 
-def run(command: Sequence[str], *, expected: int = 0, environment: Mapping[str, str] | None = None) -> Cost:
-    """Run a command to its end; raises CommandFailed, with what it complained of, for any other code."""
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+def run(
+    command: Sequence[str],
+    *,
+    expected: int = 0,
+    environment: Mapping[str, str] | None = None,
+    given: Path = NOTHING,
+) -> Cost:
+    """Run a command to its end, with the file that is `given` as its standard input.
+
+    Raises CommandFailed, with what it complained of, for any code but the one that is expected.
+    """
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained, given.open("rb") as asked:
         begun = perf_counter()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=complained,
+            command, stdin=asked, stdout=said, stderr=complained,
             env={**os.environ, **(environment or {})},
         )  # fmt: skip
         _, status, used = os.wait4(process.pid, 0)

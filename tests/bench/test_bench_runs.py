@@ -102,3 +102,12 @@ def test_rules_by_hand_find_what_ours_find_in_a_large_file(figures: dict[str, An
         assert turn["ours"]["rows"] == intake["rows"]
         assert turn["ours"]["by_rule"] == turn["by_hand"]["by_rule"] != {}
     assert intake["checks"]["ours"]["broken"] == intake["checks"]["gx"]["broken"] > 0
+
+
+def test_every_way_of_asking_the_directory_places_the_same(figures: dict[str, Any]) -> None:
+    geography = figures["geography"]
+    placed = geography["few"]["placed"]
+    assert placed["ours"] == placed["bare"] == placed["pandas"] > 0
+    assert set(geography["few"]["seconds"]) == {"bare", "ours", "command", "pandas"}
+    assert sum(geography["many"]["ours"]["statuses"].values()) > 0
+    assert geography["built"]["peak_mib"] > 0

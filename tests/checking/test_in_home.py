@@ -72,5 +72,5 @@ def test_a_supplier_of_expected_births_does_not_fit(authority: Authority, found:
 
 
 def test_areas_that_cannot_be_read_are_said(authority: Authority, found: Any) -> None:
-    Path(authority.home.at(authority.home.settings.geography.reach_areas)).unlink()
+    authority.home.reach_areas[0].unlink()
     assert any(one.key == "recipients.network" and "missing" in one.says for one in found())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
+import pipeline.cli
 from month_authority import MONTH, Authority
 from pipeline.cli import root
 
@@ -26,7 +28,10 @@ COMMANDS = {
 
 
 def commands(group: click.Group = root, before: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, f"{before}{name} ")
         else:
@@ -70,6 +75,19 @@ def test_a_command_that_is_not_complete_shows_the_help(say: Any, group: tuple[st
 def test_help_imports_nothing_heavy() -> None:
     assert _imported("--help") & {"pandas", "numpy", "sqlalchemy", "pydantic", "rich", "yaml"} == set()
     assert _imported("run", "--help") & {"pandas", "numpy", "sqlalchemy", "pydantic"} == set()
+
+
+def test_every_module_of_commands_is_reached() -> None:
+    places = [place.stem for place in Path(pipeline.cli.__file__).parent.iterdir()]
+    modules = [import_module(f"pipeline.cli.{name}") for name in places if not name.startswith("__")]
+    inside = {"databases", "evidence", "witnesses"}  # of `birthshare ledger`
+    found = {
+        command.name
+        for module in modules
+        if hasattr(module, "COMMANDS") and module.__name__.rpartition(".")[2] not in inside
+        for command in module.COMMANDS
+    }
+    assert found == set(root.list_commands(click.Context(root)))
 
 
 def test_status_imports_only_what_it_reads_with(authority: Authority) -> None:

@@ -158,7 +158,7 @@ def test_doctor_leads_from_an_empty_home_to_a_month_in_it(people: People) -> Non
 
     source = f"FILE.zip --home {people.home}"
     assert f"birthshare geography build {source}" in people.missing()["the postcode directory"]
-    assert people.say("geography", "build", SAMPLE, "--home", people.home).code == 0
+    assert people.say("geography", "build", SAMPLE, "--part", "--home", people.home).code == 0
     people.register_recipients()
     for code in CENTRES:
         advice = people.missing()[f"keys/recipients/{code}.password: the password of {code}"]

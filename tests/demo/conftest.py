@@ -13,7 +13,7 @@ from pipeline.contract import load_contract
 from pipeline.demo.authority import Demonstration, make_authority, sftp_places
 from pipeline.demo.places import SAMPLE, sample_postcodes
 from pipeline.demo.sftp import DemonstrationSftp
-from pipeline.geography.directory import build_directory
+from pipeline.geography.building import build_directory
 from pipeline.records import Month
 
 MONTH = Month.parse("2026-02")  # a short one
@@ -39,7 +39,7 @@ def columns() -> list[str]:
 def places(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The sample's postcodes, each with its group."""
     directory = tmp_path_factory.mktemp("reference") / "postcodes.sqlite"
-    build_directory(SAMPLE, directory)
+    build_directory(SAMPLE, directory, part=True)
     return sample_postcodes(directory)
 
 

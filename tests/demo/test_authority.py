@@ -22,7 +22,7 @@ from pipeline.demo.sftp import DemonstrationSftp
 from pipeline.encryption.sealing import seal_openpgp
 from pipeline.encryption.signing import note_verifier, sign_ssh, verify_ssh
 from pipeline.errors import SettingsError
-from pipeline.geography.reach import build_reach
+from pipeline.geography.compiling import build_reach
 from pipeline.home import Home
 from pipeline.intake.arrivals import find_arrivals
 from pipeline.records import Month
@@ -141,7 +141,7 @@ def test_reach_areas_name_the_centres_and_fit_the_directory(
 ) -> None:
     reference = made.home / "reference"
     build_reach(
-        reference / "reach_areas.csv", reference / "postcodes.sqlite", tmp_path / "r", on=made.month.last_day
+        [reference / "reach_areas.csv"], reference / "postcodes.sqlite", tmp_path / "r", on=made.month.last_day
     )
     lines = list(csv.DictReader((reference / "reach_areas.csv").open()))
     assert {line["recipient"] for line in lines} == set(home.recipients()) == set(made.centres)

@@ -14,8 +14,8 @@ from pipeline.contract import load_contract
 from pipeline.demo.authority import TEMPLATE, Demonstration
 from pipeline.demo.cases import CASES, expectations
 from pipeline.encryption.opening import open_openpgp
+from pipeline.geography.compiling import build_reach
 from pipeline.geography.place import place, read_hospital_postcodes
-from pipeline.geography.reach import build_reach
 from pipeline.home import Home
 from pipeline.intake.files import as_extract
 from pipeline.intake.profiles import load_profile
@@ -78,7 +78,7 @@ def placements(
 ) -> pd.DataFrame:
     reference = made.home / "reference"
     directory, reach = reference / "postcodes.sqlite", tmp_path_factory.mktemp("reach") / "reach.sqlite"
-    build_reach(reference / "reach_areas.csv", directory, reach, on=made.month.last_day)
+    build_reach([reference / "reach_areas.csv"], directory, reach, on=made.month.last_day)
     return place(
         validated.births[["reference", "postcode"]],
         directory=directory,

@@ -10,7 +10,8 @@ import pytest
 
 from geography.town import LAYOUTS, ONSPD_2023, OURS, TOWN, Town, published
 from pipeline.errors import SettingsError
-from pipeline.geography.directory import Directory, build_directory
+from pipeline.geography.building import build_directory
+from pipeline.geography.directory import Directory
 from pipeline.geography.postcodes import compact
 
 
@@ -32,7 +33,7 @@ def zipped(folder: Path, members: dict[str, str]) -> Path:
 def test_every_published_layout_gives_the_same_places(tmp_path: Path, layout: str) -> None:
     header, names = LAYOUTS[layout]
     source = write(tmp_path, published(header, names))
-    facts = build_directory(source, tmp_path / "d.sqlite")
+    facts = build_directory(source, tmp_path / "d.sqlite", part=True)
     with Directory(tmp_path / "d.sqlite") as directory:
         found = directory.lookup(["QA1 1AA"]).iloc[0]
     assert facts.rows == len(TOWN)
@@ -43,7 +44,9 @@ def test_every_published_layout_gives_the_same_places(tmp_path: Path, layout: st
 
 
 def test_the_facts_say_what_the_directory_is_made_of(tmp_path: Path) -> None:
-    facts = build_directory(write(tmp_path, published(*LAYOUTS["NSPL August 2026"])), tmp_path / "d.sqlite")
+    facts = build_directory(
+        write(tmp_path, published(*LAYOUTS["NSPL August 2026"])), tmp_path / "d.sqlite", part=True
+    )
     assert facts.release == "ONSPD_NOV_2023_UK.csv"
     assert facts.columns["authority"] == "lad26cd"
     assert (facts.rows, facts.live, facts.vintages) == (12, 10, ("2021",))
@@ -53,15 +56,15 @@ def test_the_facts_say_what_the_directory_is_made_of(tmp_path: Path) -> None:
 
 
 def test_another_source_gives_another_digest(tmp_path: Path) -> None:
-    one = build_directory(write(tmp_path, published()), tmp_path / "one.sqlite")
-    two = build_directory(write(tmp_path, published(rows=TOWN[:-1])), tmp_path / "two.sqlite")
+    one = build_directory(write(tmp_path, published()), tmp_path / "one.sqlite", part=True)
+    two = build_directory(write(tmp_path, published(rows=TOWN[:-1])), tmp_path / "two.sqlite", part=True)
     assert one.sha256 != two.sha256
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     header = "pcds," + ONSPD_2023.replace("pcds,", "")  # so that the mark stands before a column we need
     source = write(tmp_path, published(header), encoding="utf-8-sig")
-    assert build_directory(source, tmp_path / "d.sqlite").rows == len(TOWN)
+    assert build_directory(source, tmp_path / "d.sqlite", part=True).rows == len(TOWN)
 
 
 def test_the_whole_country_is_found_in_a_published_zip(tmp_path: Path) -> None:
@@ -75,14 +78,14 @@ def test_the_whole_country_is_found_in_a_published_zip(tmp_path: Path) -> None:
             "User Guide/guide.pdf": "",
         },
     )
-    facts = build_directory(source, tmp_path / "d.sqlite")
+    facts = build_directory(source, tmp_path / "d.sqlite", part=True)
     assert (facts.release, facts.rows) == ("ONSPD_NOV_2023_UK.csv", len(TOWN))
 
 
 def test_a_zip_with_two_candidates_is_not_guessed(tmp_path: Path) -> None:
     source = zipped(tmp_path, {"a.csv": published(), "b.csv": published()})
     with pytest.raises(SettingsError, match="2 CSV files"):
-        build_directory(source, tmp_path / "d.sqlite")
+        build_directory(source, tmp_path / "d.sqlite", part=True)
 
 
 @pytest.mark.parametrize(
@@ -102,15 +105,17 @@ def test_a_zip_with_two_candidates_is_not_guessed(tmp_path: Path) -> None:
 )
 def test_a_doubtful_header_stops_the_build_and_is_shown(tmp_path: Path, header: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said) as stop:
-        build_directory(write(tmp_path, published(header)), tmp_path / "d.sqlite")
+        build_directory(write(tmp_path, published(header)), tmp_path / "d.sqlite", part=True)
     assert header in str(stop.value)
     assert not (tmp_path / "d.sqlite").exists()
 
 
-@pytest.mark.parametrize("content", ["", "9990000018,2026-10-01,A,NAME,QA1 1AA\r\n", "\x00\xff\x01binary"])
+@pytest.mark.parametrize(
+    "content", ["\r\n", "9990000018,2026-10-01,A,NAME,QA1 1AA\r\n", "\x00\xff\x01binary"]
+)
 def test_the_first_line_of_another_file_is_not_shown(tmp_path: Path, content: str) -> None:
     with pytest.raises(SettingsError, match="not the header of a postcode directory") as stop:
-        build_directory(write(tmp_path, content), tmp_path / "d.sqlite")
+        build_directory(write(tmp_path, content), tmp_path / "d.sqlite", part=True)
     assert "NAME" not in str(stop.value)
 
 
@@ -127,14 +132,16 @@ def test_a_bad_row_stops_the_build_without_being_shown(
 ) -> None:
     rows = [*TOWN[:1], row]
     with pytest.raises(SettingsError, match=said) as stop:
-        build_directory(write(tmp_path, published(rows=rows)), tmp_path / "d.sqlite")
+        build_directory(write(tmp_path, published(rows=rows)), tmp_path / "d.sqlite", part=True)
     assert "QA1" not in str(stop.value)
     assert stop.value.__context__ is None
 
 
 def test_a_ragged_row_stops_the_build_without_being_shown(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="does not fit its header") as stop:
-        build_directory(write(tmp_path, published() + "QA9 9AA,too,short\r\n"), tmp_path / "d.sqlite")
+        build_directory(
+            write(tmp_path, published() + "QA9 9AA,too,short\r\n"), tmp_path / "d.sqlite", part=True
+        )
     assert "QA9" not in repr(stop.value)
     assert stop.value.__context__ is None
 
@@ -143,7 +150,7 @@ def test_a_download_that_was_cut_short_is_refused(tmp_path: Path) -> None:
     source = zipped(tmp_path, {"Data/ONSPD_NOV_2023_UK.csv": published()})
     source.write_bytes(source.read_bytes()[:-40])
     with pytest.raises(SettingsError):
-        build_directory(source, tmp_path / "d.sqlite")
+        build_directory(source, tmp_path / "d.sqlite", part=True)
 
 
 def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
@@ -152,18 +159,18 @@ def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
     content[300] ^= 0xFF
     source.write_bytes(bytes(content))
     with pytest.raises(SettingsError, match="cannot be read"):
-        build_directory(source, tmp_path / "d.sqlite")
+        build_directory(source, tmp_path / "d.sqlite", part=True)
 
 
 def test_a_missing_source_is_a_plain_message(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="not there"):
-        build_directory(tmp_path / "none.zip", tmp_path / "d.sqlite")
+        build_directory(tmp_path / "none.zip", tmp_path / "d.sqlite", part=True)
 
 
 def test_the_old_directory_stands_when_a_build_fails(town: Town) -> None:
     before = town.directory.read_bytes()
     with pytest.raises(SettingsError):
-        build_directory(write(town.folder, published(rows=[*TOWN, TOWN[0]])), town.directory)
+        build_directory(write(town.folder, published(rows=[*TOWN, TOWN[0]])), town.directory, part=True)
     assert town.directory.read_bytes() == before
     assert not list(town.folder.glob("*.part"))
 
@@ -183,7 +190,7 @@ def test_no_row_kept_is_an_error(tmp_path: Path) -> None:
 def test_progress_ends_at_the_whole_file(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     source = zipped(tmp_path, {"ONSPD_NOV_2023_UK.csv": published()})
-    build_directory(source, tmp_path / "d.sqlite", watch=lambda *at: seen.append(at))
+    build_directory(source, tmp_path / "d.sqlite", watch=lambda *at: seen.append(at), part=True)
     size = len(published())
     assert seen[-1] == ("postcodes", size, size)
 

@@ -9,8 +9,8 @@ import pytest
 
 from geography.town import NEW, NSPL_2021, OLD_NSPL, TOWN, WARD, Town, published
 from pipeline.errors import IntegrityError, SettingsError
-from pipeline.geography.directory import build_directory
-from pipeline.geography.enrichment import areas_of, read_deciles, read_ward_names
+from pipeline.geography.building import build_directory
+from pipeline.geography.enrichment import areas_of, read_deciles, read_locality_names, read_ward_names
 from pipeline.records import AREAS
 
 DISTRICT = "Local Authority District code (2024),Local Authority District name (2024)"
@@ -51,6 +51,8 @@ def test_each_birth_has_what_is_published_of_its_area(town: Town) -> None:
         "ward_name": ["Milverton", "Park, Hill", "", "", ""],
         "lsoa21": [NEW, "E01000022", "E01000092", "", ""],
         "deprivation_decile": [3, 10, 0, 0, 0],
+        "locality": [""] * 5,
+        "locality_name": [""] * 5,
     }
     assert found.dtypes.astype(str).to_dict() == AREAS
 
@@ -59,7 +61,53 @@ def test_without_files_only_codes_are_known(town: Town) -> None:
     found = areas_of(asked("QA1 1AA"), directory=town.directory, ward_names=None, deprivation=None)
     assert found.iloc[0].to_dict() == {
         "reference": 7, "ward": WARD, "ward_name": "", "lsoa21": NEW, "deprivation_decile": 0,
+        "locality": "", "locality_name": "",
     }  # fmt: skip
+
+
+def localities(folder: Path, *rows: str, header: str = "code,name") -> Path:
+    file = folder / "localities.csv"
+    file.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8-sig")
+    return file
+
+
+def test_a_locality_is_the_area_of_its_own_network_by_name_or_by_code(town: Town) -> None:
+    births = asked("QA1 1AA", "QA1 1AD", "QB1 1AA", "")
+    placements = pd.DataFrame(
+        {
+            "reference": [8, 7, 9],
+            "recipient": ["east", "west", "ambiguous"],
+            "reason": ["", "", "reach_area_ambiguous"],
+        }
+    )
+    named = localities(town.folder, "west,West Town", "far,Far Away")
+    found = areas_of(births, directory=town.directory, localities=placements, locality_names=named)
+    assert found["locality"].tolist() == ["west", "east", "", ""]
+    assert found["locality_name"].tolist() == ["West Town", "east", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "said"),
+    [
+        (["west,West", "west,East"], "code,name", "line 3"),
+        (["west,"], "code,name", "line 2"),
+        ([",West"], "code,name", "line 2"),
+        (["west,West"], "locality,name", "one column code and one name"),
+        (["west,West"], "code,title", "one column code and one name"),
+        (["west"], "code,name", "line 2"),
+    ],
+    ids=["twice", "no name", "no code", "another heading", "no heading name", "too short"],
+)
+def test_names_of_localities_that_cannot_be_read_are_refused(
+    tmp_path: Path, rows: list[str], header: str, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        read_locality_names(localities(tmp_path, *rows, header=header))
+
+
+def test_a_heading_that_is_broken_over_two_lines_is_read(tmp_path: Path) -> None:
+    header = FILE_7.replace(DECILE, f'"{DECILE.replace("(IMD) ", "(IMD)" + chr(10))}"')
+    assert read_deciles(indices(tmp_path, (NEW, "3"), header=header)) == {NEW: 3}
 
 
 def test_no_birth_is_no_row_of_the_same_types(town: Town) -> None:
@@ -83,7 +131,7 @@ def test_a_decile_is_joined_on_the_areas_of_2021_and_never_on_those_of_2011(tmp_
     source = tmp_path / "NSPL_2021_UK.csv"
     rows = [(*row[:5], "", *row[6:]) for row in TOWN]
     source.write_text(published(NSPL_2021, OLD_NSPL, rows), encoding="utf-8", newline="")
-    build_directory(source, tmp_path / "postcodes.sqlite")
+    build_directory(source, tmp_path / "postcodes.sqlite", part=True)
     found = areas_of(
         asked("QA1 1AA"),
         directory=tmp_path / "postcodes.sqlite",

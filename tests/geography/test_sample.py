@@ -12,8 +12,9 @@ import pytest
 from geography.town import Town
 from pipeline.demo.places import AUTHORITY, SAMPLE, centre_codes, reach_areas, sample_postcodes
 from pipeline.errors import SettingsError
-from pipeline.geography.directory import Directory, build_directory
-from pipeline.geography.reach import build_reach
+from pipeline.geography.building import build_directory
+from pipeline.geography.compiling import build_reach
+from pipeline.geography.directory import Directory
 
 OUTCOMES = {
     "live": "placed",
@@ -29,7 +30,7 @@ OUTCOMES = {
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Town:
     """The sample as a directory."""
     folder = tmp_path_factory.mktemp("sample")
-    build_directory(SAMPLE, folder / "postcodes.sqlite")
+    build_directory(SAMPLE, folder / "postcodes.sqlite", part=True)
     return Town(folder)
 
 
@@ -102,4 +103,4 @@ def write(sample: Town, lines: list[dict[str, str]]) -> None:
         writer = csv.DictWriter(stream, list(lines[0]))
         writer.writeheader()
         writer.writerows(lines)
-    build_reach(file, sample.directory, sample.reach, on=date(2026, 10, 31))
+    build_reach([file], sample.directory, sample.reach, on=date(2026, 10, 31))

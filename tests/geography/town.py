@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import json
+import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
+from pipeline.geography.compiling import build_reach
 from pipeline.geography.place import place
-from pipeline.geography.reach import ReachFacts, build_reach
+from pipeline.geography.reach import ReachFacts
 
 ONSPD_2023 = (
     "pcd,pcd2,pcds,dointr,doterm,oscty,ced,oslaua,osward,parish,usertype,oseast1m,osnrth1m,osgrdind,"
@@ -101,6 +105,13 @@ def published(header: str = ONSPD_2023, names: Iterable[str] = NAMES, rows: Iter
     return "\r\n".join(lines) + "\r\n"
 
 
+def as_whole_country(directory: Path) -> None:
+    """Say of a built directory that there is no other postcode: only then is any repaired."""
+    with closing(sqlite3.connect(directory)) as connection, connection:
+        facts = json.loads(connection.execute("SELECT content FROM facts").fetchone()[0])
+        connection.execute("UPDATE facts SET content = ?", (json.dumps(facts | {"part": False}),))
+
+
 @dataclass
 class Town:
     """The built directory, and what the tests ask of it."""
@@ -126,7 +137,13 @@ class Town:
 
     def compile(self, *lines: Line, on: date = date(2026, 10, 31)) -> ReachFacts:
         """Compile a reach index from lines of reach areas."""
-        return build_reach(self.areas(*lines), self.directory, self.reach, on=on)
+        return build_reach([self.areas(*lines)], self.directory, self.reach, on=on)
+
+    def compile_with_priorities(self, *lines: Line) -> ReachFacts:
+        """Compile a reach index from lines that end with their priority."""
+        header = "network,recipient,kind,code,priority,from,to"
+        file = self.areas(*((*line, "2020-04-01", "") for line in lines), header=header)
+        return build_reach([file], self.directory, self.reach, on=date(2026, 10, 31))
 
     def place(
         self, postcodes: Iterable[str], network: str = "centres", hospitals: frozenset[str] = frozenset()

@@ -17,6 +17,7 @@ from pipeline.ledger.entries import (
     AgreementSigned,
     AgreementSuspended,
     AnswersReceived,
+    AreasCounted,
     Balanced,
     Body,
     ChangesApplied,
@@ -28,6 +29,7 @@ from pipeline.ledger.entries import (
     Delivered,
     DeliveryFailed,
     DestructionAttested,
+    DirectoryBuilt,
     Disclosure,
     DriftAccepted,
     Entry,
@@ -51,7 +53,10 @@ from pipeline.ledger.entries import (
     PermitAnnulled,
     PermitBody,
     Placed,
+    PostcodeReviewed,
+    PostcodesShown,
     Publishing,
+    ReachPreviewed,
     RecallRaised,
     RegisterAgreed,
     RegisterSignature,
@@ -122,7 +127,18 @@ EXAMPLES: list[Body] = [
         supplier="chis", sealed_sha256=SHA, rows=400, accepted=395, quarantined={"check_digit": 5},
         warned={"name_temporary": 3}, results_sha256=SHA,
     ),
+    DirectoryBuilt(
+        product="ONSPD", released="2026-08", source_sha256=SHA, directory_sha256=SHA, before_sha256="",
+        rows=2_720_556, live=1_831_739, vintages=("2011", "2021"), columns={"authority": "lad26cd"},
+    ),
     Placed(network="centres", directory_sha256=SHA, reach_sha256=SHA, statuses={"placed": 390}),
+    PostcodesShown(principal="data.lead@example.org", postcodes=3),
+    PostcodeReviewed(
+        place=SUBJECT, once=SUBJECT[::-1], network="centres", status="ambiguous",
+        claimants=("centre-1", "centre-2"), recipient="centre-2", authority="E10000014",
+        directory_sha256=SHA, reach_sha256=SHA, follows=0, principal="data.lead@example.org",
+        signature=SIGNATURE, note="The new estate belongs to the second centre.",
+    ),
     Decided(
         agreement="welcome-card", version=1, digest=SHA, decisions_sha256=SHA,
         outcomes={"share": 300}, reasons={"consent_refused": 60}, duplicates=3,
@@ -144,6 +160,13 @@ EXAMPLES: list[Body] = [
     ),
     AgreementPreviewed(
         agreement="welcome-card", version=2, digest=SHA, months=("2026-08", "2026-09"), preview_sha256=SHA,
+    ),
+    ReachPreviewed(
+        areas_sha256=SHA, on=date(2027, 4, 1), months=("2026-08", "2026-09"), preview_sha256=SHA,
+    ),
+    AreasCounted(
+        agreement="welcome-card", network="centres", births={"centre-1": 35}, consented={"centre-1": 25},
+        shared={"centre-1": 20},
     ),
     ChangesApplied(
         source="authority", sha256=SHA, principal="data.lead@example.org", rows=4,
@@ -206,6 +229,9 @@ EXAMPLES: list[Body] = [
     StagingDestroyed(principal="data.lead@example.org", note="restored from a backup"),
     MonthClosed(),
 ]  # fmt: skip
+PERMIT, REVIEWED = (
+    next(one for one in EXAMPLES if isinstance(one, kind)) for kind in (PermitBody, PostcodeReviewed)
+)
 
 
 SALT = bytes(range(32))
@@ -275,7 +301,9 @@ def test_an_unknown_key_is_refused(body: Body) -> None:
         (SuppressionRecorded, {"subject": SUBJECT, "word": "Kirk", "since": ""}),
         (ReleaseApproved, {**DECISION, "principal": "9990000026@example.org"}),
         (ReleaseApproved, {**DECISION, "way": "signature", "signature": "9990000026"}),
-        (PermitBody, {**EXAMPLES[10].model_dump(), "file_name": "9990000026.xlsx"}),
+        (PermitBody, {**PERMIT.model_dump(), "file_name": "9990000026.xlsx"}),
+        (PostcodeReviewed, {**REVIEWED.model_dump(), "place": "QX1 9QX"}),
+        (PostcodeReviewed, {**REVIEWED.model_dump(), "authority": "QX1 9QX"}),
     ],
 )
 def test_a_body_has_no_place_for_a_persons_details(body: type[Body], place: dict[str, Any]) -> None:
@@ -315,7 +343,7 @@ def test_counts_are_never_negative_and_a_household_has_a_child() -> None:
     with pytest.raises(IntegrityError):
         Validated(supplier="chis", sealed_sha256=SHA, rows=-1, accepted=0, quarantined={})
     with pytest.raises(IntegrityError):
-        PermitBody(**{**EXAMPLES[10].model_dump(), "households": 4})
+        PermitBody(**{**PERMIT.model_dump(), "households": 4})
 
 
 def test_an_entry_belongs_to_a_month_or_to_none() -> None:

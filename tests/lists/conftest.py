@@ -11,6 +11,7 @@ import pytest
 from pipeline.agreements.model import Agreement
 from pipeline.contract import load_contract
 from pipeline.lists.compile import FamilyList, compile_list
+from pipeline.lists.telling import Told
 from pipeline.lists.totals import AreaNumbers
 from pipeline.reasons import Outcome
 from pipeline.records import AREAS, BIRTH_KEYS, DECISIONS, PLACEMENTS, Month, declared
@@ -138,7 +139,10 @@ def with_fields(*fields: str) -> Agreement:
 
 def areas_of(births: pd.DataFrame, *rows: dict[str, Any]) -> pd.DataFrame:
     """What is known of each birth's area: the same for all, unless a row says else."""
-    plain = {"ward": "E05000001", "ward_name": "Milverton", "lsoa21": "E01000021", "deprivation_decile": 3}
+    plain = {
+        "ward": "E05000001", "ward_name": "Milverton", "lsoa21": "E01000021", "deprivation_decile": 3,
+        "locality": "east", "locality_name": "East Town",
+    }  # fmt: skip
     stated = [*rows, *({} for _ in range(len(births) - len(rows)))]
     filled = [
         plain | {"reference": reference} | row
@@ -162,7 +166,7 @@ def list_of(
         agreement,
         "centre-1",
         OCTOBER,
-        AreaNumbers(births=15),
+        AreaNumbers(births=Told(15)),
         kind=kind,
         areas=areas_of(births) if areas is None else areas,
         reference_key=REFERENCE_KEY,

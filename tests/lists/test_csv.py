@@ -16,6 +16,7 @@ from pipeline.agreements.model import ListField
 from pipeline.errors import IntegrityError
 from pipeline.lists.csv import count_rows, render_csv
 from pipeline.lists.schema import render_schema
+from pipeline.lists.telling import Told
 from pipeline.lists.totals import AreaNumbers
 from pipeline.reasons import Outcome, Reason
 
@@ -54,12 +55,27 @@ def test_each_row_names_the_agreement_and_the_day_of_destruction(make: Any) -> N
     assert row["agreement"] == "welcome-card.v2"
     assert row["destroy_by"] == "2027-02-02"
     assert row["births_in_area_rounded"] == "15"
+    assert (row["births_in_area_least"], row["births_in_area_most"]) == ("", "")
+
+
+@pytest.mark.parametrize(("told", "said"), [(Told(least=9, most=17), ("9", "17")), (Told(), ("", ""))])
+def test_a_number_that_is_hidden_is_between_two_others_or_not_told(
+    make: Any, told: Told, said: tuple[str, str]
+) -> None:
+    families = replace(make.list(make.births({})), totals=AreaNumbers(births=told))
+    content = render_csv(families, made_on=MADE_ON)
+    row = read(content)[0]
+
+    assert row["births_in_area_rounded"] == ""
+    assert (row["births_in_area_least"], row["births_in_area_most"]) == said
+    assert count_rows(content) == 1
 
 
 def test_no_number_of_births_where_the_agreement_gives_none(make: Any) -> None:
     families = replace(make.list(make.births({})), totals=AreaNumbers(births=None))
 
-    assert "births_in_area_rounded" not in read(render_csv(families, made_on=MADE_ON))[0]
+    row = read(render_csv(families, made_on=MADE_ON))[0]
+    assert not [name for name in row if name.startswith("births_in_area")]
 
 
 def test_the_form_is_rfc_4180_in_utf_8(make: Any) -> None:
@@ -84,6 +100,8 @@ def test_numbers_alone_are_one_row_about_no_family(make: Any) -> None:
             "agreement": "welcome-card.v2",
             "destroy_by": "2027-02-02",
             "births_in_area_rounded": "15",
+            "births_in_area_least": "",
+            "births_in_area_most": "",
             "receipt_code": families.receipt_code,
         }
     ]
@@ -122,6 +140,8 @@ def test_a_pseudonymised_extract_has_no_column_but_what_was_agreed(make: Any) ->
         "agreement": "welcome-card.v2",
         "destroy_by": "2027-02-02",
         "births_in_area_rounded": "15",
+        "births_in_area_least": "",
+        "births_in_area_most": "",
         "receipt_code": families.receipt_code,
     }
 

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from python_calamine import CalamineWorkbook
 
-from pipeline.agreements.model import ListField
+from pipeline.agreements.model import ListField, Rounding
 from pipeline.lists.columns import HEADINGS
 from pipeline.lists.compile import FamilyList
 from pipeline.lists.fields import SHOWN
 from pipeline.lists.references import CODE_FORM
+from pipeline.lists.telling import Told
 from pipeline.lists.totals import AreaNumbers
 from pipeline.lists.workbook import count_rows, render_workbook
 from pipeline.reasons import Outcome, Reason
@@ -293,6 +294,24 @@ def test_your_numbers_are_counts_and_how_to_read_them(make: Any) -> None:
     assert numbers["Families on this list"] == 2
     assert numbers["Babies born in your area in October 2026 (rounded)"] == 15
     assert "5 stands for any number from 1 to 7" in text_of(content, "Your numbers")
+
+
+@pytest.mark.parametrize(
+    ("told", "said", "why"),
+    [
+        (Told(least=9, most=17), "between 9 and 17", "not far above the number of babies who are on lists"),
+        (Told(least=0, most=7), "fewer than 8", "since it is small"),
+        (Told(), "not told this month", "Together they could point to single families"),
+        (Told(13, rounding=Rounding.NONE), 13, "It is the exact number"),
+    ],
+)
+def test_a_number_that_is_not_rounded_is_said_in_words_and_why(
+    make: Any, told: Told, said: str | int, why: str
+) -> None:
+    content = rendered(replace(make.list(make.births({})), totals=AreaNumbers(births=told)))
+
+    assert numbers_in(content)["Babies born in your area in October 2026"] == said
+    assert why in text_of(content, "Your numbers")
 
 
 def test_your_numbers_never_speak_of_reasons_or_refusals(make: Any) -> None:

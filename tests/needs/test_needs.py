@@ -11,7 +11,7 @@ from geography.town import NAMES, NSPL_2021, OLD_NSPL, ONSPD_2023, TOWN, publish
 from pipeline.agreements.loading import read_agreement
 from pipeline.agreements.model import Agreement
 from pipeline.errors import SettingsError
-from pipeline.geography.directory import build_directory
+from pipeline.geography.building import build_directory
 from pipeline.home import Authority, Geography, Home, Settings
 from pipeline.records import TEMPLATES
 from pipeline.steps import needs
@@ -40,7 +40,7 @@ def with_directory(folder: Path, *, of_2021: bool = True) -> None:
     source = folder / "NSPL_UK.csv"
     old = [(*row[:5], "", *row[6:]) for row in TOWN]
     source.write_text(published(ONSPD_2023, NAMES) if of_2021 else published(NSPL_2021, OLD_NSPL, old))
-    build_directory(source, folder / "reference" / "postcodes.sqlite")
+    build_directory(source, folder / "reference" / "postcodes.sqlite", part=True)
 
 
 def home(folder: Path, **geography: str) -> Home:
@@ -98,6 +98,30 @@ def test_the_files_that_are_read_are_known_by_their_setting(folder: Path) -> Non
     files = needs.area_files(home(folder, **BOTH), [BASE, agreement(fields=["address", "ward"])])
 
     assert files == {"ward_names": folder / "wards.csv", "deprivation": folder / "imd.csv"}
+
+
+LOCAL = {"fields": ["address", "locality"]}
+
+
+def test_localities_need_their_network_and_its_setting_is_named(folder: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        needs.check(home(folder), agreement(**LOCAL))
+
+    assert all(word in str(refused.value) for word in ("locality", BASE.id, "geography.localities"))
+
+
+def test_localities_are_their_network_and_names_are_read_where_there_are_any(folder: Path) -> None:
+    (folder / "localities.csv").write_text("code,name\nwest,West Town\n")
+    settled = home(folder, localities="districts", locality_names="localities.csv")
+    needs.check(home(folder, localities="districts"), agreement(**LOCAL))
+    needs.check(settled, agreement(**LOCAL))
+
+    assert needs.localities(settled, [BASE]) is None
+    assert needs.localities(settled, [BASE, agreement(**LOCAL)]) == "districts"
+    assert needs.area_files(settled, [agreement(**LOCAL)]) == {"locality_names": folder / "localities.csv"}
+    (folder / "localities.csv").unlink()
+    with pytest.raises(SettingsError, match="names of localities is missing"):
+        needs.check(settled, agreement(**LOCAL))
 
 
 def test_a_missing_pseudonym_key_is_told_with_the_command_that_makes_it(folder: Path) -> None:

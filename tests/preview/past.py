@@ -18,13 +18,14 @@ from pipeline.founding import make_home
 from pipeline.home import Home
 from pipeline.keeping import kept
 from pipeline.records import ANSWERS as ANSWER_COLUMNS
-from pipeline.records import Month
+from pipeline.records import KEYED_PLACES, Month, declared, keyed_references
 from pipeline.steps import release
 from pipeline.steps.desk import Desk
 from pipeline.steps.inputs import (
     ANSWERS,
     BIRTHS,
     DISCLOSED,
+    KEYED,
     PLACEMENTS,
     columns_of,
     decisions_of,
@@ -76,7 +77,7 @@ def keep(
     """Leave the working files of a month that is about to be closed, and keep it."""
     with desk_of(home, past.month) as desk:
         lay_out(desk, past, columns=columns)
-        decided = past.decide()
+        decided = desk.staging.frame(decisions_of(past.agreement.id))
         kept.keep(desk, {past.agreement.id: decided if final is None else final})
         desk.staging.destroy()
 
@@ -96,8 +97,8 @@ def lay_out(desk: Desk, past: World, *, columns: set[str] | None = None) -> None
     births, placements, words, disclosures = past.frames
     answers = frame(past.answers, ANSWER_COLUMNS).assign(supplier="trust").astype({"supplier": "str"})
     for file, content in {
-        BIRTHS: births, PLACEMENTS: placements, ANSWERS: answers, DISCLOSED: disclosures,
-        words_of(name): words, decisions_of(name): past.decide(),
+        BIRTHS: births, PLACEMENTS: placements, KEYED: keyed(desk.home, births), ANSWERS: answers,
+        DISCLOSED: disclosures, words_of(name): words, decisions_of(name): past.decide(),
     }.items():  # fmt: skip
         desk.staging.put_frame(file, content)
     desk.staging.put(terms_of(name), past.agreement.model_dump_json().encode())
@@ -105,6 +106,13 @@ def lay_out(desk: Desk, past: World, *, columns: set[str] | None = None) -> None
         desk.staging.put(columns_of(supplier), json.dumps(sorted(columns or COLUMNS)).encode())
     pack = {"inputs": {"agreements": {name: "0" * 64}}, "decided_at": past.moment.isoformat()}
     desk.staging.put(PACK, release.canonical(pack))
+
+
+def keyed(home: Home, births: pd.DataFrame) -> pd.DataFrame:
+    """By which places the births were placed; their postcodes are written well."""
+    read = births["postcode"].str.replace(" ", "").tolist()
+    places = keyed_references(home.secret("subject.key"), "place", read)
+    return declared(births.assign(place=places), KEYED_PLACES)
 
 
 def proposed(folder: Path, **parts: Any) -> Path:

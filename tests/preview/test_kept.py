@@ -193,7 +193,14 @@ def test_a_real_month_is_kept_when_it_is_closed_and_holds_no_personal_value(
     values = {value for column in _PERSONAL for value in extract[column] if len(value) > 3}
     texts = {
         str(value)
-        for frame in (found.births, found.placements, found.words, found.answers, found.decisions)
+        for frame in (
+            found.births,
+            found.placements,
+            found.keyed_places,
+            found.words,
+            found.answers,
+            found.decisions,
+        )
         for column in frame
         for value in frame[column].astype("str").unique()
     }

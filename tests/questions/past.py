@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.ledger.entries import (
     Acknowledged,
+    AreasCounted,
     Balanced,
     Body,
     Collected,
@@ -136,6 +137,18 @@ def on_list(month: Month, recipient: str, number: int) -> OnList:
     return OnList(child(month, recipient, number), "", "", f"AAAAA-{number + 10000:05d}")
 
 
+def counted(ledger: Ledger, month: Month, births: Mapping[str, int], *, agreement: str = AGREEMENT) -> None:
+    """What is counted of each area before the books: five fewer are permitted than born, and shared."""
+    body = AreasCounted(
+        agreement=agreement,
+        network="centres",
+        births=dict(births),
+        consented={code: number - 5 for code, number in births.items()},
+        shared={code: number - 10 for code, number in births.items()},
+    )
+    record(ledger, month, body, days=6)
+
+
 def end(ledger: Ledger, month: Month, *, shared: int, withheld: int, agreement: str = AGREEMENT) -> None:
     """The books, and the end."""
     columns = {"received": shared + withheld + 4, "quarantined": 4, "duplicates": 0, "withheld": withheld}
@@ -150,12 +163,15 @@ def closed(
     *,
     reasons: Mapping[str, int] = USUAL,
     signed: int = 2,
+    born: Mapping[str, int] | None = None,
 ) -> None:
-    """A whole month whose lists have so many households."""
+    """A whole month whose lists have so many households; its areas, where they were counted, these births."""
     shared = sum(lists.values())
     begin(ledger, month, shared=shared, reasons=reasons, signed=signed)
     for recipient, households in lists.items():
         send(ledger, month, recipient, households)
+    if born is not None:
+        counted(ledger, month, born)
     end(ledger, month, shared=shared, withheld=sum(reasons.values()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -212,6 +213,61 @@ def test_the_counts_of_a_past_month_are_those_of_its_own_page(home: Home, ledger
 
     assert found is not None
     assert mine == state_of(home, before)["agreements"] == asdict(found)["agreements"]
+
+
+# --- births by area ------------------------------------------------------------------------------
+
+
+def areas_of(state: dict[str, Any], code: str) -> dict[str, tuple[int, int | None, float | None]]:
+    """Of one area each count: now, in the month before, and the median before."""
+    return {
+        one["what"]: (one["now"], one["before"], one["median"])
+        for one in state["history"]["compared"]
+        if one["code"] == code and one["what"].startswith("area_")
+    }
+
+
+def test_each_area_s_births_are_beside_those_of_earlier_months(home: Home, ledger: Ledger) -> None:
+    for back, births in ((3, 20), (2, 40), (1, 30)):
+        past.closed(ledger, THIS.plus(-back), {"centre-1": 10}, born={"centre-1": births})
+    past.closed(ledger, THIS, {"centre-1": 10}, born={"centre-1": 25})
+
+    assert areas_of(state_of(home), "centre-1") == {
+        "area_births": (25, 30, 30),
+        "area_consented": (20, 25, 25),
+        "area_shared": (15, 20, 20),
+    }
+
+
+def test_a_month_before_areas_were_counted_is_not_one_without_births(home: Home, ledger: Ledger) -> None:
+    some_months(ledger, 3)
+    past.closed(ledger, THIS, {"centre-1": 10}, born={"centre-1": 25})
+
+    assert areas_of(state_of(home), "centre-1")["area_births"] == (25, None, None)
+
+
+def test_an_area_with_far_fewer_births_than_ever_is_out_of_the_ordinary(home: Home, ledger: Ledger) -> None:
+    for back in range(4, 0, -1):
+        past.closed(ledger, THIS.plus(-back), {"centre-1": 10}, born={"centre-1": 40, "centre-2": 40})
+    past.closed(ledger, THIS, {"centre-1": 10}, born={"centre-1": 40})
+
+    assert unusual(state_of(home))["area_births", "centre-2"] == (0, 40)
+    assert ("area_births", "centre-1") not in unusual(state_of(home))
+
+
+def test_the_page_has_births_by_area_without_a_map_where_places_are_not_those_of_then(
+    home: Home, ledger: Ledger, report: Callable[..., Answer], tmp_path: Path
+) -> None:
+    for back in range(2, -1, -1):
+        past.closed(ledger, THIS.plus(-back), {"centre-1": 10}, born={"centre-1": 30 + 5 * back})
+
+    assert report(str(THIS), "--out", tmp_path / "month.html").code == 0
+
+    page = (tmp_path / "month.html").read_text()
+    assert "Births by area" in page and "There is no map" in page and "Births in all areas together" in page
+    assert (
+        " ".join(re.sub("<[^>]*>", " ", page).split()).count("centre-1 30 35 37.5 25 30 32.5 20 25 27.5") == 1
+    )
 
 
 # --- how it went ----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pipeline.demo.authority import APPROVERS
 from pipeline.demo.keys import make_openpgp_key, make_ssh_key
 from pipeline.encryption.signing import verify_ssh
 from pipeline.errors import SettingsError
+from pipeline.geography import areas as reach_areas
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Kind, PermitBody
 from pipeline.steps import dispatch, inputs
@@ -295,20 +296,52 @@ def test_an_index_is_made_of_the_reach_areas_that_were_looked_at_and_no_others(
     """Else one person could have the signed file looked at and another one read, and put the first back."""
     home, on = authority.home, MONTH.last_day
     areas = home.at("reference/reach_areas.csv")
-    signed, looked = areas.read_text(), inputs.sha256
+    signed, looked = areas.read_text(), reach_areas.areas_sha256
 
-    def exchanged(file: Path) -> str:
-        digest = looked(file)
+    def exchanged(files: Sequence[Path]) -> str:
+        digest = looked(files)
         areas.write_text("".join(signed.splitlines(keepends=True)[:-3]))
         return digest
 
     shutil.rmtree(home.state / "reach", ignore_errors=True)
     with monkeypatch.context() as patch:
-        patch.setattr(inputs, "sha256", exchanged)
+        patch.setattr(reach_areas, "areas_sha256", exchanged)
         with pytest.raises(SettingsError, match="changed while they were read"):
             inputs.compiled_places(home, on=on)
     areas.write_text(signed)
     assert list((home.state / "reach").iterdir()) == []
+
+
+def in_two_files(authority: Authority) -> tuple[Path, Path]:
+    """The same lines, some of them in a file of their own."""
+    areas = authority.home.at("reference/reach_areas.csv")
+    header, *lines = areas.read_text().splitlines(keepends=True)
+    second = authority.home.at("reference/reach_areas.more.csv")
+    areas.write_text("".join([header, *lines[:-3]]))
+    second.write_text("".join([header, *lines[-3:]]))
+    settings = authority.home.path / "birthshare.toml"
+    files = '["reference/reach_areas.csv", "reference/reach_areas.more.csv"]'
+    settings.write_text(f"{settings.read_text()}\n[geography]\nreach_areas = {files}\n")
+    return areas, second
+
+
+def test_two_persons_sign_every_file_of_reach_areas(authority: Authority, birthshare: CommandLine) -> None:
+    files = in_two_files(authority)
+    assert birthshare.run().code == REFUSED
+    assert [sign(birthshare, role).code for role in (OFFICER, GUARDIAN)] == [DONE, DONE]
+    statement = authority.home.at("reference/register.txt").read_text()
+    for number, file in enumerate(files, start=1):
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        assert f"  reach_areas_{number}: SHA-256 {digest} reference/{file.name}\n" in statement
+    assert birthshare.run().code == WAITING
+    for file in files:
+        signed = file.read_text()
+        file.write_text(signed.replace("2020-04-01", "2020-04-02", 1))
+        stopped = birthshare.run()
+        assert stopped.code == REFUSED
+        stopped.says("reach areas have changed", "reach_areas.csv, reference/reach_areas.more.csv")
+        file.write_text(signed)
+    assert birthshare.run().code == WAITING
 
 
 # --- what is signed -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from pipeline.reporting.charts import SIZE, WIDE, Number, bars, lines, span
+from pipeline.reporting.charts import SIZE, WIDE, Number, bars, lines, nested, span
 
 LETTER = 0.56 * SIZE  # a digit of Arial; other letters are narrower on the average
 MONTHS = [
@@ -190,3 +190,12 @@ def test_a_long_name_is_shortened_in_the_drawing_and_whole_in_the_table() -> Non
     drawing.check_readable()
     assert drawing.rows()[1] == [name, "7"]
     assert drawing.labels()[0].right < WIDE / 2 and drawing.labels()[0].text.endswith("…")
+
+
+@given(st.tuples(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500)), st.integers(0, 600))
+def test_bars_in_one_another_are_inside_and_in_order(numbers: tuple[int, int, int], most: int) -> None:
+    whole, part, core = sorted(numbers, reverse=True)
+    svg = ElementTree.fromstring(nested(whole, part, core, most=most))
+    wide = [float(one.attrib["width"]) for one in svg]
+    assert len(wide) == sum(map(bool, numbers))
+    assert wide == sorted(wide, reverse=True) and all(0 < one <= 116 for one in wide)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from pipeline.errors import IntegrityError
 from pipeline.reasons import Reason
 from pipeline.reporting import MonthFacts, month_page, release_page
+from pipeline.reporting.facts import MapFacts
 from pipeline.reporting.pages import heard_up_to
 
 State = dict[str, Any]
@@ -346,6 +348,79 @@ def test_an_approval_names_the_release_that_it_is_about(state: State) -> None:
     state["approvals"][0]["pack_sha256"] = "0a1b2c3d4e5f" + "6" * 52
 
     assert Page(the_month(state)).row("data.lead@example.org")[1] == "0a1b2c3d4e5f"
+
+
+# --- births by area ------------------------------------------------------------------------------
+
+
+def counts(what: str, code: str, now: int, before: int | None) -> State:
+    earlier = dict.fromkeys(("before", "median", "least", "most"), before)
+    return {"agreement": "welcome-card", "what": f"area_{what}", "code": code, "now": now, **earlier}
+
+
+@pytest.fixture(params=[None, 35], ids=["the first month", "beside earlier months"])
+def with_areas(request: pytest.FixtureRequest, state: State) -> State:
+    """The month with births in two areas; in the second nobody permitted it."""
+    born = {"centre-1": (40, 30, 25), "centre-2": (5, 0, 0)}
+    kinds = ("births", "consented", "shared")
+    areas = {code: dict(zip(kinds, numbers, strict=True)) for code, numbers in born.items()}
+    month = {"month": "2026-10", "state": "closed", "received": 100, "agreements": state["agreements"]}
+    now = {**month, "areas": {"welcome-card": areas}}
+    state["recipients"][0]["name"] = "Oak <b>Centre</b>"
+    state["history"] = {
+        "months": [{**now, "month": "2026-09"}, now] if request.param else [now],
+        "compared_with": 1 if request.param else 0,
+        "fewest": 3,
+        "compared": [
+            {**counts(what, code, areas[code][what], request.param), "unusual": False}
+            for what in kinds
+            for code in born
+        ],
+    }
+    return state
+
+
+MAP = MapFacts({(0, 0): "centre-1", (1, 0): "centre-1", (1, 1): "centre-2", (0, 1): "-"}, 500, 2026)
+
+
+def test_births_by_area_stand_in_a_table_with_each_centre_s_name(with_areas: State) -> None:
+    seen = Page(the_month(with_areas))
+    earlier = ["35", "35"] if with_areas["history"]["compared_with"] else []
+    [row] = [row for row in seen.rows if row and "Oak" in row[0]]
+    assert [cell.strip() for cell in row[2:]] == ["40", *earlier, "30", *earlier, "25", *earlier]
+    assert "<b>Centre</b>" in row[0]  # as text
+    assert [one.strip() for one in seen.row("centre-2")][2:3] == ["5"]
+
+
+def test_the_map_is_drawn_where_there_is_one_and_its_lack_is_told(with_areas: State) -> None:
+    facts = MonthFacts.of(with_areas)
+    drawn, changed = month_page(facts, {"welcome-card": MAP}), month_page(facts, {"welcome-card": None})
+    assert 'class="chart map"' in drawn and "There is no map" not in drawn
+    assert 'class="chart map"' not in changed and "There is no map" in changed
+    for page in (drawn, changed):
+        assert page.count("<caption>") == page.count("<table")
+        assert not re.findall(r"<th(?![^>]*scope=)[\s>]", page)
+        assert "<b>Centre" not in page
+
+
+def test_areas_stand_under_their_locality_with_its_sum(with_areas: State) -> None:
+    of = replace(MAP, within={"centre-1": "Ashford", "centre-2": "Ashford"})
+    alone = Page(month_page(MonthFacts.of(with_areas), {"welcome-card": of}))
+    assert not [row for row in alone.rows if row and row[0] == "Ashford"]  # one locality heads nothing
+    of = replace(MAP, within={"centre-2": "Ashford"})
+    seen = Page(month_page(MonthFacts.of(with_areas), {"welcome-card": of}))
+    heads = [row[0] for row in seen.rows if row]
+    assert heads.index("Ashford") < heads.index("In no locality")
+    assert [cell for cell in seen.row("Ashford")[2:] if cell] == ["5", "0", "0"]
+
+
+def test_areas_over_time_are_drawn_once_there_are_two_months(with_areas: State) -> None:
+    several = bool(with_areas["history"]["compared_with"])
+    assert ("Births in all areas together" in the_month(with_areas)) is several
+
+
+def test_without_counts_by_area_the_page_has_none(state: State) -> None:
+    assert "Births by area" not in the_month(state)
 
 
 def test_every_heading_of_a_table_says_what_it_heads(page: str) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sqlite3 import connect
@@ -85,6 +86,14 @@ def test_a_file_belongs_to_one_class(home: Home, path: str, name: str) -> None:
 )  # fmt: skip
 def test_a_file_that_nobody_put_there_belongs_to_none(home: Home, path: str) -> None:
     assert class_of(home, Path(path)) is None
+
+
+def test_every_file_of_reach_areas_is_known_wherever_it_is(home: Home) -> None:
+    places = home.settings.geography.model_copy(update={"reach_areas": ("maps/one.csv", "maps/two.geojson")})
+    other = replace(home, settings=home.settings.model_copy(update={"geography": places}))
+    for name in ("maps/one.csv", "maps/two.geojson"):
+        assert class_of(home, Path(name)) is None
+        assert class_of(other, Path(name)).name == "agreements"  # type: ignore[union-attr]
 
 
 def test_a_database_of_another_name_is_known_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,9 +45,10 @@ from pipeline.encryption.sealing import new_password
 from pipeline.encryption.signing import sign_ssh
 from pipeline.errors import WaitingForPerson
 from pipeline.geography.areas import HEADER
-from pipeline.geography.directory import build_directory
+from pipeline.geography.building import build_directory
 from pipeline.home import Home
 from pipeline.intake.profiles import files_of
+from pipeline.places.reviewed import NAMESPACE as PLACES
 from pipeline.recipients.register import NAMESPACE as REGISTER
 from pipeline.records import TEMPLATES, Month
 from pipeline.steps.release import NAMESPACE as RELEASE
@@ -278,7 +279,7 @@ def _suppliers(folder: Path, demo: Demonstration) -> dict[str, OpenPgpKey]:
 def _directory(folder: Path) -> Path:
     source, target = folder / "onspd.csv", folder / "postcodes.sqlite"
     source.write_text(published(rows=_TOWN), encoding="utf-8")
-    build_directory(source, target)
+    build_directory(source, target, part=True)
     return target
 
 
@@ -444,11 +445,12 @@ class Arrangement:
     def _table(self, recipient: str, month: Month) -> list[list[str]]:
         return next(iter(self.sheets(recipient, month).values()))
 
-    def babies_in_area(self, recipient: str, month: Month = MONTH) -> float:
-        """The rounded number of births that a recipient was told."""
+    def babies_in_area(self, recipient: str, month: Month = MONTH) -> float | str:
+        """The number of births as a recipient was told it: rounded, or in words."""
         numbers = self.sheets(recipient, month)["Your numbers"]
         [found] = [row[1] for row in numbers if str(row[0]).startswith("Babies born in your area")]
-        return float(found)
+        told: float | str = found
+        return told
 
 
 @contextmanager
@@ -535,7 +537,7 @@ deprivation = "reference/deprivation.csv"
 '''
     (home / "birthshare.toml").write_text("\n".join([head, *suppliers, *approvers]), encoding="utf-8")
     lines = [
-        f'{principal(role)} namespaces="{AGREEMENT},{RELEASE},{REGISTER},{INTAKE}" {_public(key)}\n'
+        f'{principal(role)} namespaces="{AGREEMENT},{RELEASE},{REGISTER},{INTAKE},{PLACES}" {_public(key)}\n'
         for role, key in ground.approver_keys.items()
     ]
     (home / "keys" / "approvers" / "allowed_signers").write_text("".join(lines), encoding="utf-8")

@@ -2,51 +2,216 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli.options import for_home, moment
 from pipeline.cli.voice import Voice
+from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import date
+
+    from pipeline.geography.directory import Known
+    from pipeline.geography.place import Decided
+    from pipeline.geography.why import Claim, InNetwork, Why
     from pipeline.home import Home
+    from pipeline.places.compiled import Places
+
+_LONGEST = 200  # characters that are read of what should be one postcode
 
 
 @click.command(short_help="Where one postcode belongs, and why.")
 @click.option(
     "--network",
     metavar="NAME",
-    required=True,
-    help="Which network of reach areas to place it in: as in the agreement, such as childrens_centres.",
+    help="Only this network of reach areas, as in the agreement, such as childrens_centres. Default: all.",
 )
 @for_home
-def place(network: str, home: Home, voice: Voice) -> None:
-    """Where one postcode belongs and why. It is asked for at a prompt (or read from stdin), not recorded."""
-    import pandas as pd
+def place(network: str | None, home: Home, voice: Voice) -> None:
+    """Where one postcode belongs, with each step of why: how it was read, what the directory knows of it,
+    every line of the reach areas that names its place, and which of them counts.
 
-    from pipeline.geography.place import explain
-    from pipeline.geography.place import place as place_in
-    from pipeline.steps import inputs
+    It asks for the postcode; what is typed is not shown, and is nowhere kept. (Programs give it on
+    standard input. It is never an argument: those can be seen by others, and stay in the shell's history.)
+    """
+    text = _asked()
+    found = _found(text, home, network, moment().date())
+    called = {home.settings.authority.code: home.settings.authority.name}
+    voice.answer(_facts(found, called, alone=network is not None))
+    for line in _sentences(found, called):
+        voice.say(line)
 
-    postcode = click.prompt("Postcode", err=True)
-    places = inputs.compiled_places(home, on=moment().date())
-    asked = pd.DataFrame({"reference": [1], "postcode": pd.Series([postcode], dtype="str")})
-    found = place_in(
-        asked,
-        directory=places.directory,
-        reach=places.reach,
-        network=network,
-        hospital_postcodes=inputs.hospitals(home),
-    ).iloc[0]
-    words = explain(found["status"], found["matched"], network)
-    answer = {name: str(found[name]) for name in ("status", "reason", "recipient", "matched", "authority")}
-    voice.answer({**answer, "in_words": words, "hospital": bool(found["hospital"])})
-    voice.say(
-        f"{found['recipient'] or 'No recipient'}: {words}.",
-        f"Local authority: {found['authority'] or 'not known'}.",
-        *(["It is on the list of hospital postcodes."] if found["hospital"] else []),
-    )
+
+def _asked() -> str:
+    """One postcode, typed unseen, or from a program; raises SettingsError for none, and for several."""
+    if sys.stdin.isatty():
+        typed: str = click.prompt("Postcode (not shown)", hide_input=True, err=True)
+        return typed
+    given = _given()
+    lines = [line for line in given.lstrip("\ufeff").splitlines() if line.strip()]
+    if len(lines) == 1 and len(given) <= _LONGEST:
+        return lines[0]
+    problem = "One postcode is needed, on one line" if lines else "No postcode was given"
+    raise SettingsError(problem, where="standard input", do="Give one postcode.")
+
+
+def _given() -> str:
+    """What a program gave; what is no text is too much."""
+    try:
+        return sys.stdin.read(_LONGEST + 1)
+    except UnicodeDecodeError:
+        return "." * (_LONGEST + 1)
+
+
+def _found(text: str, home: Home, network: str | None, today: date) -> Why:
+    from pipeline.geography.areas import read_areas
+    from pipeline.geography.directory import Directory
+    from pipeline.geography.place import place_each
+    from pipeline.geography.reach import Reach
+    from pipeline.geography.why import why
+    from pipeline.networks import DIRECTORY_ALONE
+    from pipeline.places.compiled import compiled_places, hospitals
+
+    compiled = compiled_places(home, on=today)
+    with Directory(compiled.directory) as places, Reach(compiled.reach, places.facts) as areas:
+        networks = sorted(areas.facts.recipients) if network is None else [network]
+        if network not in (None, DIRECTORY_ALONE):
+            areas.check_network(network or "")
+        first = [place_each([text], places, areas, name)[text].status for name in networks]
+        return why(
+            text,
+            places,
+            areas,
+            read_areas(home.reach_areas),
+            networks,
+            on=today,
+            hospital_postcodes=hospitals(home),
+            decided=_decided(text, home, compiled, first, today),
+        )
+
+
+def _decided(
+    text: str, home: Home, compiled: Places, statuses: Iterable[str], today: date
+) -> Mapping[str, Mapping[str, Decided]]:
+    """What people decided for this postcode, where geography alone cannot say."""
+    if not {"unknown", "ambiguous"} & set(statuses):
+        return {}
+    from pipeline.facts import opened_ledger
+    from pipeline.places import reviewed
+    from pipeline.places.compiled import recipients_by_network
+
+    with opened_ledger(home) as ledger:
+        standing = reviewed.standing(home, ledger, recipients_by_network(compiled), today)
+        return reviewed.decided(home, standing, [text])
+
+
+# --- for programs ---------------------------------------------------------------------------------
+
+
+def _facts(found: Why, called: Mapping[str, str], *, alone: bool) -> dict[str, Any]:
+    networks = [_of_network(one) for one in found.networks]
+    return {
+        **(networks[0] if alone else {}),
+        "hospital": found.hospital,
+        "read": found.read,
+        "directory": _of_directory(found.known, called) | {"release": found.release},
+        "networks": networks,
+    }
+
+
+def _of_directory(known: Known | None, called: Mapping[str, str]) -> dict[str, Any]:
+    from pipeline.geography.why import QUALITIES
+
+    if known is None:
+        return {"known": False}
+    return {
+        "known": True,
+        "live": known.live,
+        "terminated": _month(known.terminated),
+        "quality": known.gridind,
+        "quality_in_words": QUALITIES.get(known.gridind, ""),
+        "authority": known.authority,
+        "authority_name": called.get(known.authority, ""),
+        "ward": known.ward,
+        "lsoa11": known.lsoa11,
+        "lsoa21": known.lsoa21,
+    }
+
+
+def _of_network(one: InNetwork) -> dict[str, Any]:
+    placed = one.placement
+    return {
+        "network": one.network,
+        "status": str(placed.status),
+        "reason": placed.status.reason,
+        "recipient": placed.recipient,
+        "matched": placed.matched,
+        "authority": placed.authority,
+        "in_words": one.words,
+        "decision": one.consequence,
+        "lines": [_of_claim(claim) for claim in one.claims],
+    }
+
+
+def _of_claim(claim: Claim) -> dict[str, Any]:
+    area = claim.area
+    return {
+        "file": area.file.name,
+        "line": area.line,
+        "recipient": area.recipient,
+        "kind": str(area.kind),
+        "priority": area.priority,
+        "from": area.starts.isoformat(),
+        "to": area.ends.isoformat() if area.ends else None,
+        "outcome": claim.outcome,
+    }
+
+
+# --- for people -----------------------------------------------------------------------------------
+
+
+def _sentences(found: Why, called: Mapping[str, str]) -> Iterator[str]:
+    yield f"As read: {found.read}."
+    yield f"Directory {found.release}: {'; '.join(_known(found.known, called))}."
+    yield f"Hospital postcodes: {'it is on the list' if found.hospital else 'it is not on the list'}."
+    for one in found.networks:
+        yield ""
+        yield f"{one.network}: {one.placement.recipient or 'No recipient'}: {one.words}."
+        yield f"  So {one.consequence}."
+        for claim in one.claims:
+            yield f"  {_line(claim)}."
+
+
+def _known(known: Known | None, called: Mapping[str, str]) -> Iterator[str]:
+    from pipeline.geography.why import QUALITIES
+
+    if known is None:
+        yield "it is not known"
+        return
+    withdrawn = f"withdrawn by Royal Mail in {_month(known.terminated)}"
+    yield "in use" if known.live else withdrawn
+    yield f"position: {QUALITIES.get(known.gridind, 'not known')} (quality {known.gridind})"
+    name = called.get(known.authority, "")
+    yield f"local authority {known.authority or 'not known'}{f' ({name})' if name else ''}"
+    yield f"ward {known.ward or 'not known'}"
+    yield f"small area {known.lsoa11 or 'not known'} (2011), {known.lsoa21 or 'not known'} (2021)"
+
+
+def _line(claim: Claim) -> str:
+    area = claim.area
+    priority = f", priority {area.priority}" if area.priority is not None else ""
+    until = f" to {area.ends}" if area.ends else ""
+    named = f"{area.file.name} {area.where}: {area.recipient}, by {area.kind.wording}"
+    return f"{named}{priority}, from {area.starts}{until}: {claim.words}"
+
+
+def _month(terminated: str) -> str:
+    """YYYYMM as YYYY-MM; "" while the postcode is in use."""
+    return f"{terminated[:4]}-{terminated[4:]}" if terminated else ""
 
 
 COMMANDS: tuple[click.Command, ...] = (place,)

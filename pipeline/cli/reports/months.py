@@ -28,6 +28,7 @@ def month(month: Month, out: Path | None, home: Home, voice: Voice) -> None:
 
     FILE may end in .html (the month's page, with charts) or .json.
     """
+    from pipeline.questions.months import maps
     from pipeline.questions.months import month as found
     from pipeline.reporting import MonthFacts, month_page
 
@@ -35,7 +36,7 @@ def month(month: Month, out: Path | None, home: Home, voice: Voice) -> None:
     said = write_answer(
         out,
         {
-            ".html": lambda: month_page(MonthFacts.of(state)).encode(),
+            ".html": lambda: month_page(MonthFacts.of(state), maps(home, month)).encode(),
             ".json": lambda: as_json(state),
         },
     )
