@@ -100,9 +100,9 @@ signing_fingerprint = "0000000000000000000000000000000000000000"  # REPLACE: of 
 
 # REPLACE: who may sign agreements and approve releases, and as what. Their SSH public keys go into
 # keys/approvers/allowed_signers, a line each (here over three):
-#   caldicott.guardian@example.org
-#     namespaces="agreement@birthshare,release@birthshare,register@birthshare,intake@birthshare,places@birthshare"
-#     ssh-ed25519 AAAA...
+# caldicott.guardian@example.org
+# namespaces="agreement@birthshare,release@birthshare,register@birthshare,intake@birthshare,places@birthshare"
+# ssh-ed25519 AAAA...
 # One person may hold several roles.
 [[approvers]]
 principal = "caldicott.guardian@example.org"

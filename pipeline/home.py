@@ -27,11 +27,12 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline import premises
 from pipeline.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
 
-SETTINGS_FILE = "birthshare.toml"
+SETTINGS_FILE = premises.SETTINGS_FILE
 SECRET_BYTES = 32
 SHORTEST_PASSPHRASE = 16  # characters
 
@@ -227,9 +228,9 @@ Files = Annotated[tuple[Line, ...], BeforeValidator(_listed), AfterValidator(_di
 class Geography(Strict):
     """The files that places are worked out from."""
 
-    directory: str = "reference/postcodes.sqlite"
-    reach_areas: Files = ("reference/reach_areas.csv",)  # CSV or GeoJSON; all of them together count
-    hospital_postcodes: str = "reference/hospital_postcodes.csv"
+    directory: str = premises.DIRECTORY
+    reach_areas: Files = premises.REACH_AREAS  # CSV or GeoJSON; all of them together count
+    hospital_postcodes: str = premises.HOSPITAL_POSTCODES
     ward_names: str | None = None  # names and codes of wards, from the directory's Documents folder
     deprivation: str | None = None  # English indices of deprivation 2025, File 7
     localities: Code | None = None  # the network of reach areas that lists name localities from

@@ -18,6 +18,7 @@ from pipeline.cli.voice import Voice
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pipeline.home import Home
     from pipeline.records import Month
 
 Command = Callable[..., Any]
@@ -101,6 +102,27 @@ def for_home(command: Command) -> Command:
         return command(*args, home=Home.open(home_path), voice=Voice(as_json), **kwargs)
 
     return with_home
+
+
+def for_premises(command: Command) -> Command:
+    """As `for_home`, for a command that only looks up and must be quick: `home` may be its premises."""
+
+    @home_option
+    @json_option
+    @wraps(command)
+    def with_premises(*args: Any, home_path: Path, as_json: bool, **kwargs: Any) -> Any:
+        from pipeline.premises import premises
+
+        home = premises(home_path) or _whole(home_path)
+        return command(*args, home=home, voice=Voice(as_json), **kwargs)
+
+    return with_premises
+
+
+def _whole(home_path: Path) -> Home:
+    from pipeline.home import Home
+
+    return Home.open(home_path)
 
 
 def speaking(command: Command) -> Command:

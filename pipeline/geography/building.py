@@ -7,8 +7,6 @@ until the new one is whole.
 from __future__ import annotations
 
 import sqlite3
-import zipfile
-import zlib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -18,7 +16,7 @@ from pipeline.geography.content import check_content
 from pipeline.geography.directory import COLUMNS, VERSION, DirectoryFacts
 from pipeline.geography.layout import find_columns
 from pipeline.geography.postcodes import compact
-from pipeline.geography.source import Source, find_source
+from pipeline.geography.source import UNREADABLE, Source, find_source
 from pipeline.geography.written import keep_facts, written_whole
 
 if TYPE_CHECKING:
@@ -78,14 +76,14 @@ def build_directory(
 def _find(source: Path) -> Source:
     try:
         return find_source(source)
-    except (OSError, zipfile.BadZipFile):
+    except UNREADABLE:
         raise _broken(source) from None
 
 
 def _columns(published: Source) -> dict[str, str]:
     try:
         header = published.header()
-    except (OSError, zipfile.BadZipFile, zlib.error):
+    except UNREADABLE:
         raise _broken(published.path) from None
     return find_columns(header, where=published.release)
 
@@ -105,7 +103,7 @@ def _fill(
     authorities: Collection[str] | None,
     watch: Watch | None,
 ) -> None:
-    from pyarrow import ArrowInvalid
+    from pyarrow import ArrowInvalid, default_memory_pool
 
     from pipeline.geography.numbers import Gathering
 
@@ -119,7 +117,7 @@ def _fill(
         problem = "holds a postcode twice"
     except ArrowInvalid:  # its text quotes the row
         problem = "has a row that does not fit its header"
-    except (OSError, zipfile.BadZipFile, zlib.error):
+    except UNREADABLE:
         problem = "cannot be read to its end"
     except ValueError:
         problem = "has a grid reference that is not a number"
@@ -129,6 +127,7 @@ def _fill(
             where=published.release,
             do="Download it again; if that does not help, tell whoever publishes it.",
         )
+    default_memory_pool().release_unused()
     numbers.keep(connection)
 
 

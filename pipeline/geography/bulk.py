@@ -79,10 +79,9 @@ class Bulk:
         alone, numbers = network == DIRECTORY_ALONE, self._numbers
         served, recipients, matched = ([], [], []) if alone else areas.everywhere(network)
         claim = np.array([Claim.ONE if alone else Claim.NOBODY, *map(claim_of, recipients)])
-        who = np.zeros(len(numbers.keys) + 1, np.int32)  # for each postcode of the directory; the last: left
+        who = np.zeros(len(numbers.keys) + 1, np.int32)  # by place in the directory; the last: left
         place = numbers.find(keys_of(pd.Series(served, dtype="str")))
         who[place] = np.arange(1, len(served) + 1)
-        who[_LEFT] = 0
         serves = set() if alone else areas.authorities(network)
         covered = np.array([name in serves for name in numbers.authorities] or [False])
         asked, authority = who[self._at], numbers.authority[self._at].astype(np.int32)

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -134,8 +134,7 @@ class Examined:
     networks: Mapping[str, Network]
     moves: Sequence[Move]  # since the index `before`
     before: ReachFacts | None
-    recipients: Mapping[str, frozenset[str]] = field(default_factory=dict)  # that lines in force name
-    known: frozenset[str] = frozenset()  # networks of all lines that can be read, in force or not
+    recipients: Mapping[str, Mapping[str, str]]  # by network and code: the lines in force that name it
 
 
 def examine(
@@ -196,10 +195,11 @@ def examine(
         moves=moves,
         before=before[1] if before else None,
         recipients={
-            name: frozenset(area.recipient for area in in_force if area.network == name)
+            name: {
+                code: _places(of_it) for (of, code), of_it in _by_recipient(in_force).items() if of == name
+            }
             for name in sorted({area.network for area in in_force})
         },
-        known=frozenset(area.network for area in readable),
     )
 
 
@@ -298,13 +298,17 @@ def _retired(connection: sqlite3.Connection, facts: DirectoryFacts) -> Iterator[
 def _empty_recipients(connection: sqlite3.Connection, areas: Sequence[Area]) -> Iterator[Finding]:
     query = "SELECT DISTINCT network, recipient FROM served JOIN here USING (postcode)"
     serving = set(connection.execute(query))
-    lines: dict[tuple[str, str], list[Area]] = {}
-    for area in areas:
-        lines.setdefault((area.network, area.recipient), []).append(area)
-    for (network, recipient), of_it in lines.items():
+    for (network, recipient), of_it in _by_recipient(areas).items():
         if (network, recipient) not in serving:
             says = f"{recipient} serves no live postcode by itself in {network}."
             yield Finding(Fault.EMPTY, _places(of_it), says, network, postcodes=0)
+
+
+def _by_recipient(areas: Sequence[Area]) -> dict[tuple[str, str], list[Area]]:
+    lines: dict[tuple[str, str], list[Area]] = {}
+    for area in areas:
+        lines.setdefault((area.network, area.recipient), []).append(area)
+    return lines
 
 
 def _ending(areas: Sequence[Area], on: date) -> Iterator[Finding]:

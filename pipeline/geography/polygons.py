@@ -10,6 +10,7 @@ import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,9 @@ from pipeline.geography.geojson import Position, Shape, System
 from pipeline.geography.read_only import address
 
 if TYPE_CHECKING:
-    import numpy as np
     import shapely
 
     Outlines = Mapping[int, tuple[System, shapely.Geometry]]  # by the number of the area
-    Points = np.ndarray[Any, Any]  # geometries, in the order of the rows
     Row = tuple[str, int, int, float, float]  # postcode, easting, northing, longitude, latitude
 
 _BOX = {
@@ -32,6 +31,7 @@ _BOX = {
     " AND substr(postcode, 1, 2) != 'BT')",
     System.DEGREES: "(longitude BETWEEN ? AND ? AND latitude BETWEEN ? AND ?)",
 }
+_BATCH = 50_000  # postcodes at once
 _METRES = 111_320.0  # in a degree of latitude, and of longitude at the equator
 _LEAST_METRES = 53_000.0  # in a degree of either axis, anywhere in Great Britain
 _SPACING = 40.0  # metres; what is published as generalised to 20 m has corners 70 to 130 m apart on average
@@ -82,11 +82,10 @@ def boxes(drawn: Iterable[Area], metres: float = 0.0) -> tuple[list[str], list[f
 
 def inside(areas: Outlines, rows: Iterable[Row]) -> Iterator[tuple[int, str]]:
     """The number of each area with each postcode in it or on its border."""
-    listed = list(rows)
-    for system in System:
-        chosen = {number: outline for number, (own, outline) in areas.items() if own is system}
-        if chosen:
-            yield from _inside(chosen, listed, system)
+    for some in _batches(rows):
+        for system in System:
+            drawn = {number: outline for number, (own, outline) in areas.items() if own is system}
+            yield from _pairs(drawn, some, system, predicate="intersects")
 
 
 def spacing(shape: Shape) -> float:
@@ -115,63 +114,67 @@ def near_borders(areas: Sequence[Area], directory: Path, metres: float) -> list[
         "SELECT postcode, easting, northing, longitude, latitude FROM postcode"  # noqa: S608
         f" WHERE terminated = '' AND ({' OR '.join(conditions)})"
     )
-    with closing(sqlite3.connect(address(directory), uri=True)) as connection:
-        rows: list[Row] = connection.execute(query, bounds).fetchall()
     near: list[set[str]] = [set() for _ in drawn]
-    for system in System:
-        numbers = [number for number, area in enumerate(drawn) if _shape(area).system is system]
-        if numbers:
-            shapes = [_shape(drawn[number]) for number in numbers]
-            for place, postcode in _near(shapes, rows, system, metres):
-                near[numbers[place]].add(postcode)
+    borders = {system: _borders(drawn, system) for system in System}
+    with closing(sqlite3.connect(address(directory), uri=True)) as connection:
+        for some in _batches(connection.execute(query, bounds)):
+            for system, (scale, found) in borders.items():
+                close = {"predicate": "dwithin", "distance": metres}
+                for number, postcode in _pairs(found, some, system, scale=scale, **close):
+                    near[number].add(postcode)
     return list(zip(drawn, near, strict=True))
 
 
-def _near(
-    shapes: Sequence[Shape], rows: Sequence[Row], system: System, metres: float
-) -> Iterator[tuple[int, str]]:
-    """The place of each shape in the sequence with each postcode near its border."""
-    import numpy as np
+def _borders(
+    drawn: Sequence[Area], system: System
+) -> tuple[tuple[float, float], dict[int, shapely.Geometry]]:
+    """Metres to one unit of each axis, and the borders of all areas of one system, in metres."""
     import shapely
 
-    scale = np.array(_scale(shapes))
-    usable = [row for row in rows if _has_position(row, system)]
-    tree = shapely.STRtree(shapely.transform(_points(usable, system), lambda points: points * scale))
-    borders = [outline_of(shape).boundary for shape in shapes]
-    in_metres = shapely.transform(borders, lambda points: points * scale)
-    found_borders, found_points = tree.query(in_metres, predicate="dwithin", distance=metres)
-    for border, point in zip(found_borders.tolist(), found_points.tolist(), strict=True):
-        yield border, usable[point][0]
+    shapes = {number: _shape(area) for number, area in enumerate(drawn) if _shape(area).system is system}
+    scale = _scale(list(shapes.values()))
+    return scale, {
+        number: shapely.transform(outline_of(shape).boundary, lambda points: points * scale)
+        for number, shape in shapes.items()
+    }
 
 
 def _scale(shapes: Sequence[Shape]) -> tuple[float, float]:
     """Metres to one unit of each axis, in the middle of the shapes, which are all of one system."""
-    if shapes[0].system is System.GRID:
+    if not shapes or shapes[0].system is System.GRID:
         return 1.0, 1.0
     _, souths, _, norths = zip(*(shape.bounds for shape in shapes), strict=True)
     south, north = min(souths), max(norths)
     return _METRES * math.cos(math.radians((south + north) / 2)), _METRES
 
 
-def _inside(
-    areas: Mapping[int, shapely.Geometry], rows: Sequence[Row], system: System
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """The rows in parts, so that an area around half the country takes no more memory than another."""
+    remaining = iter(rows)
+    while some := list(islice(remaining, _BATCH)):
+        yield some
+
+
+def _pairs(
+    drawn: Mapping[int, shapely.Geometry],
+    rows: Sequence[Row],
+    system: System,
+    *,
+    scale: tuple[float, float] = (1.0, 1.0),
+    **relation: Any,
 ) -> Iterator[tuple[int, str]]:
+    """The number of each geometry with each postcode that has this relation to it."""
     import shapely
 
     usable = [row for row in rows if _has_position(row, system)]
-    tree = shapely.STRtree(_points(usable, system))
-    numbers = list(areas)
-    found_areas, found_points = tree.query(list(areas.values()), predicate="intersects")
-    for area, point in zip(found_areas.tolist(), found_points.tolist(), strict=True):
-        yield numbers[area], usable[point][0]
-
-
-def _points(rows: Sequence[Row], system: System) -> Points:
-    import shapely
-
-    positions = [_position(row, system) for row in rows]
-    points: Points = shapely.points([across for across, _ in positions], [up for _, up in positions])
-    return points
+    if not (drawn and usable):
+        return
+    places = [_position(row, system) for row in usable]
+    tree = shapely.STRtree(shapely.points([(x * scale[0], y * scale[1]) for x, y in places]))
+    numbers = list(drawn)
+    found_drawn, found_points = tree.query(list(drawn.values()), **relation)
+    for place, point in zip(found_drawn.tolist(), found_points.tolist(), strict=True):
+        yield numbers[place], usable[point][0]
 
 
 def _position(row: Row, system: System) -> Position:

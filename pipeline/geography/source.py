@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +33,11 @@ _NOT_TEXT = {
     b"SQLite": "a database",
     b"%PDF": "a PDF",
 }
+# What a damaged zip raises, by where the damage is.
+UNREADABLE = (
+    OSError, EOFError, UnicodeError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+)  # fmt: skip
 _AGAIN = "Download the ONSPD or NSPL again, as zip or CSV, from geoportal.statistics.gov.uk."
 
 
@@ -65,7 +73,10 @@ class Source:
         """The CSV's column names as they stand, a byte-order mark removed."""
         with self.open() as stream:
             text = TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
-            return next(csv.reader(text), [])
+            try:
+                return next(csv.reader(text), [])
+            except csv.Error:  # a line without end, for one: no header
+                return []
 
 
 def find_source(path: Path) -> Source:

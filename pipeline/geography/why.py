@@ -37,7 +37,7 @@ QUALITIES = {
 class Claim:
     """A line that names the place of the postcode, and what becomes of it."""
 
-    area: Area
+    area: Area = field(repr=False)  # a line may name the postcode itself
     outcome: str  # "wins", "tied", "comes later", "larger place" or "not in force"
     words: str
 

@@ -1,10 +1,10 @@
 """What is kept of a month when it is closed: decisions and what they rested on, coded and encrypted.
 
-It lets a proposed agreement be replayed on real past months, and a decision be explained later. Names,
-addresses and numbers are not in it, only what the rules compare; the references are the ledger's keyed
-ones. Each agreement's part of a month has a key of its own, which is destroyed when the agreed months
-are over, and with it everything that it opens. A family is taken out of a part by writing the part anew,
-under a new key, and destroying the old one.
+It lets a proposed agreement be replayed on real past months, changed reach areas be tried on them, and a
+decision be explained later. Names, addresses and numbers are not in it, only what the rules compare; the
+references, of places too, are keyed ones. Each agreement's part of a month has a key of its own, which is
+destroyed when the agreed months are over, and with it everything that it opens. A family is taken out of a
+part by writing the part anew, under a new key, and destroying the old one.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from pipeline.steps.release import NOTABLE_CHANGE
 MONTHS = 12  # how many are looked back at
 FEWEST = 3  # earlier months, before anything is called usual
 FEWEST_ROWS = 5  # a smaller difference is chance
+FEWEST_ROUNDED = 10  # likewise of numbers that are rounded to fives, of which 5 may be a single birth
 
 OUTCOMES = ("shared", "held", "withheld", "duplicates")
 OF_AREAS = ("births", "consented", "shared")  # of the month's births, rounded
@@ -169,13 +170,13 @@ def compare(this: Past, earlier: Collection[Past]) -> list[Compared]:
     return [one for one in found if one is not None]
 
 
-def is_unusual(now: int, before: Collection[int]) -> bool:
+def is_unusual(now: int, before: Collection[int], *, fewest: int = FEWEST_ROWS) -> bool:
     """Whether a count lies outside all earlier ones, and far enough from their middle not to be chance."""
     if len(before) < FEWEST or min(before) <= now <= max(before):
         return False
     middle = median(before)
     away = abs(now - middle)
-    return away >= FEWEST_ROWS and away > NOTABLE_CHANGE * max(middle, 1)
+    return away >= fewest and away > NOTABLE_CHANGE * max(middle, 1)
 
 
 def _compared(place: Place, now: int | None, known: Mapping[str, int], before: int | None) -> Compared | None:
@@ -189,8 +190,15 @@ def _compared(place: Place, now: int | None, known: Mapping[str, int], before: i
         median=median(numbers) if numbers else None,
         least=min(numbers, default=None),
         most=max(numbers, default=None),
-        unusual=place[1] != "area_shared" and is_unusual(now or 0, numbers),  # its households say so
+        unusual=_is_unusual(place[1], now or 0, numbers),
     )
+
+
+def _is_unusual(what: str, now: int, before: Collection[int]) -> bool:
+    if what == "area_shared":
+        return False  # the households of the list say so
+    rounded = what.startswith("area_")
+    return is_unusual(now, before, fewest=FEWEST_ROUNDED if rounded else FEWEST_ROWS)
 
 
 def _had(past: Past, place: Place, counts: Mapping[Place, int]) -> bool:

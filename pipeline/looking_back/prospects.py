@@ -68,7 +68,8 @@ _WHEN_SAID = {
     Reason.OBJECTED: "when whoever objected takes it back, and the health service has recorded it",
     Reason.NATIONAL_OPT_OUT: "when the national data opt-out is taken back",
     Reason.ADDRESS_INCOMPLETE: "when the address is complete in the health service's record",
-    Reason.POSTCODE_UNKNOWN: "when the postcode is put right, or the council's postcode directory knows it",
+    Reason.POSTCODE_UNKNOWN: "when the postcode is put right, or the council's directory or a person there"
+    " knows where it is",
     Reason.POSTCODE_PSEUDO: "when the postcode of the family's home is recorded",
     Reason.POSTCODE_IMPRECISE: "when the postcode is put right, or the directory knows better where it is",
     Reason.NO_REACH_AREA: "when the council puts the home into a reach area",

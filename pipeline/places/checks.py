@@ -154,8 +154,11 @@ def _with_families(home: Home, examined: Examined) -> list[Finding]:
 
 def _families(home: Home, codes: set[str], kind: str) -> dict[str, str]:
     """By small area how many families live there, in words; none where no month with places is kept."""
-    with opened_ledger(home) as ledger:
-        months, places = places_of_families(home, ledger)
+    try:
+        with opened_ledger(home) as ledger:
+            months, places = places_of_families(home, ledger)
+    except BirthshareError:  # what keeps the past months from being read is said where they are needed
+        return {}
     if not months:
         return {}
     from pipeline.geography.examining import postcodes_in
@@ -197,15 +200,15 @@ def _recipients(home: Home, examined: Examined, agreements: list[Agreement]) -> 
         if network == home.settings.geography.localities:
             continue  # districts and the like, which receive nothing
         kinds = {kind for one in agreements for kind in _kinds(one, network)}
-        for code in sorted(codes):
+        for code, where in sorted(codes.items()):
             postcodes = _serves(examined, network, code)
             if code not in register:
                 says = f"{code} has an area in {network}, and is not in the register of recipients."
-                yield Finding(Fault.NOT_REGISTERED, f"network {network}", says, network, code, postcodes)
+                yield Finding(Fault.NOT_REGISTERED, where, says, network, postcodes=postcodes)
             elif kinds and register[code].kind not in kinds:
                 named = ", ".join(sorted(kinds))
                 says = f"{code} is a {register[code].kind}; agreements of {network} name {named}."
-                yield Finding(Fault.KIND_NOT_NAMED, f"network {network}", says, network, code, postcodes)
+                yield Finding(Fault.KIND_NOT_NAMED, where, says, network, postcodes=postcodes)
 
 
 def _kinds(agreement: Agreement, network: str) -> tuple[str, ...]:

@@ -6,8 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.home import Home
+if TYPE_CHECKING:
+    from pipeline.home import Home
+    from pipeline.premises import Premises
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Places:
     reach_sha256: str
 
 
-def compiled_places(home: Home, *, on: date) -> Places:
+def compiled_places(home: Home | Premises, *, on: date) -> Places:
     """The reach index of one day, compiled when its sources have changed."""
     from pipeline.geography.areas import areas_sha256 as digest_of
     from pipeline.geography.directory import Directory
@@ -47,7 +50,7 @@ def recipients_by_network(places: Places) -> dict[str, frozenset[str]]:
     return named(places.reach, places.directory)
 
 
-def hospitals(home: Home) -> frozenset[str]:
+def hospitals(home: Home | Premises) -> frozenset[str]:
     """The authority's list of hospital postcodes."""
     from pipeline.geography.place import read_hospital_postcodes
 

@@ -18,7 +18,9 @@ from pipeline.reasons import Outcome, Reason, having
 from pipeline.records import Month, newest_versions
 
 # What can be missing from the parents' permission, or stand against it; all else has another cause.
+# Of an agreement that shares numbers alone the parents are not asked.
 NO_PERMISSION = (
+    Reason.NO_FAMILY_SHARED,
     Reason.CONSENT_REFUSED, Reason.CONSENT_WITHDRAWN, Reason.CONSENT_CONFLICT, Reason.CONSENT_NOT_ASKED,
     Reason.CONSENT_NOT_RECORDED, Reason.CONSENT_SCOPE_MISSING, Reason.CONSENT_WORDING_NOT_ACCEPTED,
     Reason.CONSENT_DATE_INVALID, Reason.CONSENT_EXPIRED, Reason.NOTICE_NOT_SENT,

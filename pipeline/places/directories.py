@@ -3,6 +3,8 @@
 Nobody should find out from a month that stops, or from a family that moved, what a new release changed.
 So it is built beside the directory in use and compared with it first: postcodes that came and went, and who
 serves how many others under the present reach areas. `preview` ends there.
+
+What the ledger needs is loaded when the directory is built: building takes the most memory of all.
 """
 
 from __future__ import annotations
@@ -11,25 +13,24 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.agreed import LONDON
 from pipeline.errors import SettingsError
-from pipeline.facts import opened_ledger
-from pipeline.home import Home
-from pipeline.ledger.entries import DirectoryBuilt, Entry
-from pipeline.ledger.ledger import Ledger
-from pipeline.records import Month
-from pipeline.steps.desk import Watch, no_watch
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pipeline.geography.areas import Area
     from pipeline.geography.comparing import Changes, Move
     from pipeline.geography.directory import DirectoryFacts
     from pipeline.geography.releases import Product
+    from pipeline.home import Home
+    from pipeline.ledger.ledger import Ledger
+    from pipeline.records import Month
+    from pipeline.steps.desk import Watch
 
+_NO_BRACKETS = str.maketrans("", "", "()")  # the ledger takes none, and some published names have them
 _ASIDE = ".newer"  # the folder, beside the directory in use, in which the newer one is built
 
 
@@ -95,7 +96,7 @@ def bring_in(
     now: datetime,
     part: bool = False,
     preview: bool = False,
-    watch: Watch = no_watch,
+    watch: Watch | None = None,
 ) -> Release:
     """Build the directory from a published file, compare it, and unless it is a `preview` put it into use.
 
@@ -105,7 +106,7 @@ def bring_in(
     from pipeline.geography.building import build_directory
     from pipeline.geography.releases import month_of, product_of
 
-    target, today = home.at(home.settings.geography.directory), now.astimezone(LONDON).date()
+    target = home.at(home.settings.geography.directory)
     with _aside(target) as folder:
         newer = folder / target.name
         facts = build_directory(source, newer, part=part, watch=watch)
@@ -115,10 +116,12 @@ def bring_in(
             facts,
             product_of(facts.release),
             month_of(facts.release),
-            None if before is None or same else _difference(home, target, newer, before, today, watch),
+            None if before is None or same else _difference(home, target, newer, before, now),
             same,
         )
         if not preview:
+            from pipeline.facts import opened_ledger
+
             with opened_ledger(home) as ledger:
                 _record(ledger, release, before, at=now)
             newer.replace(target)
@@ -152,26 +155,21 @@ def _in_use(directory: Path) -> DirectoryFacts | None:
         return None
 
 
-def _difference(
-    home: Home, older: Path, newer: Path, before: DirectoryFacts, today: date, watch: Watch
-) -> Difference:
+def _difference(home: Home, older: Path, newer: Path, before: DirectoryFacts, now: datetime) -> Difference:
     """What the newer directory changes, also for each network of the reach areas in force today."""
+    from pipeline.agreed import LONDON
     from pipeline.geography.comparing import compare, moves
     from pipeline.geography.compiling import build_reach
 
-    watch("comparing", 0, 3)
-    changes = compare(older, newer)
-    watch("comparing", 1, 3)
-    was, now = (newer.parent / f"{name}.sqlite" for name in ("was", "now"))
+    changes, today = compare(older, newer), now.astimezone(LONDON).date()
+    one, two = (newer.parent / f"{name}.sqlite" for name in ("was", "now"))
     lost: list[tuple[Area, str]] = []
     try:
-        build_reach(home.reach_areas, older, was, on=today, lost=[])
-        watch("comparing", 2, 3)
-        build_reach(home.reach_areas, newer, now, on=today, lost=lost)
+        build_reach(home.reach_areas, older, one, on=today, lost=[])
+        build_reach(home.reach_areas, newer, two, on=today, lost=lost)
     except SettingsError as error:
         return Difference(before, changes, (), (), str(error))
-    moved = tuple(moves(older, newer, was, now))
-    watch("comparing", 3, 3)
+    moved = tuple(moves(older, newer, one, two))
     return Difference(
         before, changes, moved, tuple(f"{area.file.name} {area.where}: {why}" for area, why in lost)
     )
@@ -179,6 +177,8 @@ def _difference(
 
 def _record(ledger: Ledger, release: Release, before: DirectoryFacts | None, *, at: datetime) -> None:
     """Say in the ledger what was built; the same again is not said again."""
+    from pipeline.ledger.entries import DirectoryBuilt, Entry
+
     facts = release.facts
     body = DirectoryBuilt(
         product=release.product,
@@ -196,6 +196,3 @@ def _record(ledger: Ledger, release: Release, before: DirectoryFacts | None, *, 
         said = entry.body.directory_sha256 if isinstance(entry.body, DirectoryBuilt) else said
     if not (release.same and said == facts.sha256):
         ledger.append(Entry(body), at=at)
-
-
-_NO_BRACKETS = str.maketrans("", "", "()")

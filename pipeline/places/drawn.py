@@ -9,9 +9,9 @@ from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.ledger.entries import AreasCounted, Placed
 from pipeline.ledger.ledger import Ledger
+from pipeline.places.compiled import Places, compiled_places
 from pipeline.records import Month
 from pipeline.reporting.facts import MapFacts
-from pipeline.steps import inputs
 
 if TYPE_CHECKING:
     from pipeline.geography.directory import Directory
@@ -40,13 +40,13 @@ def _drawn(home: Home, month: Month, placed: Placed | None) -> MapFacts | None:
             made_of = directory.facts.sha256, areas_sha256(home.reach_areas)
             if placed is None or made_of != (placed.directory_sha256, placed.reach_sha256):
                 return None
-            places = inputs.compiled_places(home, on=month.last_day)
+            places = compiled_places(home, on=month.last_day)
             return _map(home, directory, places, placed.network)
     except SettingsError:
         return None
 
 
-def _map(home: Home, directory: Directory, places: inputs.Places, network: str) -> MapFacts:
+def _map(home: Home, directory: Directory, places: Places, network: str) -> MapFacts:
     from pipeline.geography.reach import Reach
     from pipeline.geography.releases import month_of
     from pipeline.geography.tiles import tiles

@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.agreed import LONDON
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
@@ -27,10 +28,11 @@ from pipeline.ledger.entries import Entry, Placed, ReachPreviewed
 from pipeline.ledger.ledger import Ledger
 from pipeline.networks import DIRECTORY_ALONE
 from pipeline.places import reviewed
+from pipeline.places.compiled import Places, compiled_places
 from pipeline.places.moved import NOBODY, SEVERAL, networks
 from pipeline.reasons import Reason
 from pipeline.records import Month, keyed_references
-from pipeline.steps import inputs, release
+from pipeline.steps import release
 
 # Rows that stand for no family that anybody could serve.
 _NO_FAMILY = frozenset({
@@ -57,9 +59,9 @@ class _Past:
 
 
 def preview(
-    home: Home, files: Sequence[Path], *, on: date, months: int | None = None, now: datetime
+    home: Home, files: Sequence[Path], *, on: date | None = None, months: int | None = None, now: datetime
 ) -> dict[str, Any]:
-    """What the reach areas in `files`, as they would be in force `on` that day, would change.
+    """What the reach areas in `files`, as they would be in force `on` that day (or today), would change.
 
     Each of the newest `months` that are kept is placed by the reach areas of now, as in force on the
     month's last day, and by the proposed ones. The preview is recorded by its digest and the files'.
@@ -76,7 +78,8 @@ def preview(
         refused = {month: why for month, why in found.items() if isinstance(why, str)}
         if not pasts:
             raise _nothing_to_try_on(refused)
-        atlas = _Atlas(home, ledger, now.date())
+        today = now.astimezone(LONDON).date()
+        on, atlas = on or today, _Atlas(home, ledger, today)
         with _proposed(home, files, on) as (reach, areas_sha256):
             proposed = atlas.sides(reach)
         presents = {one.month: one for one in _presents(atlas, pasts)}
@@ -165,7 +168,7 @@ class _Present:
     """The reach areas of now, as they were in force on one month's last day."""
 
     month: Month
-    places: inputs.Places
+    places: Places
     sides: pd.DataFrame = field(repr=False)
 
 
@@ -185,11 +188,11 @@ def _presents(atlas: _Atlas, pasts: Sequence[_Past]) -> Iterator[_Present]:
     from pipeline.geography.areas import read_areas
 
     areas = read_areas(atlas.home.reach_areas)
-    known: dict[tuple[Any, ...], tuple[inputs.Places, pd.DataFrame]] = {}
+    known: dict[tuple[Any, ...], tuple[Places, pd.DataFrame]] = {}
     for one in pasts:
         in_force = tuple(area for area in areas if area.in_force(one.month.last_day))
         if in_force not in known:
-            places = inputs.compiled_places(atlas.home, on=one.month.last_day)
+            places = compiled_places(atlas.home, on=one.month.last_day)
             known[in_force] = places, atlas.sides(places.reach)
         yield _Present(one.month, *known[in_force])
 

@@ -64,14 +64,22 @@ def summary(answer: Mapping[str, Any]) -> str:
 
 def _groups(
     answer: Mapping[str, Any], level: str, headings: Mapping[str, str]
-) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
+) -> list[tuple[str, Markup, list[Mapping[str, Any]]]]:
     """The findings of a level by fault: its heading, what to do, and each of them."""
     faults = dict.fromkeys(one["fault"] for one in answer["findings"] if one["level"] == level)
     groups = []
     for fault in faults:
         of_it = [one for one in answer["findings"] if one["fault"] == fault]
-        groups.append((headings[fault], of_it[0]["do"], of_it))
+        groups.append((headings[fault], _commands(of_it[0]["do"]), of_it))
     return groups
+
+
+def _commands(text: str) -> Markup:
+    """The text, with what stands between backquotes as code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
 
 
 def _map(

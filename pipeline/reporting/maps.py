@@ -324,7 +324,7 @@ def _table(
         Markup('<tr><td class="number">{}</td><th scope="row">{}{}</th>{}</tr>').format(
             numbers[code],
             label,
-            Markup(' <span class="hint">(too small to be numbered on the map)</span>')
+            Markup(' <span class="hint">(not numbered on the map)</span>')
             if numbers[code] in missing
             else "",
             _all(

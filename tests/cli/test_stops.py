@@ -31,7 +31,7 @@ WRONG_USE = [
     ("release", "export", "2026-10"),
     ("agreement", "check", "/nowhere/agreement.yaml"),
     ("geography", "build", "/nowhere/onspd.zip"),
-    ("geography", "place"),
+    ("geography", "place", "--netwrk", "zoos"),
     ("ledger", "verify", "--kept", "/nowhere/note"),
 ]
 

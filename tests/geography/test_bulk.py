@@ -13,7 +13,7 @@ from geography.test_place import AREAS, EXAMPLES
 from geography.town import OURS, TOWN, Town
 from pipeline.geography.directory import Directory
 from pipeline.geography.frames import placed
-from pipeline.geography.numbers import keys_of, outward, texts_of
+from pipeline.geography.numbers import keys_of, texts_of
 from pipeline.geography.place import Decided
 from pipeline.geography.postcodes import compact
 from pipeline.geography.reach import Reach

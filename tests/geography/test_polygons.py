@@ -133,6 +133,21 @@ def test_live_postcodes_near_a_border_are_counted_on_both_sides(
     assert area.recipient == "one"
 
 
+def test_it_is_the_same_however_many_postcodes_are_looked_at_at_a_time(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = collection(feature("west", box(-1, -1, 3, 9)), feature("east", box(3, -1, 9, 9), priority=1))
+    files = [plan.drawn(content), plan.drawn(collection(feature("in", turned(PLAIN))), "degrees.geojson")]
+    found = []
+    for at_a_time in (3, 50_000):
+        monkeypatch.setattr(polygons, "_BATCH", at_a_time)
+        plan.compile(*files)
+        near = polygons.near_borders(read_areas(files), plan.directory, 60)
+        found.append((plan.served(), near))
+    assert found[0] == found[1]
+    assert all(postcodes for _, postcodes in found[0][1])
+
+
 def test_a_withdrawn_postcode_near_a_border_is_not_counted(plan: Plan) -> None:
     areas = read_areas([plan.drawn(collection(feature("one", box(-0.1, -0.1, 0.4, 0.4))))])
     assert polygons.near_borders(areas, plan.directory, 50)[0][1] == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,26 @@ def test_a_zip_without_one_directory_in_it_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=said):
         build_directory(zipped(tmp_path, *names), tmp_path / "d.sqlite", part=True)
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_zip_that_is_damaged_anywhere_is_refused_in_words(tmp_path: Path, method: int) -> None:
+    source = tmp_path / "download.zip"
+    with zipfile.ZipFile(source, "w", method) as archive:
+        archive.writestr("Data/ONSPD_NOV_2023_UK.csv", published())
+    whole = source.read_bytes()
+    for place in range(4, len(whole), len(whole) // 20):
+        source.write_bytes(whole[:place] + bytes([whole[place] ^ 0x5A]) + whole[place + 1 :])
+        with suppress(SettingsError):  # and nothing else; a date or a name that changed does no harm
+            assert build_directory(source, tmp_path / "d.sqlite", part=True).rows == 12
+
+
+def test_a_line_without_end_is_no_header(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text('"' + 200_000 * "x")
+    with pytest.raises(SettingsError, match="not the header of a postcode directory"):
+        build_directory(tmp_path / "other.csv", tmp_path / "d.sqlite")
 
 
 def test_a_locked_zip_is_refused(tmp_path: Path) -> None:

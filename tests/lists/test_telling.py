@@ -105,7 +105,7 @@ def _told_of(one: Agreement, town: Town) -> list[tuple[str, ...]]:
     return [(name,) for name in town]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(town=towns, month=st.sampled_from(TOWNS_AGREEMENTS))
 def test_all_recipients_together_cannot_tell_how_many_are_on_no_list(
     town: Town, month: tuple[Agreement, ...]
@@ -115,7 +115,7 @@ def test_all_recipients_together_cannot_tell_how_many_are_on_no_list(
         assert len(possible) >= ROOM
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(town=towns, month=st.sampled_from(TOWNS_AGREEMENTS))
 def test_nor_when_every_family_that_was_held_comes_onto_a_later_list(
     town: Town, month: tuple[Agreement, ...]

@@ -166,7 +166,7 @@ def test_a_child_who_is_decided_twice_counts_once(make: Any) -> None:
 def test_from_all_lists_and_numbers_of_a_month_nobody_learns_who_is_missing(make: Any) -> None:
     """Births, placements and decisions as a month has them; hubs and centres put together what they got."""
     chance = np.random.default_rng(7)
-    hubs = make.with_terms(id="hubs", recipients={"network": "hubs", "kinds": ["family_hub"]})
+    hubs = make.with_terms(id="wider", recipients={"network": "hubs", "kinds": ["family_hub"]})
     agreements = {one.id: one for one in (make.agreement, hubs)}
     telling = rules(agreements.values())
     for _ in range(12):
@@ -210,6 +210,6 @@ def random_month(make: Any, chance: np.random.Generator) -> tuple[Any, Any, dict
         name: make.decisions(
             births, *({"outcome": int(one)} for one in chance.choice(3, len(births), p=[0.6, 0.2, 0.2]))
         )
-        for name in ("welcome-card", "hubs")
+        for name in ("welcome-card", "wider")
     }
     return births, pd.concat([centres, hubs], ignore_index=True), decisions

@@ -70,13 +70,19 @@ def test_only_births_in_the_areas_count(place: dict[str, Any]) -> None:
 
 
 def test_permission_is_what_the_parents_said_and_nothing_else() -> None:
-    assert set(NO_PERMISSION) == ABOUT_PERMISSION | {Reason.OBJECTED, Reason.NATIONAL_OPT_OUT}
+    others = {Reason.OBJECTED, Reason.NATIONAL_OPT_OUT, Reason.NO_FAMILY_SHARED}
+    assert set(NO_PERMISSION) == ABOUT_PERMISSION | others
     for reason in Reason:
         alone = permitted(np.array([0, reason.bit], dtype="int64")).tolist()
         assert alone == [True, reason not in NO_PERMISSION]
 
 
-def test_what_shares_no_family_or_places_by_no_area_is_told_apart() -> None:
+def test_numbers_alone_are_counted_and_nobody_permits_more() -> None:
+    found = counted(World.of(*many(9), agreement=agreement(**NUMBERS)))
+    assert (found.births, found.consented, found.shared) == ({"oak": 10}, {"oak": 0}, {"oak": 0})
+
+
+def test_only_agreements_that_share_births_out_by_areas_are_counted() -> None:
     assert is_counted(agreement())
     assert is_counted(agreement(**NUMBERS))
     assert not is_counted(agreement(recipients={"kinds": ["library"], "named": "library", "network": None}))

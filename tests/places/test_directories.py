@@ -12,17 +12,20 @@ from typing import Any
 import pytest
 
 from geography.town import LAYOUTS, OTHER_WARD, TOWN, Line, published
+from pipeline import doctor
 from pipeline.cli import run
 from pipeline.errors import SettingsError
-from pipeline.facts import opened_ledger
+from pipeline.facts import of_month, opened_ledger
 from pipeline.geography.comparing import Move
 from pipeline.geography.directory import Directory
 from pipeline.home import Home
 from pipeline.ledger.entries import DirectoryBuilt
+from pipeline.month import working
 from pipeline.places.directories import Release, bring_in
 from pipeline.places.releases import released, warnings
 from places.conftest import Village
 from preview.past import NOW
+from spec.world import MONTH
 
 Publish = Callable[..., Path]
 NO_POSTCODE = "QA1"  # how every postcode of the town begins
@@ -193,6 +196,12 @@ def test_without_a_directory_age_is_no_matter(village: Village) -> None:
     village.home.at(village.home.settings.geography.directory).unlink()
     assert warnings(village.home, date(2026, 11, 22)) == []
     assert released(village.home) is None
+
+
+def test_who_looks_after_the_home_is_told_that_it_is_old(village: Village) -> None:
+    assert any("November 2023" in one for one in doctor.warnings(village.home, NOW))
+    with working(village.home, MONTH, NOW) as desk:
+        assert any("November 2023" in one for one in of_month(desk)["warnings"])
 
 
 def said(

@@ -255,6 +255,14 @@ def test_an_area_with_far_fewer_births_than_ever_is_out_of_the_ordinary(home: Ho
     assert ("area_births", "centre-1") not in unusual(state_of(home))
 
 
+def test_one_birth_more_that_rounds_up_is_nothing_out_of_the_ordinary(home: Home, ledger: Ledger) -> None:
+    for back in range(4, 0, -1):
+        past.closed(ledger, THIS.plus(-back), {"centre-1": 10}, born={"centre-1": 10})
+    past.closed(ledger, THIS, {"centre-1": 10}, born={"centre-1": 15})
+
+    assert unusual(state_of(home)) == {}
+
+
 def test_the_page_has_births_by_area_without_a_map_where_places_are_not_those_of_then(
     home: Home, ledger: Ledger, report: Callable[..., Answer], tmp_path: Path
 ) -> None:

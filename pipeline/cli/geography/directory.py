@@ -51,7 +51,9 @@ def build(source: Path, preview: bool, part: bool, home: Home, voice: Voice) -> 
     )
     if release.same:
         voice.say("It is the very directory that is in use.")
-    if release.difference is not None:
+    elif release.difference is None:
+        voice.say("No directory is in use that it could be held against.")
+    else:
         _show(release.difference, voice)
     if preview:
         voice.say("Nothing was changed. To use it, build it without --preview.")

@@ -45,8 +45,7 @@ def preview(
     from pipeline.reporting.moves import moves_page
 
     check_kind(out, (".html", ".json"))
-    now = moment()
-    answer = tried(home, files, on=on or now.date(), months=months, now=now)
+    answer = tried(home, files, on=on, months=months, now=moment())
     names = {code: one.name for code, one in home.recipients().items()}
     said = write_answer(
         out,
@@ -69,7 +68,11 @@ def _tell(voice: Voice, answer: Mapping[str, Any], names: Mapping[str, str]) -> 
     voice.say(summary(answer))
     voice.warn(asides(answer))
     for one in answer["networks"]:
-        voice.say("", f"{one['network']}: {counted(one['moved'])} of {counted(one['families'])} would move.")
+        voice.say(
+            "",
+            f"{one['network']}: families that would move, {counted(one['moved'])}",
+            f"  of those in one of its areas, before or after: {counted(one['families'])}",
+        )
         voice.say(*(f"  {words}: {counted(one['kinds'][kind])}" for kind, words in KINDS.items()))
         if one["moves"]:
             voice.table(

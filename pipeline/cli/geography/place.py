@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import for_home, moment
+from pipeline.cli.options import for_premises, moment
 from pipeline.cli.voice import Voice
 from pipeline.errors import SettingsError
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipeline.geography.directory import Known
-    from pipeline.geography.place import Decided
+    from pipeline.geography.place import Decided, Placement
     from pipeline.geography.why import Claim, InNetwork, Why
     from pipeline.home import Home
     from pipeline.places.compiled import Places
+    from pipeline.premises import Premises
 
 _LONGEST = 200  # characters that are read of what should be one postcode
 
@@ -30,8 +31,8 @@ _LONGEST = 200  # characters that are read of what should be one postcode
     metavar="NAME",
     help="Only this network of reach areas, as in the agreement, such as childrens_centres. Default: all.",
 )
-@for_home
-def place(network: str | None, home: Home, voice: Voice) -> None:
+@for_premises
+def place(network: str | None, home: Home | Premises, voice: Voice) -> None:
     """Where one postcode belongs, with each step of why: how it was read, what the directory knows of it,
     every line of the reach areas that names its place, and which of them counts.
 
@@ -67,7 +68,7 @@ def _given() -> str:
         return "." * (_LONGEST + 1)
 
 
-def _found(text: str, home: Home, network: str | None, today: date) -> Why:
+def _found(text: str, home: Home | Premises, network: str | None, today: date) -> Why:
     from pipeline.geography.areas import read_areas
     from pipeline.geography.directory import Directory
     from pipeline.geography.place import place_each
@@ -81,7 +82,7 @@ def _found(text: str, home: Home, network: str | None, today: date) -> Why:
         networks = sorted(areas.facts.recipients) if network is None else [network]
         if network not in (None, DIRECTORY_ALONE):
             areas.check_network(network or "")
-        first = [place_each([text], places, areas, name)[text].status for name in networks]
+        first = [place_each([text], places, areas, name)[text] for name in networks]
         return why(
             text,
             places,
@@ -90,23 +91,26 @@ def _found(text: str, home: Home, network: str | None, today: date) -> Why:
             networks,
             on=today,
             hospital_postcodes=hospitals(home),
-            decided=_decided(text, home, compiled, first, today),
+            decided=_decided(text, first, home, compiled, today),
         )
 
 
 def _decided(
-    text: str, home: Home, compiled: Places, statuses: Iterable[str], today: date
+    text: str, first: Iterable[Placement], premises: Home | Premises, compiled: Places, today: date
 ) -> Mapping[str, Mapping[str, Decided]]:
     """What people decided for this postcode, where geography alone cannot say."""
-    if not {"unknown", "ambiguous"} & set(statuses):
+    unsettled = [one for one in first if one.status in ("unknown", "ambiguous")]
+    if not unsettled:
         return {}
     from pipeline.facts import opened_ledger
+    from pipeline.home import Home
     from pipeline.places import reviewed
     from pipeline.places.compiled import recipients_by_network
 
+    home = Home.open(premises.path)
     with opened_ledger(home) as ledger:
         standing = reviewed.standing(home, ledger, recipients_by_network(compiled), today)
-        return reviewed.decided(home, standing, [text])
+        return reviewed.decided(home, standing, {one.meant or text for one in unsettled})
 
 
 # --- for programs ---------------------------------------------------------------------------------
