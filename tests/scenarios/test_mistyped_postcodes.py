@@ -96,7 +96,7 @@ def test_a_word_that_comes_after_the_approval_is_heard_as_well(council: Arrangem
 
 @pytest.mark.parametrize("mistyped", ["Ada", "Ben"])
 def test_twins_share_a_home_though_one_postcode_is_mistyped(council: Arrangement, mistyped: str) -> None:
-    """Each row says of one child alone and none names the mother: only the address tells that they are two."""
+    """Each row says of one child and none names the mother: only the address tells that they are two."""
     ada = child("Ada", parent_nhs_number="")
     ben = twin(ada, "Ben", birth_order="1", confidentiality="R")
     rows = [row | {"postcode": MISTYPED} if row["record_id"] == mistyped else row for row in (ada, ben)]
