@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from pipeline.geography.directory import Directory
 from pipeline.geography.read_only import address
-from pipeline.geography.tiles import GAP, SEVERAL
+from pipeline.networks import NOBODY, SEVERAL
 
 NEW, GONE = "+", "?"  # in place of a recipient's code: in the newer directory alone, or in the older alone
 
@@ -41,8 +41,8 @@ class Move(NamedTuple):
     """So many live postcodes of a network that were one recipient's and are another's."""
 
     network: str
-    before: str  # a recipient's code, or GAP, SEVERAL, NEW
-    after: str  # a recipient's code, or GAP, SEVERAL, GONE
+    before: str  # a recipient's code, or NOBODY, SEVERAL, NEW
+    after: str  # a recipient's code, or NOBODY, SEVERAL, GONE
     postcodes: int
 
 
@@ -59,11 +59,11 @@ FROM newer.postcode AS newer LEFT JOIN older.postcode AS older USING (postcode)
 """  # noqa: S608
 # A served postcode without recipient is one that several claim.
 _BEFORE = f"""
-CASE WHEN older.postcode IS NULL THEN '{NEW}' WHEN was.postcode IS NULL THEN '{GAP}'
+CASE WHEN older.postcode IS NULL THEN '{NEW}' WHEN was.postcode IS NULL THEN '{NOBODY}'
      WHEN was.recipient = '' THEN '{SEVERAL}' ELSE was.recipient END
 """
 _AFTER = f"""
-CASE WHEN newer.postcode IS NULL THEN '{GONE}' WHEN now.postcode IS NULL THEN '{GAP}'
+CASE WHEN newer.postcode IS NULL THEN '{GONE}' WHEN now.postcode IS NULL THEN '{NOBODY}'
      WHEN now.recipient = '' THEN '{SEVERAL}' ELSE now.recipient END
 """
 _MOVES = f"""

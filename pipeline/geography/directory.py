@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.geography.numbers import Numbers
 
-VERSION = 3
+VERSION = 103  # the hundreds tell a directory from compiled reach areas, so that neither passes for the other
 
 COLUMNS = {
     "postcode": "str",  # upper case, no space

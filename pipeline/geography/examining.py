@@ -23,7 +23,8 @@ from pipeline.geography.findings import Fault, Finding, weightiest_first
 from pipeline.geography.reach import VERSION, ReachFacts
 from pipeline.geography.read_only import address, kept_facts
 from pipeline.geography.statuses import PRECISE
-from pipeline.geography.tiles import GAP, SEVERAL, Tiles, points, tiled
+from pipeline.geography.tiles import Tiles, points, tiled
+from pipeline.networks import NOBODY, SEVERAL
 
 SOON = 60  # days before the end of a line
 BESIDE = 25  # metres from a border: homes of one postcode may lie on both sides
@@ -84,9 +85,9 @@ FROM served AS s JOIN here AS p USING (postcode) GROUP BY s.network, s.recipient
 """
 _MOVES = f"""
 SELECT network, was, now, count(*) FROM (
-    SELECT network, CASE WHEN o.postcode IS NULL THEN '{GAP}' WHEN o.recipient = '' THEN '{SEVERAL}'
+    SELECT network, CASE WHEN o.postcode IS NULL THEN '{NOBODY}' WHEN o.recipient = '' THEN '{SEVERAL}'
                          ELSE o.recipient END AS was,
-           CASE WHEN s.postcode IS NULL THEN '{GAP}' WHEN s.recipient = '' THEN '{SEVERAL}'
+           CASE WHEN s.postcode IS NULL THEN '{NOBODY}' WHEN s.recipient = '' THEN '{SEVERAL}'
                 ELSE s.recipient END AS now
     FROM (SELECT network, postcode FROM main.served UNION SELECT network, postcode FROM older.served) AS k
     JOIN directory.postcode AS p ON p.postcode = k.postcode AND p.terminated = ''
@@ -107,7 +108,7 @@ class Move(NamedTuple):
     """So many live postcodes that were one recipient's and are another's."""
 
     network: str
-    was: str  # a recipient's code, GAP or SEVERAL
+    was: str  # a recipient's code, NOBODY or SEVERAL
     now: str
     postcodes: int
 
@@ -178,7 +179,7 @@ def examine(
         found += _retired(connection, facts)
         found += _empty_recipients(connection, sound)
         networks = _networks(connection, lsoa, sound)
-        moves = _moved(connection, before[0], networks) if before else []
+        moves = _moved(connection, before[0], network) if before else []
     found += _ending(of_network, on)
     found += _drawn(sound, directory)
     return Examined(
@@ -218,7 +219,7 @@ def _read(files: Sequence[Path], problems: Problems) -> tuple[list[Area], list[F
         try:
             readable += read_areas([file], problems=problems)
         except SettingsError as problem:
-            found.append(Finding(Fault.UNREADABLE, file.name, problem.what))
+            found.append(Finding(Fault.UNREADABLE, file.name, f"{problem.what}. {problem.do}".strip()))
     return readable, found
 
 
@@ -377,9 +378,10 @@ def _index(path: Path) -> tuple[Path, ReachFacts] | None:
     return None
 
 
-def _moved(connection: sqlite3.Connection, older: Path, networks: Collection[str]) -> list[Move]:
+def _moved(connection: sqlite3.Connection, older: Path, network: str | None) -> list[Move]:
+    """What moved in one network or in all, in those too that have no line any more."""
     connection.execute("ATTACH ? AS older", (address(older),))
-    return [move for row in connection.execute(_MOVES) if (move := Move(*row)).network in networks]
+    return [move for row in connection.execute(_MOVES) if network in (None, (move := Move(*row)).network)]
 
 
 # --- words ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-VERSION = 3
+VERSION = 203  # as `directory.VERSION` has it
 
 _FIND = """
 SELECT s.postcode, s.recipient, s.matched, s.claimants

@@ -17,20 +17,21 @@ from typing import NamedTuple
 from pipeline.geography.directory import Directory
 from pipeline.geography.reach import Reach
 from pipeline.geography.read_only import address
+from pipeline.networks import NOBODY, SEVERAL
 
-GAP, SEVERAL = "-", "*"  # instead of a recipient's code, which begins with a letter or a digit
 ACROSS = 60  # tiles, of the longer side of the map
 _FINEST = 100  # metres; a postcode's homes rarely lie further apart
 _BETWEEN = 3  # tiles: blanks up to twice as wide are filled
 _OWN = 0.01  # of a network's postcodes: an authority with fewer is not one that the map is made for
 
-_LIVE = """
+_LIVE = f"""
 SELECT p.easting, p.northing, p.authority,
-       CASE WHEN s.postcode IS NULL THEN '-' WHEN s.recipient = '' THEN '*' ELSE s.recipient END
+       CASE WHEN s.postcode IS NULL THEN '{NOBODY}' WHEN s.recipient = '' THEN '{SEVERAL}'
+            ELSE s.recipient END
 FROM directory.postcode AS p LEFT JOIN served AS s ON s.network = ?1 AND s.postcode = p.postcode
 WHERE p.terminated = '' AND p.easting > 0
   AND p.authority IN (SELECT authority FROM covered WHERE network = ?1)
-"""
+"""  # noqa: S608
 
 
 class Point(NamedTuple):
@@ -39,15 +40,15 @@ class Point(NamedTuple):
     easting: int
     northing: int
     authority: str
-    served_by: str  # a recipient's code, GAP or SEVERAL
+    served_by: str  # a recipient's code, NOBODY or SEVERAL
 
 
 class Tiles(NamedTuple):
     """A map of tiles. Columns count from the west, rows from the south."""
 
     side: int  # of a tile, in metres
-    serving: Mapping[tuple[int, int], str]  # by column and row, a recipient's code, GAP or SEVERAL
-    postcodes: Mapping[str, int]  # live ones, by recipient's code, GAP or SEVERAL; on the map or beside it
+    serving: Mapping[tuple[int, int], str]  # by column and row, a recipient's code, NOBODY or SEVERAL
+    postcodes: Mapping[str, int]  # live ones, by recipient's code, NOBODY or SEVERAL; on the map or beside it
 
 
 def tiles(directory: Path, reach: Path, network: str) -> Tiles:
@@ -97,7 +98,7 @@ def points(connection: sqlite3.Connection, network: str) -> list[Point]:
 
 def _at_home(points: Collection[Point]) -> Iterator[Point]:
     """The points of the authorities that the network is for."""
-    served = Counter(point.authority for point in points if point.served_by != GAP)
+    served = Counter(point.authority for point in points if point.served_by != NOBODY)
     own = {authority for authority, count in served.items() if count >= _OWN * served.total()}
     return (point for point in points if point.authority in own)
 

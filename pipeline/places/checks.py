@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.agreements.loading import read_agreement
 from pipeline.agreements.model import Agreement
-from pipeline.errors import BirthshareError
+from pipeline.errors import BirthshareError, SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.looking_back.small_numbers import FEWEST
@@ -52,7 +52,7 @@ def check(home: Home, *, on: date, network: str | None = None) -> Checked:
     claim), since (the compiled index that is compared with: on, areas_sha256, directory_sha256, moves; or
     None).
 
-    Raises SettingsError where the files or the directory cannot be read at all.
+    Raises SettingsError where the files or the directory cannot be read at all, or say nothing of `network`.
     """
     from pipeline.geography.examining import examine
     from pipeline.geography.findings import Fault, weightiest_first
@@ -66,6 +66,12 @@ def check(home: Home, *, on: date, network: str | None = None) -> Checked:
     )
     agreements = _agreements(home, on)
     found = [*_with_families(home, examined), *_in_home(home, examined, agreements, network)]
+    if network is not None and not found and not any(examined.lines.values()):
+        raise SettingsError(
+            f"No line is of the network {network}, and no agreement needs it",
+            where=", ".join(file.name for file in home.reach_areas),
+            do="Leave --network out to see every network.",
+        )
     answer = {
         "well": all(one.level != "error" for one in found),
         "on": on.isoformat(),
@@ -188,6 +194,8 @@ def _in_home(
             continue
         says = f"No line of {wanted} is in force on {examined.on}, and agreement {agreement.id} needs it."
         yield Finding(Fault.NOTHING_IN_FORCE, f"network {wanted}", says, wanted)
+    if not examined.lines["in_force"]:
+        yield Finding(Fault.NOTHING_IN_FORCE, ", ".join(file.name for file in home.reach_areas), "No line is in force on {examined.on}.")
     yield from _recipients(home, examined, agreements)
     yield from _elsewhere(home, examined)
 

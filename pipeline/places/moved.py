@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline.looking_back.small_numbers import FEWEST, Shown
+from pipeline.networks import NOBODY, SEVERAL
 
-NOBODY, SEVERAL = "-", "*"  # in place of a recipient's code, as pipeline.geography.tiles has them
 _HIDDEN = Shown(0, FEWEST - 1)
 _PART = ["authority", "then", "now"]
 

@@ -26,10 +26,10 @@ from pipeline.keeping import kept
 from pipeline.keeping.kept import Kept
 from pipeline.ledger.entries import Entry, Placed, ReachPreviewed
 from pipeline.ledger.ledger import Ledger
-from pipeline.networks import DIRECTORY_ALONE
+from pipeline.networks import DIRECTORY_ALONE, NOBODY, SEVERAL
 from pipeline.places import reviewed
 from pipeline.places.compiled import Places, compiled_places
-from pipeline.places.moved import NOBODY, SEVERAL, networks
+from pipeline.places.moved import networks
 from pipeline.reasons import Reason
 from pipeline.records import Month, keyed_references
 from pipeline.steps import release

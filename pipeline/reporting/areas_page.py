@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from pipeline.agreements.words import on_day
-from pipeline.reporting.maps import SEVERAL, Tile, area_map
+from pipeline.networks import SEVERAL
+from pipeline.reporting.maps import Tile, area_map
 from pipeline.reporting.moves import side
 from pipeline.reporting.pages import environment
 

@@ -13,20 +13,20 @@ from math import ceil, floor
 
 from markupsafe import Markup
 
+from pipeline.networks import NOBODY, SEVERAL
 from pipeline.reporting.charts import LETTER, SIZE, WIDE, Number
 
 Tile = tuple[int, int]  # column from the west, row from the south
-GAP, SEVERAL = "-", "*"  # as pipeline.geography.tiles says it: in nobody's area, in several areas
 SHADES = ("#f1f6fb", "#c9dff0", "#8fbde0", "#4f93c8", "#1f5f9c")  # of values, the lowest first
 _FILLS = ("#dbe9f6", "#d3e8d6", "#fbe9c6", "#e6d8ee", "#e6e6e6")  # of areas that touch one another
 _INK, _NOT_KNOWN = "#0b0c0c", "#ffffff"
 _TALLEST = 420.0  # of a map, where WIDE is its width
 _SMALL = SIZE - 1  # of the letters in the map
 _PATTERNS = {
-    GAP: Markup('<path d="M0 6L6 0" stroke="{ink}" stroke-width=".8"/>').format(ink=_INK),
+    NOBODY: Markup('<path d="M0 6L6 0" stroke="{ink}" stroke-width=".8"/>').format(ink=_INK),
     SEVERAL: Markup('<path d="M0 3h6M3 0v6" stroke="{ink}" stroke-width=".9"/>').format(ink=_INK),
 }
-_MEANING = {GAP: "in nobody's area", SEVERAL: "in several areas at once"}
+_MEANING = {NOBODY: "in nobody's area", SEVERAL: "in several areas at once"}
 _ROUND = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)  # metres, of the scale
 
 
@@ -46,7 +46,7 @@ def area_map(
     """The map and its table.
 
     `name` (letters and hyphens) is this map's alone on its page; `says` is what it shows, in a sentence.
-    `tiles` has for each tile a code of `labels`, GAP or SEVERAL, and `side` is a tile's side in metres;
+    `tiles` has for each tile a code of `labels`, NOBODY or SEVERAL, and `side` is a tile's side in metres;
     `labels` has the name of each area by its code, in the order of their numbers, on the map or not. With
     `values` the areas are shaded, and `of` heads the values in the table; `beside` has further columns of
     numbers, by their heads. `year` is that of the directory, for the licence. Raises ValueError for a
@@ -297,7 +297,7 @@ class _Drawing:
 
 
 def _word(code: str) -> str:
-    return "gap" if code == GAP else "several"
+    return "gap" if code == NOBODY else "several"
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", *, halo: bool = False) -> Markup:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from pipeline.agreements.words import on_day
+from pipeline.networks import NOBODY, SEVERAL
 from pipeline.reporting.pages import environment, month_in_full
 from pipeline.reporting.preview_text import counted
 
@@ -16,7 +17,7 @@ KINDS = {
     "somebody": "newly in one area",
     "several": "newly claimed by several",
 }
-_NO_RECIPIENT = {"-": "nobody's area", "*": "claimed by several"}
+_NO_RECIPIENT = {NOBODY: "nobody's area", SEVERAL: "claimed by several"}
 
 
 def summary(answer: Mapping[str, Any]) -> str:

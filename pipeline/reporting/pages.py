@@ -10,10 +10,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.agreements.words import on_day
+from pipeline.networks import NOBODY, SEVERAL
 from pipeline.records import Month
 from pipeline.reporting.charts import bars, lines, nested, span
 from pipeline.reporting.facts import AreaFacts, HistoryFacts, MapFacts, MonthFacts, reason_counts
-from pipeline.reporting.maps import GAP, SEVERAL, area_map
+from pipeline.reporting.maps import area_map
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -95,7 +96,7 @@ def _map(facts: MonthFacts, name: str, agreement: str, of: MapFacts | None) -> I
     if of is None:
         return
     areas = {one.code: one for one in facts.history.areas(agreement)}
-    codes = sorted(areas.keys() | set(of.tiles.values()) - {GAP, SEVERAL})
+    codes = sorted(areas.keys() | set(of.tiles.values()) - {NOBODY, SEVERAL})
     yield area_map(
         name,
         "Births on the map",

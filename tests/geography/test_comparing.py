@@ -13,7 +13,7 @@ from pipeline.geography.areas import Area
 from pipeline.geography.building import build_directory
 from pipeline.geography.comparing import GONE, NEW, Changes, Move, compare, moves
 from pipeline.geography.compiling import build_reach
-from pipeline.geography.tiles import GAP, SEVERAL
+from pipeline.networks import NOBODY, SEVERAL
 
 NOTHING = Changes(new=0, gone=0, terminated=0, live_again=0, authority=0, ward=0, lsoa11=0, lsoa21=0)
 AREAS = (
@@ -85,8 +85,8 @@ MOVED = {
         changed("QA1 1AA", lsoa21="E01000022", ward=OTHER_WARD),
         [("centres", "oak", "elm")],
     ),
-    "into a gap": (changed("QA1 2AA", ward="E05000077"), [("centres", "elm", GAP)]),
-    "out of a gap": (changed("QB1 1AA", ward=OTHER_WARD), [("centres", GAP, "elm")]),
+    "into a gap": (changed("QA1 2AA", ward="E05000077"), [("centres", "elm", NOBODY)]),
+    "out of a gap": (changed("QB1 1AA", ward=OTHER_WARD), [("centres", NOBODY, "elm")]),
     "a street was built": ([*TOWN, BORN], [("centres", NEW, "oak"), ("libraries", NEW, "lib")]),
     "no longer listed": (without("QA1 1AB"), [("centres", "ash", GONE), ("libraries", "lib", GONE)]),
     "withdrawn: nobody moves in there": (changed("QA1 1AD", doterm="202401", ward="E05000077"), []),

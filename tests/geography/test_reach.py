@@ -394,6 +394,16 @@ def test_an_index_of_another_directory_is_stale(town: Town) -> None:
         town.place(["QA1 1AA"])
 
 
+def test_an_index_does_not_pass_for_a_directory_nor_a_directory_for_an_index(town: Town) -> None:
+    town.compile(("centres", "one", "ward", WARD))
+    with Directory(town.directory) as directory:
+        facts = directory.facts
+    with pytest.raises(SettingsError, match="postcode directory is not one"):
+        Directory(town.reach)
+    with pytest.raises(SettingsError, match="reach index is not one"):
+        Reach(town.directory, facts)
+
+
 def test_a_missing_index_says_how_to_build_it(town: Town) -> None:
     with pytest.raises(SettingsError, match="reach index has not been built.*birthshare geography build"):
         town.place(["QA1 1AA"])

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from geography.plan import Plan
-from pipeline.geography.tiles import ACROSS, GAP, SEVERAL, Point, tiled, tiles
+from pipeline.geography.tiles import ACROSS, Point, tiled, tiles
+from pipeline.networks import NOBODY, SEVERAL
 
 OURS, THEIRS = "E07000001", "E07000002"
 places = st.builds(
@@ -17,7 +18,7 @@ places = st.builds(
     st.integers(400_000, 440_000),
     st.integers(200_000, 240_000),
     st.just(OURS),
-    st.sampled_from(["oak", "elm", GAP, SEVERAL]),
+    st.sampled_from(["oak", "elm", NOBODY, SEVERAL]),
 )
 
 
@@ -32,12 +33,12 @@ def test_a_tile_is_of_whoever_serves_most_of_it() -> None:
         at(0, 0, "oak"),
         at(0, 0, "oak"),
         at(1, 0, "elm"),
-        at(1, 0, GAP),
-        at(1, 0, GAP),
+        at(1, 0, NOBODY),
+        at(1, 0, NOBODY),
     ]
     found = tiled(points)
-    assert found.serving == {(0, 0): "oak", (1, 0): GAP}
-    assert found.postcodes == {"oak": 2, "elm": 2, GAP: 2}
+    assert found.serving == {(0, 0): "oak", (1, 0): NOBODY}
+    assert found.postcodes == {"oak": 2, "elm": 2, NOBODY: 2}
 
 
 def test_of_equals_it_is_always_the_same() -> None:
@@ -74,7 +75,7 @@ def test_one_house_in_another_authority_does_not_make_the_map_small() -> None:
 
 def test_a_network_that_serves_nobody_has_no_map() -> None:
     assert tiled([]).serving == {}
-    assert tiled([at(0, 0, GAP)]).serving == {}
+    assert tiled([at(0, 0, NOBODY)]).serving == {}
 
 
 def test_the_map_of_a_compiled_index_has_its_areas_and_gaps(tmp_path: Path) -> None:
@@ -89,6 +90,6 @@ def test_the_map_of_a_compiled_index_has_its_areas_and_gaps(tmp_path: Path) -> N
     found = tiles(plan.directory, plan.reach, "centres")
     assert {found.serving[0, row] for row in range(1, 8)} == {"oak"}
     assert {found.serving[2, row] for row in range(8)} == {SEVERAL}
-    assert {found.serving[5, row] for row in range(8)} == {GAP}
+    assert {found.serving[5, row] for row in range(8)} == {NOBODY}
     assert max(column for column, _ in found.serving) == 5  # the neighbour authority is not on it
-    assert found.postcodes == {"oak": 15, SEVERAL: 16, GAP: 16}
+    assert found.postcodes == {"oak": 15, SEVERAL: 16, NOBODY: 16}

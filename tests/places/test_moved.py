@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.looking_back.small_numbers import Shown
-from pipeline.places.moved import NOBODY, SEVERAL, networks, shown, shown_part, total
+from pipeline.networks import NOBODY, SEVERAL
+from pipeline.places.moved import networks, shown, shown_part, total
 
 HIDDEN = {"least": 0, "most": 7}
 Part = tuple[str, str, int, int]  # from, to, families, of these on lists

@@ -12,17 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from pipeline.geography import tiles as geography
-from pipeline.reporting import maps
-from pipeline.reporting.maps import GAP, SEVERAL, SHADES, Tile, area_map, licence
+from pipeline.networks import NOBODY, SEVERAL
+from pipeline.reporting.maps import SHADES, Tile, area_map, licence
 
 LABELS = {"oak": "Oak House", "elm": "Elm House", "ash": "Ash House"}
 TILES = {
-    place: "oak" if place[0] < 10 else "elm" if place[1] < 10 else GAP
+    place: "oak" if place[0] < 10 else "elm" if place[1] < 10 else NOBODY
     for place in product(range(20), repeat=2)
 } | {(19, 19): SEVERAL}
 grids = st.dictionaries(
-    st.tuples(st.integers(0, 12), st.integers(0, 12)), st.sampled_from([*LABELS, GAP, SEVERAL]), min_size=1
+    st.tuples(st.integers(0, 12), st.integers(0, 12)), st.sampled_from([*LABELS, NOBODY, SEVERAL]), min_size=1
 )
 
 unhurried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -76,17 +75,13 @@ def enclosed(path: str) -> float:
     )
 
 
-def test_gap_and_several_are_said_as_the_tiles_say_them() -> None:
-    assert (maps.GAP, maps.SEVERAL) == (geography.GAP, geography.SEVERAL)
-
-
 @unhurried
 @given(grids)
 def test_what_is_drawn_of_an_area_is_as_large_as_its_tiles(tiles: dict[Tile, str]) -> None:
     chart = drawn(tiles)
     across = max(column for column, _ in tiles) + 1, max(row for _, row in tiles) + 1
     unit = int(2 * min(360 / across[0], 420 / across[1])) / 2
-    present = [code for code in [*LABELS, GAP, SEVERAL] if code in tiles.values()]
+    present = [code for code in [*LABELS, NOBODY, SEVERAL] if code in tiles.values()]
     sizes = [enclosed(one.attrib["d"]) for one in areas(chart)]
     assert sizes == [unit**2 * list(tiles.values()).count(code) for code in present]
 

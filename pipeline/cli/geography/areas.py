@@ -12,6 +12,7 @@ from pipeline.cli.options import DayType, for_home, moment
 from pipeline.cli.reports.files import as_json, check_kind, out_option, write_answer
 from pipeline.cli.voice import Voice
 from pipeline.errors import SettingsError
+from pipeline.networks import SEVERAL
 
 if TYPE_CHECKING:
     from datetime import date
@@ -97,7 +98,7 @@ def _at_stake(one: Mapping[str, Any]) -> str:
 
 
 def _in_words(code: str) -> str:
-    return "claimed by several" if code == "*" else code
+    return "claimed by several" if code == SEVERAL else code
 
 
 COMMANDS: tuple[click.Command, ...] = (check,)

@@ -126,10 +126,10 @@ def _changes(changes: Changes) -> str:
 
 def _row(move: Move) -> tuple[str, str, str, int]:
     from pipeline.geography.comparing import GONE, NEW
-    from pipeline.geography.tiles import GAP, SEVERAL
+    from pipeline.networks import NOBODY, SEVERAL
 
     words = {
-        GAP: "no area",
+        NOBODY: "no area",
         SEVERAL: "several claim it",
         NEW: "(a new postcode)",
         GONE: "(not known any more)",
