@@ -27,6 +27,7 @@ MOST_BYTES = 32 << 20  # of one file; to compile drawn areas takes ten times as 
 _SHOWN = 10  # problems named in one message
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 _PRIORITY = re.compile(r"[1-9][0-9]{0,2}")
+_RANKS, _NO_PRIORITY = 1_000_000, 999_999
 
 
 class Kind(StrEnum):
@@ -73,9 +74,18 @@ class Area:
         return self.starts <= on and (self.ends is None or on <= self.ends)
 
     @property
+    def rank(self) -> int:
+        """Its place in the order in which lines count: by the size of what they name, then by priority.
+
+        Of all lines in force that name a postcode those of the least rank count; two recipients of one
+        rank leave it ambiguous.
+        """
+        return self.kind.precedence * _RANKS + (_NO_PRIORITY if self.priority is None else self.priority)
+
+    @property
     def where(self) -> str:
         """Where it stands in its file."""
-        return f"{_unit(self.file)} {self.line}"
+        return where_in(self.file, self.line)
 
 
 class Problems:
@@ -108,7 +118,7 @@ class Problems:
 
     def _sentence(self, number: int, line: int, text: str) -> str:
         file = self._files[number]
-        place = f"{_unit(file)} {line}" if line else "the file"
+        place = where_in(file, line) or "the file"
         return f"{file.name} {place}: {text}" if len(self._files) > 1 else f"{place}: {text}"
 
 
@@ -159,8 +169,10 @@ def read_areas(
     return areas
 
 
-def _unit(file: Path) -> str:
-    return "feature" if file.suffix.lower() in GEOJSON else "line"
+def where_in(file: Path, line: int) -> str:
+    """The line of a CSV, or the feature of a GeoJSON file, as a message names it; "" for the whole file."""
+    unit = "feature" if file.suffix.lower() in GEOJSON else "line"
+    return f"{unit} {line}" if line else ""
 
 
 def _content(file: Path) -> bytes:
@@ -249,7 +261,7 @@ def _of_properties(number: int, properties: Mapping[str, object], note: Note) ->
         if name == PRIORITY and isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if value is not None and not isinstance(value, str):
-            note(number, f"its property {name} must be text")
+            note(number, f"its property {name} must be {'a whole number' if name == PRIORITY else 'text'}")
             return None
         given[name] = (value or "").strip()
     missing = [name for name in ("network", "recipient", "from") if not given[name]]

@@ -17,6 +17,7 @@ from pipeline.geography.directory import COLUMNS, VERSION, DirectoryFacts
 from pipeline.geography.layout import find_columns
 from pipeline.geography.postcodes import compact
 from pipeline.geography.source import UNREADABLE, Source, find_source
+from pipeline.geography.statuses import NO_GRID
 from pipeline.geography.written import keep_facts, written_whole
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _STORED = [name for name in COLUMNS if name not in ("known", "live")]
 _NUMBERS = ("gridind", "easting", "northing")
 _DEGREES = ("latitude", "longitude")
 _PUBLISHED = ("authority", "ward", "lsoa11", "lsoa21")
-_NO_GRID = 9
 _NO_LATITUDE = 99.0  # the directory writes 99.999999 where there is none
 
 _SCHEMA = """
@@ -162,7 +162,7 @@ def _own_columns(batch: pyarrow.RecordBatch) -> pd.DataFrame:
     degrees = frame[list(_DEGREES)].apply(
         lambda column: column.str.strip().replace("", "0").astype("float64")
     )
-    nowhere = frame["gridind"].eq(_NO_GRID) | degrees["latitude"].gt(_NO_LATITUDE)
+    nowhere = frame["gridind"].eq(NO_GRID) | degrees["latitude"].gt(_NO_LATITUDE)
     frame[list(_DEGREES)] = degrees.mask(nowhere, 0.0)
     return frame
 

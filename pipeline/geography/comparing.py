@@ -69,11 +69,12 @@ CASE WHEN newer.postcode IS NULL THEN '{GONE}' WHEN now.postcode IS NULL THEN '{
 _MOVES = f"""
 SELECT network, before, after, count(*) FROM (
     SELECT served.network, {_BEFORE} AS before, {_AFTER} AS after
-    FROM (SELECT network, postcode FROM was.served UNION SELECT network, postcode FROM now.served) AS served
-    LEFT JOIN older.postcode AS older ON older.postcode = served.postcode
-    LEFT JOIN newer.postcode AS newer ON newer.postcode = served.postcode
-    LEFT JOIN was.served AS was ON was.network = served.network AND was.postcode = served.postcode
-    LEFT JOIN now.served AS now ON now.network = served.network AND now.postcode = served.postcode
+    FROM (SELECT network, postcode FROM {{was}}.served UNION SELECT network, postcode FROM {{now}}.served)
+         AS served
+    LEFT JOIN {{older}}.postcode AS older ON older.postcode = served.postcode
+    LEFT JOIN {{newer}}.postcode AS newer ON newer.postcode = served.postcode
+    LEFT JOIN {{was}}.served AS was ON was.network = served.network AND was.postcode = served.postcode
+    LEFT JOIN {{now}}.served AS now ON now.network = served.network AND now.postcode = served.postcode
     WHERE newer.terminated = '' OR (newer.postcode IS NULL AND older.terminated = '')
 ) WHERE before != after GROUP BY network, before, after ORDER BY network, count(*) DESC, before, after
 """  # noqa: S608
@@ -101,7 +102,16 @@ def compare(older: Path, newer: Path) -> Changes:
 def moves(older: Path, newer: Path, was: Path, now: Path) -> list[Move]:
     """Whose live postcodes change hands between two directories, by the reach index compiled for each."""
     with _attached(older=older, newer=newer, was=was, now=now) as connection:
-        return [Move(*row) for row in connection.execute(_MOVES)]
+        return moves_between(connection, older="older", newer="newer", was="was", now="now")
+
+
+def moves_between(
+    connection: sqlite3.Connection, *, older: str, newer: str, was: str, now: str
+) -> list[Move]:
+    """The same of directories and indexes that the connection has under these names."""
+    return [
+        Move(*row) for row in connection.execute(_MOVES.format(older=older, newer=newer, was=was, now=now))
+    ]
 
 
 @contextmanager

@@ -46,8 +46,6 @@ CREATE TEMP TABLE hit (
     recipient TEXT NOT NULL, kind TEXT NOT NULL, rank INTEGER NOT NULL, area INTEGER NOT NULL
 );
 """
-# A rank is the size of the place, then the priority: what is left equal is ambiguous.
-_RANKS, _NO_PRIORITY = 1_000_000, 999_999
 # The whole directory is read once; what the primary key finds is not looked for there.
 _NEAR = """
 INSERT INTO near
@@ -172,7 +170,7 @@ def _match(
     connection.executemany(
         "INSERT INTO area VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (number, area.network, area.recipient, area.kind, _rank(area), area.code)
+            (number, area.network, area.recipient, area.kind, area.rank, area.code)
             for number, area in enumerate(areas)
         ],
     )
@@ -184,10 +182,6 @@ def _match(
         connection.execute(_HIT.format(places=places), (str(kind),))
         if watch is not None:
             watch("reach areas", done, len(kinds))
-
-
-def _rank(area: Area) -> int:
-    return area.kind.precedence * _RANKS + (_NO_PRIORITY if area.priority is None else area.priority)
 
 
 def _find_near(connection: sqlite3.Connection, areas: Sequence[Area], files: Sequence[Path]) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pipeline.errors import SettingsError
+from pipeline.geography.geojson import System
+from pipeline.geography.statuses import NO_GRID
 
 WHOLE_COUNTRY = 2_000_000  # postcodes; the United Kingdom had 2.6 million in 2021, 2.7 million in 2026
 _ODD = 10_000  # one row in so many may be odd
@@ -23,6 +25,7 @@ _AUTHORITIES = ("E0[6-9]??????", "S12??????", "W06??????", "N09??????")
 _WARDS = ("E05??????", "S13??????", "W05??????", "N08??????")
 _LSOAS = ("[EWS]01??????", "N2[01]??????", "95??????")
 _IRISH = "postcode GLOB 'BT[0-9]*'"  # on the Irish grid, which is not looked at
+_WEST, _SOUTH, _EAST, _NORTH = System.GRID.bounds
 _PLACED = "easting != 0 AND northing != 0"
 
 # Where a grid reference lies, right to a hundredth of a degree all over Great Britain: fitted to the grid
@@ -71,7 +74,8 @@ _FORMS = (
     ),
     _Check("gridind NOT BETWEEN 0 AND 9", "gridind", "have a positional quality other than 1 to 9"),
     _Check(
-        f"NOT ({_IRISH}) AND NOT (easting BETWEEN 0 AND 700000 AND northing BETWEEN 0 AND 1300000)",
+        f"NOT ({_IRISH}) AND NOT (easting BETWEEN {_WEST} AND {_EAST}"
+        f" AND northing BETWEEN {_SOUTH} AND {_NORTH})",
         "easting",
         "have a grid reference outside Great Britain",
     ),
@@ -82,7 +86,7 @@ _FORMS = (
         "lie elsewhere by latitude and longitude than by grid reference",
     ),
 )
-_LIVE = "terminated = '' AND gridind != 9"
+_LIVE = f"terminated = '' AND gridind != {NO_GRID}"
 _ENGLISH_OR_WELSH = f"{_LIVE} AND authority GLOB '[EW]*'"
 _GAPS = (
     _Check(f"{_LIVE} AND authority = ''", "authority", "have no local authority"),

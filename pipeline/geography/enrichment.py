@@ -11,7 +11,6 @@ that it is placed as carefully as any other, and is dated like any other.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import pandas as pd
 from pipeline.errors import SettingsError
 from pipeline.geography.directory import Directory
 from pipeline.geography.place import check_asked
+from pipeline.geography.tables import column, read_table
 from pipeline.records import AREAS, declared
 
 DECILES = range(1, 11)
@@ -78,8 +78,8 @@ def read_locality_names(file: Path) -> dict[str, str]:
 
     Raises SettingsError where the file cannot be read or does not have them, or names a code twice.
     """
-    header, rows = _table(file, "names of localities", _LOCALITIES)
-    code, name = _column(header, "code"), _column(header, "name")
+    header, rows = read_table(file, "names of localities", _LOCALITIES)
+    code, name = column(header, "code"), column(header, "name")
     if code is None or name is None:
         raise SettingsError(
             "The names of localities need one column code and one name", where=str(file), do=_LOCALITIES
@@ -101,8 +101,8 @@ def read_ward_names(file: Path) -> dict[str, str]:
 
     Raises SettingsError where the file cannot be read or does not have them.
     """
-    header, rows = _table(file, "names of wards", _WARDS)
-    code, name = (_column(header, pattern) for pattern in (_WARD_CODE, _WARD_NAME))
+    header, rows = read_table(file, "names of wards", _WARDS)
+    code, name = (column(header, pattern) for pattern in (_WARD_CODE, _WARD_NAME))
     if code is None or name is None:
         raise SettingsError(
             "The names of wards need one column WDyyCD and one WDyyNM", where=str(file), do=_WARDS
@@ -116,9 +116,9 @@ def read_deciles(file: Path) -> dict[str, int]:
     Raises SettingsError where the file cannot be read, is for the LSOAs of 2011, or has a row that is
     no LSOA with its decile once.
     """
-    header, rows = _table(file, "indices of deprivation", _INDICES)
-    code, decile = (_column(header, pattern) for pattern in (_LSOA_2021, _DECILE))
-    if _column(header, _LSOA_2011) is not None:
+    header, rows = read_table(file, "indices of deprivation", _INDICES)
+    code, decile = (column(header, pattern) for pattern in (_LSOA_2021, _DECILE))
+    if column(header, _LSOA_2011) is not None:
         raise SettingsError(
             "These indices of deprivation are for the LSOAs of 2011 and cannot be used with those of 2021",
             where=str(file),
@@ -146,30 +146,3 @@ def _deciles(rows: Sequence[tuple[int, str, str]], file: Path) -> dict[str, int]
             )
         deciles[code] = allowed[decile]
     return deciles
-
-
-def _table(file: Path, what: str, advice: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Headings in lower case, and every row that is not empty with its line."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            lines = [(reader.line_num, cells) for cells in reader if any(cells)]
-    except FileNotFoundError:
-        raise SettingsError(f"The file of {what} is missing", where=str(file), do=advice) from None
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise SettingsError(f"The file of {what} cannot be read", where=str(file), do=advice) from None
-    header = [" ".join(name.lower().split()) for name in lines[0][1]] if lines else []
-    for line, cells in lines:
-        if len(cells) != len(header):
-            raise SettingsError(
-                f"A row of the file of {what} does not fit its heading",
-                where=f"{file}, line {line}",
-                do=advice,
-            )
-    return header, lines[1:]
-
-
-def _column(header: Sequence[str], pattern: str) -> int | None:
-    """Where the one heading that fits stands; None where none fits, or several do."""
-    hits = [place for place, name in enumerate(header) if re.fullmatch(pattern, name)]
-    return hits[0] if len(hits) == 1 else None

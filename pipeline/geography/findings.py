@@ -43,8 +43,8 @@ class Fault(StrEnum):
         "nothing_in_force",
         "error",
         "Networks without a line in force",
-        "Look for a typing error in the name of the network, and for a first day that has not come or a last day"
-        " that has passed.",
+        "Look for a typing error in the name of the network, and for a first day that has not come or a last"
+        " day that has passed.",
     )
     NOT_REGISTERED = (
         "not_registered",

@@ -12,9 +12,8 @@ from typing import Literal, NamedTuple
 
 from pipeline.geography.directory import Directory
 from pipeline.geography.place import place_each
+from pipeline.geography.postcodes import INWARD, UNIT
 from pipeline.geography.reach import Reach
-
-_INWARD, _UNIT = 3, 2  # characters at a postcode's end: "1AA", and "AA" in it
 
 
 class Neighbours(NamedTuple):
@@ -27,7 +26,7 @@ class Neighbours(NamedTuple):
 
 def neighbours(postcode: str, places: Directory, areas: Reach, network: str) -> Neighbours:
     """Of a compact postcode: the live ones of its sector, or else those of its district."""
-    ends: tuple[tuple[Literal["sector", "district"], int], ...] = (("sector", _UNIT), ("district", _INWARD))
+    ends: tuple[tuple[Literal["sector", "district"], int], ...] = (("sector", UNIT), ("district", INWARD))
     for around, end in ends:
         if near := places.beginning(postcode[:-end], len(postcode)):
             placed = place_each(near, places, areas, network).values()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.geography.directory import Directory, Known
-from pipeline.geography.postcodes import compact
+from pipeline.geography.postcodes import compact, could_be
 from pipeline.geography.reach import Reach, Served
 from pipeline.geography.statuses import Claim, Status, of_place, of_text
 from pipeline.networks import DIRECTORY_ALONE
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ASKED = ["reference", "postcode"]
+_HOSPITALS = "It needs the heading postcode, and in every row one postcode under it, such as AB1 2CD."
 REVIEW = "review"  # in place of a kind of place: the placement rests on a person's word
 
 
@@ -216,18 +217,23 @@ def check_asked(asked: pd.DataFrame) -> None:
 def read_hospital_postcodes(file: Path) -> frozenset[str]:
     """The postcodes of hospitals: a CSV whose column `postcode` counts and whose others are for people.
 
-    Raises SettingsError where the file is missing, cannot be read or has no such column.
+    Raises SettingsError where the file is missing, cannot be read or has no such column, or has a row that
+    does not name one postcode there: a card is not held for a hospital that is not on the list.
     """
-    import csv
+    from pipeline.geography.tables import column, read_table
 
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if "postcode" not in (reader.fieldnames or []):
-                raise SettingsError(
-                    "The list of hospital postcodes has no column 'postcode'", where=str(file)
-                )
-            found = [row["postcode"] or "" for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise SettingsError("The list of hospital postcodes cannot be read", where=str(file)) from None
-    return frozenset(map(compact, found)) - {""}
+    header, rows = read_table(file, "hospital postcodes", _HOSPITALS)
+    at = column(header, "postcode")
+    if at is None:
+        raise SettingsError(
+            "The list of hospital postcodes has no column 'postcode'", where=str(file), do=_HOSPITALS
+        )
+    found = {line: compact(cells[at]) for line, cells in rows}
+    for line, postcode in found.items():
+        if not could_be(postcode):
+            raise SettingsError(
+                "A row of the list of hospital postcodes does not name a postcode",
+                where=f"{file}, line {line}",
+                do=_HOSPITALS,
+            )
+    return frozenset(found.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 INWARD = 3  # characters of the second half
+UNIT = 2  # of these the last, by which the postcodes of one sector differ
 SHORTEST, LONGEST = 5, 7  # characters of a compact postcode
 
 _SPACES = re.compile("[\\s\u00a0\u1680\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]+")

@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 from pipeline.reasons import Reason
 
 PRECISE = (1, 2, 3, 4)  # positional quality: building, by map, within 50 m, mean of the unit
-_NO_GRID = 9
+NO_GRID = 9  # the positional quality of a postcode that has no position
 _FORCES = re.compile(r"BF[0-9].*|BFPO[0-9]{1,4}")
 _CROWN_DEPENDENCY = re.compile(r"(GY|JE|IM)[0-9].*")
 
@@ -77,6 +77,8 @@ class Status(StrEnum):
     AMBIGUOUS = "ambiguous", Reason.REACH_AREA_AMBIGUOUS, "two recipients claim it by places of the same size"
 
 
+DECIDABLE = (Status.UNKNOWN, Status.AMBIGUOUS)  # by a person, for one postcode
+
 _PSEUDO = {
     "ZZ993VZ": (Status.NO_FIXED_ABODE, ""),
     "ZZ993WZ": (Status.ADDRESS_NOT_KNOWN, ""),
@@ -130,7 +132,7 @@ def of_place(*, quality: int, live: bool, claim: Claim, covered: bool) -> Status
     `quality` is the directory's positional quality (0: not stated); `covered` says whether the network
     serves anybody in the postcode's authority.
     """
-    if quality == _NO_GRID:
+    if quality == NO_GRID:
         return Status.NO_GRID
     if quality not in PRECISE:
         return Status.IMPRECISE

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pipeline.errors import SettingsError
 from pipeline.geography.areas import Area, Kind, csv_rows, read_areas
+from pipeline.geography.tables import read_table
 
 CHANGES = {"U": "unchanged", "S": "split", "M": "merged", "X": "irregular"}
 _WANTED = {"lsoa11cd": r"[EW]01[0-9]{6}", "lsoa21cd": r"[EW]01[0-9]{6}", "chgind": r"[USMX]"}
@@ -82,18 +83,12 @@ def read_lookup(file: Path, *, part: bool = False) -> Lookup:
 
 def _lookup_rows(file: Path) -> list[tuple[str, str, str]]:
     """LSOA of 2011, LSOA of 2021 and change, row by row."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            rows = [(reader.line_num, cells) for cells in reader if any(cells)]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise SettingsError("The lookup cannot be read", where=str(file), do=_ADVICE) from None
-    header = [name.strip().lower() for name in rows[0][1]] if rows else []
+    header, rows = read_table(file, "the lookup", _ADVICE)
     for name in _WANTED:
         if header.count(name) != 1:
             how = "more than one column" if name in header else "no column"
             raise SettingsError(f"The lookup has {how} {name.upper()}", where=str(file), do=_ADVICE)
-    return [_row(dict(zip(header, cells, strict=False)), f"{file}, line {line}") for line, cells in rows[1:]]
+    return [_row(dict(zip(header, cells, strict=True)), f"{file}, line {line}") for line, cells in rows]
 
 
 def _row(cells: Mapping[str, str], where: str) -> tuple[str, str, str]:

@@ -14,7 +14,7 @@ from pipeline.geography.areas import Area, Kind, Problems
 from pipeline.geography.directory import Directory, Known
 from pipeline.geography.geojson import Shape, System
 from pipeline.geography.place import Decided, Placement, explain, place_each
-from pipeline.geography.postcodes import compact, could_be
+from pipeline.geography.postcodes import UNIT, compact, could_be
 from pipeline.geography.reach import Reach
 from pipeline.geography.statuses import Status, of_country, of_text
 from pipeline.reasons import Reason
@@ -129,7 +129,7 @@ def claims(known: Known | None, lines: Iterable[Area], on: date) -> tuple[Claim,
         return ()
     naming = sorted((line for line in lines if names(line, known)), key=lambda line: _order(line, on))
     in_force = [line for line in naming if line.in_force(on)]
-    first = [line for line in in_force if _rank(line) == _rank(in_force[0])]
+    first = [line for line in in_force if line.rank == in_force[0].rank]
     tied = len({line.recipient for line in first}) > 1
     return tuple(Claim(line, *_outcome(line, first, tied=tied, on=on)) for line in naming)
 
@@ -142,7 +142,7 @@ def names(line: Area, known: Known) -> bool:
         Kind.POSTCODE: known.postcode,
         Kind.LSOA11: known.lsoa11,
         Kind.LSOA21: known.lsoa21,
-        Kind.SECTOR: known.postcode[:-2],
+        Kind.SECTOR: known.postcode[:-UNIT],
         Kind.WARD: known.ward,
     }
     return line.code == of_place[line.kind]
@@ -163,13 +163,8 @@ def _within(line: Area, shape: Shape, known: Known) -> bool:
     return any(polygons.inside(outlines, [row]))
 
 
-def _order(line: Area, on: date) -> tuple[bool, tuple[int, int], str, int]:
-    return not line.in_force(on), _rank(line), line.file.name, line.line
-
-
-def _rank(line: Area) -> tuple[int, int]:
-    """Smaller places first, and among places of one size those with a priority, 1 before 2."""
-    return line.kind.precedence, line.priority if line.priority is not None else 1_000_000
+def _order(line: Area, on: date) -> tuple[bool, int, str, int]:
+    return not line.in_force(on), line.rank, line.file.name, line.line
 
 
 def _outcome(line: Area, first: Sequence[Area], *, tied: bool, on: date) -> tuple[str, str]:

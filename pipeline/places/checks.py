@@ -65,13 +65,9 @@ def check(home: Home, *, on: date, network: str | None = None) -> Checked:
         earlier=_earlier(home),
     )
     agreements = _agreements(home, on)
+    if network is not None and not examined.findings:
+        _check_network(home, examined, agreements, network)
     found = [*_with_families(home, examined), *_in_home(home, examined, agreements, network)]
-    if network is not None and not found and not any(examined.lines.values()):
-        raise SettingsError(
-            f"No line is of the network {network}, and no agreement needs it",
-            where=", ".join(file.name for file in home.reach_areas),
-            do="Leave --network out to see every network.",
-        )
     answer = {
         "well": all(one.level != "error" for one in found),
         "on": on.isoformat(),
@@ -95,6 +91,16 @@ def check(home: Home, *, on: date, network: str | None = None) -> Checked:
         {str(fault): fault.heading for fault in Fault},
         int(year[0]) if year else on.year,
     )
+
+
+def _check_network(home: Home, examined: Examined, agreements: list[Agreement], network: str) -> None:
+    """Raise SettingsError for a network of which nothing speaks: nothing would be found wrong with it."""
+    if not any(examined.lines.values()) and network not in {one.recipients.placed_in for one in agreements}:
+        raise SettingsError(
+            f"No line of the reach areas is of the network {network}",
+            where=", ".join(file.name for file in home.reach_areas),
+            do="Look for a typing error, or leave --network out to see every network.",
+        )
 
 
 def _networks(examined: Examined) -> dict[str, Any]:
@@ -188,14 +194,19 @@ def _in_home(
 ) -> Iterator[Finding]:
     from pipeline.geography.findings import Fault, Finding
 
-    for agreement in agreements:
+    lacking = [
+        one
+        for one in agreements
+        if one.recipients.placed_in not in (DIRECTORY_ALONE, *examined.recipients)
+        and network in (None, one.recipients.placed_in)
+    ]
+    for agreement in lacking:
         wanted = agreement.recipients.placed_in
-        if wanted in (DIRECTORY_ALONE, *examined.recipients) or network not in (None, wanted):
-            continue
         says = f"No line of {wanted} is in force on {examined.on}, and agreement {agreement.id} needs it."
         yield Finding(Fault.NOTHING_IN_FORCE, f"network {wanted}", says, wanted)
-    if not examined.lines["in_force"]:
-        yield Finding(Fault.NOTHING_IN_FORCE, ", ".join(file.name for file in home.reach_areas), "No line is in force on {examined.on}.")
+    if not (lacking or examined.lines["in_force"] or examined.findings):
+        says = f"No line{f' of {network}' if network else ''} is in force on {examined.on}."
+        yield Finding(Fault.NOTHING_IN_FORCE, ", ".join(file.name for file in home.reach_areas), says)
     yield from _recipients(home, examined, agreements)
     yield from _elsewhere(home, examined)
 

@@ -21,6 +21,7 @@ import pandas as pd
 from pipeline.agreed import LONDON
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.facts import opened_ledger
+from pipeline.geography.statuses import Status
 from pipeline.home import Home
 from pipeline.keeping import kept
 from pipeline.keeping.kept import Kept
@@ -43,7 +44,7 @@ _NO_FAMILY = frozenset({
 })  # fmt: skip
 
 # What a person may have decided since, or does not any more.
-_BY_A_PERSON = (*reviewed.ASKED, "placed_reviewed")
+_BY_A_PERSON = (*reviewed.ASKED, str(Status.PLACED_REVIEWED))
 
 _OLDER = "it was kept before Birthshare kept keyed places"
 
@@ -243,8 +244,6 @@ class _Atlas:
 
 def _side(placed: pd.DataFrame) -> pd.Series[str]:
     """Who serves each row of PLACEMENTS: a recipient's code, NOBODY or SEVERAL."""
-    from pipeline.geography.statuses import Status
-
     several = placed["status"].eq(str(Status.AMBIGUOUS))
     return placed["recipient"].mask(placed["reason"].ne(""), NOBODY).mask(several, SEVERAL)
 

@@ -20,6 +20,7 @@ from pipeline.agreements.loading import Loaded
 from pipeline.encryption.signing import verify_ssh
 from pipeline.errors import IntegrityError
 from pipeline.geography.postcodes import compact
+from pipeline.geography.statuses import DECIDABLE, Status
 from pipeline.home import Home
 from pipeline.ledger.entries import PostcodeReviewed, canonical
 from pipeline.ledger.ledger import Ledger
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline.geography.place import Decided
 
 NAMESPACE = "places@birthshare"
-ASKED = ("unknown", "ambiguous")  # of pipeline.geography.statuses: what a person can decide about
+ASKED = tuple(map(str, DECIDABLE))
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,23 @@ Key = tuple[str, str]  # a postcode's keyed reference, and a network
 
 
 def newest(ledger: Ledger) -> dict[Key, Review]:
-    """The newest decision about each postcode in each network, as far as it can be told which that is."""
-    return {
-        (entry.body.place, entry.body.network): Review(entry.seq, entry.at, entry.body)
-        for entry in ledger.entries(kinds={PostcodeReviewed.kind})
-        if isinstance(entry.body, PostcodeReviewed) and entry.body.place
-    }
+    """The newest decision about each postcode in each network, as far as it can be told which that is.
+
+    A signature counts once, and after the decision that it names alone. So a decision that was changed or taken
+    back counts no more, even if whoever can write to the ledger records it again.
+    """
+    found: dict[Key, Review] = {}
+    signatures: set[str] = set()
+    for entry in ledger.entries(kinds={PostcodeReviewed.kind}):
+        body = entry.body
+        if not isinstance(body, PostcodeReviewed):
+            continue
+        key = body.place, body.network
+        follows = key not in found or body.follows == found[key].entry
+        if body.place and follows and body.signature not in signatures:
+            found[key] = Review(entry.seq, entry.at, body)
+        signatures.add(body.signature)
+    return found
 
 
 def standing(
@@ -129,7 +141,7 @@ def remarks(
         name, network = one.agreement.id, one.agreement.recipients.placed_in
         decided, placed = decisions[name], placements[placements["network"] == network]
         status = placed.set_index("reference")["status"].reindex(decided["reference"]).to_numpy()
-        chosen = sum((status == "placed_reviewed") & (decided["outcome"] == Outcome.SHARE))
+        chosen = sum((status == Status.PLACED_REVIEWED) & (decided["outcome"] == Outcome.SHARE))
         waiting = sum(np.isin(status, ASKED) & (decided["outcome"] == Outcome.HOLD))
         if chosen:
             found.append(

@@ -141,7 +141,10 @@ def test_reach_areas_name_the_centres_and_fit_the_directory(
 ) -> None:
     reference = made.home / "reference"
     build_reach(
-        [reference / "reach_areas.csv"], reference / "postcodes.sqlite", tmp_path / "r", on=made.month.last_day
+        [reference / "reach_areas.csv"],
+        reference / "postcodes.sqlite",
+        tmp_path / "r",
+        on=made.month.last_day,
     )
     lines = list(csv.DictReader((reference / "reach_areas.csv").open()))
     assert {line["recipient"] for line in lines} == set(home.recipients()) == set(made.centres)

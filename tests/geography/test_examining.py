@@ -12,9 +12,11 @@ import pytest
 
 from geography.plan import ON, OURS, THEIRS, Plan, box, collection, feature
 from pipeline.errors import SettingsError
-from pipeline.geography.examining import Examined, Move, Share, examine
+from pipeline.geography.comparing import Move
+from pipeline.geography.examining import Examined, Share, examine
 from pipeline.geography.findings import Fault, Finding
 from pipeline.geography.statuses import PRECISE
+from pipeline.networks import NOBODY
 
 WEST_WARD, EAST_WARD = ("centres", "oak", "ward", "E05000001"), ("centres", "elm", "ward", "E05000002")
 WHOLE = (WEST_WARD, EAST_WARD)  # every place of our authority
@@ -83,6 +85,7 @@ def test_a_file_that_cannot_be_read_at_all_does_not_hide_the_others(plan: Plan) 
     broken.write_text("who,where\n")
     found = examine([broken, plan.listed(*WHOLE)], plan.directory, on=ON)
     assert the(found, Fault.UNREADABLE).where == "broken.csv"
+    assert "They must be: network,recipient,kind,code,from,to" in the(found, Fault.UNREADABLE).says
     assert found.lines["in_force"] == 2
 
 
@@ -165,7 +168,7 @@ def test_a_smaller_place_that_keeps_another_recipient_out_says_something(plan: P
 def test_a_place_across_the_border_is_told_with_its_authority(plan: Plan) -> None:
     found = look(plan, *WHOLE, ("centres", "oak", "postcode", "QC1 3HA"))
     outside = the(found, Fault.OUTSIDE)
-    assert outside.says == f"All its 1 live postcodes are in {THEIRS}, which centres hardly serves."
+    assert outside.says == f"Its only live postcode is in {THEIRS}, which centres hardly serves."
     assert outside.where == "reach_areas.csv line 4"
 
 
@@ -213,6 +216,8 @@ def test_what_moved_since_the_last_index_of_other_files_is_counted(plan: Plan) -
     assert moved.moves == [Move("centres", "oak", "ash", 31)]  # the withdrawn one does not count
     assert moved.before is not None
     assert moved.before.on == ON.isoformat()
+    none = look(plan, earlier=[plan.reach])
+    assert sorted((move.before, move.after) for move in none.moves) == [("elm", NOBODY), ("oak", NOBODY)]
 
 
 def test_an_index_of_another_version_is_passed_over(plan: Plan) -> None:

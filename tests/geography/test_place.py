@@ -228,6 +228,27 @@ def test_a_list_of_hospitals_that_cannot_be_read_is_a_plain_message(
     assert "QA1" not in str(stop.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        (
+            "name,postcode\nGeneral,QA1 1AB\nInfirmary, London,QB1 1AA\n",
+            "line 3",
+        ),
+        ("postcode\nQA1 IAB\n", "line 2"),
+        ("name,postcode\nGeneral,\n", "line 2"),
+        ("name,postcode,postcode\nGeneral,QA1 1AB,QA1 1AD\n", "no column"),
+    ],
+)
+def test_a_hospital_without_its_postcode_is_not_passed_over(tmp_path: Path, content: str, where: str) -> None:
+    """Else the card of a child who is still there would be posted to it."""
+    file = tmp_path / "hospital_postcodes.csv"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match=where) as stop:
+        read_hospital_postcodes(file)
+    assert "QA1" not in str(stop.value)
+
+
 asked_lists = st.lists(st.sampled_from(sorted(EXAMPLES)), max_size=30)
 
 

@@ -132,7 +132,7 @@ def test_the_new_list_is_one_that_can_be_read(lookup: Lookup) -> None:
         ("LSOA11CD,LSOA11NM,LSOA21CD,LSOA21NM,LAD22CD\n", "has no column CHGIND.*exact fit lookup"),
         ("LSOA11CD,LSOA21CD,CHGIND,chgind\n", "has more than one column CHGIND"),
         ("LSOA11CD,LSOA21CD,CHGIND\nE01000001,E01000001,Z\n", "not as it is published .*line 2"),
-        ("LSOA11CD,LSOA21CD,CHGIND\nE01000001,E01000001\n", "not as it is published .*line 2"),
+        ("LSOA11CD,LSOA21CD,CHGIND\nE01000001,E01000001\n", "does not fit its heading .*line 2"),
         ("LSOA11CD,LSOA21CD,CHGIND\nE02000001,E01000001,U\n", "not as it is published .*line 2"),
         ('LSOA11CD,"LSOA21CD', "cannot be read"),
     ],

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from month_authority import Authority, CommandLine
+from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.networks import NOBODY
 from pipeline.places.checks import check
@@ -49,6 +50,21 @@ def test_a_network_that_an_agreement_needs_and_no_line_has_is_an_error(village: 
     [one] = found(village, "nothing_in_force")
     assert (one["level"], one["network"]) == ("error", "libraries")
     assert found(village, "nothing_in_force", network="centres") == []
+
+
+def test_files_without_a_line_in_force_are_an_error_where_no_agreement_stands_too(village: Village) -> None:
+    [one] = [one for one in check(village.home, on=date(1999, 1, 1)).answer["findings"]]
+    assert (one["level"], one["fault"], one["where"]) == ("error", "nothing_in_force", "reach_areas.csv")
+    village.home.reach_areas[0].write_text("network,recipient,kind,code,from,to\n")
+    [one] = found(village, "nothing_in_force")
+    assert one["says"] == f"No line is in force on {ON}."
+
+
+def test_a_network_of_which_no_line_speaks_is_not_said_to_be_well(village: Village) -> None:
+    with pytest.raises(SettingsError, match="No line of the reach areas is of the network centers"):
+        check(village.home, on=ON, network="centers")
+    agree(village, network="libraries")
+    assert found(village, "nothing_in_force", network="libraries")
 
 
 def test_an_agreement_that_has_ended_needs_nothing(village: Village) -> None:
@@ -117,6 +133,10 @@ def test_the_page_says_what_the_answer_says(village: Village) -> None:
     assert "4 errors" not in text
     assert "2 errors" in text
     assert checked.answer["areas_sha256"] in text
+    assert "<details" not in page
+    many = {**checked.answer, "findings": checked.answer["findings"] * 20}
+    longer = areas_page(many, {}, {}, checked.headings, year=checked.year, authority="Sampleton")
+    assert "<details><summary>20 more</summary>" in longer
     assert "<script" not in page
     assert 'lang="en-GB"' in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")

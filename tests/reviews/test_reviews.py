@@ -303,6 +303,29 @@ def test_an_entry_without_a_good_signature_places_nobody(authority: Authority, s
     assert all(one.waits for one in asked(authority).values())
 
 
+@pytest.mark.parametrize("erased", [False, True], ids=["known", "destroyed since"])
+def test_a_decision_that_was_taken_back_cannot_be_recorded_again(authority: Authority, erased: bool) -> None:
+    """By whoever can write to the ledger, and kept the signature; nor when nobody knows any more what it was."""
+    first = decide(authority, asked(authority)["unknown"], OTHER)
+    decide(authority, asked(authority)["unknown"], "")
+    with opened_ledger(authority.home) as ledger:
+        if erased:
+            entries = reviewed.about(ledger, [first.place])
+            ledger.destroy_openings(entries, because="erasure", at=NOW, principal=LEAD)
+        ledger.append(Entry(first, str(MONTH)), at=NOW)
+    assert not by_postcode(authority.home, UNKNOWN)
+
+
+def test_a_decision_that_was_signed_before_another_cannot_be_recorded_after_it(authority: Authority) -> None:
+    one = asked(authority)["unknown"]
+    never_recorded = sign(authority, drafted(authority, one, OTHER))
+    decide(authority, one, CHOSEN)
+    with opened_ledger(authority.home) as ledger:
+        ledger.append(Entry(never_recorded, str(MONTH)), at=NOW)
+    [found] = by_postcode(authority.home, UNKNOWN).values()
+    assert [said.recipient for said in found.values()] == [CHOSEN]
+
+
 def test_where_a_key_may_sign_this_no_more_somebody_is_asked_again_and_the_month_goes_on(
     authority: Authority,
 ) -> None:

@@ -89,12 +89,19 @@ def _tell(checked: Checked, voice: Voice) -> None:
     if answer["since"]:
         moved = sum(one["postcodes"] for one in answer["since"]["moves"])
         voice.say(f"Since the index for {answer['since']['on']}, {moved:,} live postcodes have moved.")
-    voice.say("", f"{answer['lines']['in_force']:,} lines in force on {answer['on']}. {summary(answer)}.")
+    lines = answer["lines"]["in_force"]
+    in_force = f"{lines:,} line{'' if lines == 1 else 's'} in force on {answer['on']}"
+    voice.say("", f"{in_force}. {summary(answer)}.")
 
 
 def _at_stake(one: Mapping[str, Any]) -> str:
-    families = f"; {one['families']} families live in the small area" if one["families"] else ""
-    return "" if one["postcodes"] is None else f" [{one['postcodes']:,} live postcodes{families}]"
+    """How much a finding touches, as far as it does not say so itself."""
+    postcodes = one["postcodes"]
+    said = postcodes is None or " live postcode" in one["says"]
+    counted = "" if said else f"{postcodes:,} live postcode{'' if postcodes == 1 else 's'}"
+    families = f"{one['families']} families live in the small area" if one["families"] else ""
+    touched = "; ".join(filter(None, (counted, families)))
+    return f" [{touched}]" if touched else ""
 
 
 def _in_words(code: str) -> str:

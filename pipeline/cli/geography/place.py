@@ -99,7 +99,9 @@ def _decided(
     text: str, first: Iterable[Placement], premises: Home | Premises, compiled: Places, today: date
 ) -> Mapping[str, Mapping[str, Decided]]:
     """What people decided for this postcode, where geography alone cannot say."""
-    unsettled = [one for one in first if one.status in ("unknown", "ambiguous")]
+    from pipeline.geography.statuses import DECIDABLE
+
+    unsettled = [one for one in first if one.status in DECIDABLE]
     if not unsettled:
         return {}
     from pipeline.facts import opened_ledger
