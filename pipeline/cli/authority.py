@@ -94,6 +94,7 @@ def _where_to_look(folder: Path, state: Mapping[str, Any]) -> str:
             f"  {program} ledger verify {at_home}",
             f"  {program} recipients list {at_home}",
             f"  {program} geography place --network childrens_centres {at_home}",
+            f"  {program} geography check --out areas.html {at_home}",
             f"  {program} report quality {at_home}",
             f"  {program} intake check {quote(str(sealed))} {at_home}",
             f"  {program} intake propose {quote(str(extract))} {at_home}",

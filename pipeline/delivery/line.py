@@ -13,7 +13,7 @@ import hmac
 import logging
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -124,6 +124,19 @@ class Line:
 
 
 @contextmanager
+def _closed(transport: paramiko.Transport) -> Iterator[None]:
+    """Close the transport at the end; that its connection is lost already is no other failure.
+
+    Through a jump host, closing sends a word over the jump host's own connection.
+    """
+    try:
+        yield
+    finally:
+        with suppress(OSError, EOFError, SSHException):
+            transport.close()
+
+
+@contextmanager
 def opened(
     connection: Connection, *, user: str, pin: Pin, key: paramiko.PKey, seconds: float, where: str
 ) -> Iterator[Line]:
@@ -133,7 +146,7 @@ def opened(
     """
     transport = paramiko.Transport(connection)
     line = Line(transport, seconds, where)
-    with line.watched(), closing(transport):
+    with line.watched(), _closed(transport):
         _choose_methods(transport, pin[0])
         # The line's own watchdog is the bound; paramiko's must not come before it.
         transport.banner_timeout = transport.auth_timeout = 2 * seconds

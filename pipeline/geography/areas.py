@@ -113,7 +113,7 @@ class Problems:
         raise SettingsError(
             f"The reach areas cannot be used: {shown}{more}",
             where=named(self._files),
-            do="Correct these lines.",
+            do="Correct these lines; `birthshare geography check` names everything that is wrong.",
         )
 
     def _sentence(self, number: int, line: int, text: str) -> str:

@@ -63,10 +63,16 @@ def build_directory(
     from pipeline.geography import numbers
 
     published = _find(source)
-    columns = _columns(published)
+    columns, source_sha256 = _columns(published), published.sha256()
     with written_whole(target, _SCHEMA + numbers.SCHEMA, VERSION) as connection:
         _fill(connection, published, columns, authorities, watch)
         facts = _facts(connection, published, columns, authorities, part)
+        if facts.source_sha256 != source_sha256:
+            raise SettingsError(
+                "The postcode directory's file changed while it was read",
+                where=str(source),
+                do="Run it again.",
+            )
         check_content(connection, columns, release=facts.release, whole=authorities is None and not part)
         facts = facts._replace(digest=facts.sha256)
         keep_facts(connection, facts._asdict())

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.geography.bulk import STATUSES, Bulk, Codes, Settled
 from pipeline.geography.place import Decided, Placement, place_each, repairs
-from pipeline.geography.postcodes import compact, spaced
+from pipeline.geography.postcodes import compact, plainly, spaced
 from pipeline.records import PLACEMENTS, declared
 
 if TYPE_CHECKING:
@@ -64,10 +64,13 @@ def meant(asked: pd.DataFrame, places: Directory, many: int = MANY) -> pd.DataFr
     odd = given.str.contains(r"[^A-Za-z0-9 ]", regex=True)
     strange = given[odd | Bulk.read(given, places).unknown] if len(given) >= many else given
     texts = strange.unique().tolist()
-    codes = {text: compact(text) for text in given[odd].unique().tolist()} | repairs(texts, places)
-    rows = asked.loc[given.isin([text for text, code in codes.items() if code]), ["reference"]]
-    postcodes = [spaced(codes[text]) for text in given[rows.index]]
-    return rows.assign(postcode=pd.Series(postcodes, index=rows.index, dtype="str"))
+    codes = {text: code for text in given[odd].unique().tolist() if (code := compact(text))}
+    known = places.find(codes.values())
+    # What nobody knows keeps its spaces where they are: in other halves another one could be meant.
+    postcodes = {text: spaced(code) if code in known else plainly(text) for text, code in codes.items()}
+    postcodes |= {text: spaced(code) for text, code in repairs(texts, places).items()}
+    rows = asked.loc[given.isin(list(postcodes)), ["reference"]]
+    return rows.assign(postcode=given[rows.index].map(postcodes).astype("str"))
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ _LETTERS_AND_DIGITS = re.compile(r"[A-Za-z0-9]+")
 # of two digits begins with 0, no second letter is I, J or Z, and C, I, K, M, O, V are in no second half.
 _CENTRE = r"W1[A-HJKMNPR-Y]|E1W|N1[CP]|EC[1-4][ABEHMNPRVWXY]|WC[12][ABEHMNPRVWXY]|SW1[AEHPVWXY]|SE1P|NW1W"
 _FORM = re.compile(rf"(?:[A-Z][A-HK-Y]?(?:[0-9]|[1-9][0-9])|{_CENTRE}|NPT|GIR)[0-9][ABD-HJLNP-UW-Z]{{2}}")
-# Signs that people put around a postcode or between its halves. A question mark or a star may stand for
-# a character that somebody could not read, and is none of them.
-_SIGNS = ".,;:'\"`´‘’“”()[]{}<>/\\|_‐‑‒–—-"  # noqa: RUF001
+# Signs that people put around a postcode or between its halves. A question mark, a star or a line to be
+# filled in (_) may stand for a character that somebody could not read, and is none of them.
+_SIGNS = ".,;:'\"`´‘’“”()[]{}<>/\\|‐‑‒–—-"  # noqa: RUF001
 _APART = re.compile(rf"[{re.escape(_SIGNS)}]+")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _MOST = 60  # characters of a text that is looked at
@@ -36,6 +36,11 @@ def compact(given: str) -> str:
 def spaced(postcode: str) -> str:
     """A compact postcode as the post office writes it, with one space before the last three."""
     return f"{postcode[:-INWARD]} {postcode[-INWARD:]}".strip()
+
+
+def plainly(given: str) -> str:
+    """The text with an ordinary space wherever it has any kind of space."""
+    return _SPACES.sub(" ", given).strip()
 
 
 def could_be(postcode: str) -> bool:

@@ -4,13 +4,14 @@ Only what the directory does not know as written comes here. One kind of damage 
 digits that look alike (O and 0, I and 1, small l and 1, S and 5, B and 8, Z and 2), or the text around
 and between the two halves. Exactly one postcode of the whole directory must come of that, and Royal
 Mail must still use it. Nothing is guessed by nearness; a letter that is missing, doubled or has changed
-places is never repaired, and where such a slip would explain the text too, nothing is.
+places is never repaired, and where such a slip would explain the text too, nothing is. Nor where some
+pieces of the text make a live postcode without the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from itertools import product
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations, product
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pipeline.geography.postcodes import INWARD, LONGEST, SHORTEST, could_be, has_sign, pieces
@@ -43,6 +44,7 @@ class Reading(NamedTuple):
     postcode: str  # compact; whether there is such a postcode is another question
     halved: bool  # it is written in two pieces, the second of three characters: neither half lacks one
     broken: bool  # a sign stands inside a half, where a character may be missing
+    within: frozenset[str] = frozenset()  # what some of its pieces make: the others may be a house's number
 
 
 def repaired(given: Iterable[str], places: Places) -> dict[str, Known]:
@@ -58,7 +60,7 @@ def repaired(given: Iterable[str], places: Places) -> dict[str, Known]:
     meant = {text: _meant(reading, written) for text, reading in readings.items()}
     known = places.find({postcode for each in meant.values() for postcode in each})
     only = {text: found for text, each in meant.items() if (found := _one(known, each)) is not None}
-    slips = {text: _slips(readings[text], written) for text in only}
+    slips = {text: _slips(readings[text], written) | readings[text].within for text in only}
     others = places.find({postcode for each in slips.values() for postcode in each})
     return {
         text: found
@@ -75,9 +77,20 @@ def read(given: str) -> Reading | None:
     half = postcode[: len(postcode) // 2]
     if len(half) >= SHORTEST and postcode == half * 2:  # written twice
         return Reading(half, False, False)
-    if not SHORTEST <= len(postcode) <= LONGEST:
+    if not SHORTEST <= len(postcode) <= LONGEST or _is_sector(postcode):
         return None
-    return Reading(postcode, halved, len(parts) > 1 and not halved and has_sign(given))
+    return Reading(postcode, halved, len(parts) > 1 and not halved and has_sign(given), _within(parts))
+
+
+def _is_sector(text: str) -> bool:
+    """Whether the last two letters were left out, and not mistyped."""
+    return could_be(f"{text}AA")
+
+
+def _within(parts: Sequence[str]) -> frozenset[str]:
+    """What has a postcode's form where some of the pieces are left out."""
+    fewer = (some for count in range(1, len(parts)) for some in combinations(parts, count))
+    return frozenset(text for some in fewer if could_be(text := "".join(some)))
 
 
 def _meant(reading: Reading, written: Mapping[str, Known]) -> set[str]:

@@ -11,6 +11,7 @@ from pipeline.ledger.entries import (
     AnswersReceived,
     Delivered,
     DeliveryFailed,
+    DirectoryBuilt,
     DriftAccepted,
     ExtractReceived,
     ExtractRefused,
@@ -18,7 +19,10 @@ from pipeline.ledger.entries import (
     ListForgone,
     PermitAnnulled,
     PermitBody,
+    Placed,
+    PostcodeReviewed,
     Recorded,
+    RegisterAgreed,
     TotalsReceived,
 )
 from pipeline.ledger.ledger import Ledger
@@ -34,6 +38,8 @@ _KINDS = {
     Kind.DELIVERED,
     Kind.DELIVERY_FAILED,
     Kind.LIST_FORGONE,
+    Kind.PLACED,
+    Kind.POSTCODE_REVIEWED,
 }
 
 _WHAT = {
@@ -42,11 +48,16 @@ _WHAT = {
     Kind.TOTALS_RECEIVED: "totals",
 }  # of the files of a month
 
+_OF_PLACED = ("network", "directory_sha256", "reach_sha256", "statuses")
+
 
 def course(ledger: Ledger, month: str) -> dict[str, Any]:
     """Keys: files (what, supplier, signed, signed_at, opened_at, rows), refused (supplier, problem, at),
     accepted (supplier, dataset, about, principal, note, at), failed (agreement, recipient, times, problem,
-    first_at, delivered_at), forgone (agreement, recipient, principal, note, at), annulled (how many permits).
+    first_at, delivered_at), forgone (agreement, recipient, principal, note, at), annulled (how many permits),
+    placed (network, product, released, directory_sha256, reach_sha256, agreed_by, agreed_at, statuses: by
+    what homes were placed in the end, and who signed those reach areas), reviewed (network, status,
+    recipient, principal, note, at: what persons decided for single postcodes in this month).
     Moments are London's; "" where there is none. `signed` is False for a file that nobody signed, and
     `signed_at` then when it was first seen. What was accepted is how a file differs from earlier ones.
     """
@@ -77,6 +88,18 @@ def course(ledger: Ledger, month: str) -> dict[str, Any]:
             if isinstance(one.body, ListForgone)
         ],
         "annulled": sum(isinstance(one.body, PermitAnnulled) for one in entries),
+        "placed": _placed(ledger, entries),
+        "reviewed": [
+            {
+                **{
+                    name: getattr(one.body, name)
+                    for name in ("network", "status", "recipient", "principal", "note")
+                },
+                "at": written(one.at),
+            }
+            for one in entries
+            if isinstance(one.body, PostcodeReviewed)
+        ],
     }
 
 
@@ -124,3 +147,37 @@ def _failed(entries: Iterable[Recorded]) -> list[dict[str, Any]]:
         elif isinstance(body, Delivered) and permits.get(body.permit) in failed:
             failed[permits[body.permit]]["delivered_at"] = written(one.at)
     return [{"agreement": agreement, "recipient": code, **row} for (agreement, code), row in failed.items()]
+
+
+def _placed(ledger: Ledger, entries: Iterable[Recorded]) -> list[dict[str, Any]]:
+    """By network the directory and the reach areas that counted, with what the ledger says of them."""
+    newest = {one.body.network: one.body for one in entries if isinstance(one.body, Placed)}
+    if not newest:
+        return []
+    built: dict[str, DirectoryBuilt] = {}
+    agreed: dict[str, Recorded] = {}
+    for one in ledger.entries(month="", kinds={Kind.DIRECTORY_BUILT, Kind.REGISTER_AGREED}):
+        if isinstance(one.body, DirectoryBuilt):
+            built[one.body.directory_sha256] = one.body
+        elif isinstance(one.body, RegisterAgreed):
+            agreed.setdefault(one.body.reach_areas_sha256, one)
+    return [
+        {
+            **_directory(built.get(body.directory_sha256)),
+            **_agreed(agreed.get(body.reach_sha256)),
+            **body.model_dump(mode="json", include=set(_OF_PLACED)),
+        }
+        for body in newest.values()
+    ]
+
+
+def _directory(built: DirectoryBuilt | None) -> dict[str, str]:
+    """Which release it is, as far as the ledger says."""
+    return {"product": built.product if built else "", "released": str(built.released) if built else ""}
+
+
+def _agreed(entry: Recorded | None) -> dict[str, Any]:
+    """Who signed the reach areas first, and when; nobody where the ledger does not say."""
+    if entry is None or not isinstance(entry.body, RegisterAgreed):
+        return {"agreed_by": [], "agreed_at": ""}
+    return {"agreed_by": [one.principal for one in entry.body.signatures], "agreed_at": written(entry.at)}

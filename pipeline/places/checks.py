@@ -216,9 +216,9 @@ def _recipients(home: Home, examined: Examined, agreements: list[Agreement]) -> 
 
     register = home.recipients()
     for network, codes in examined.recipients.items():
-        if network == home.settings.geography.localities:
-            continue  # districts and the like, which receive nothing
         kinds = {kind for one in agreements for kind in _kinds(one, network)}
+        if network == home.settings.geography.localities and not kinds:
+            continue  # districts and the like, which receive nothing
         for code, where in sorted(codes.items()):
             postcodes = _serves(examined, network, code)
             if code not in register:

@@ -55,8 +55,8 @@ Key = tuple[str, str]  # a postcode's keyed reference, and a network
 def newest(ledger: Ledger) -> dict[Key, Review]:
     """The newest decision about each postcode in each network, as far as it can be told which that is.
 
-    A signature counts once, and after the decision that it names alone. So a decision that was changed or taken
-    back counts no more, even if whoever can write to the ledger records it again.
+    A signature counts once, and after the decision that it names alone. So a decision that was changed or
+    taken back counts no more, even if whoever can write to the ledger records it again.
     """
     found: dict[Key, Review] = {}
     signatures: set[str] = set()
@@ -97,9 +97,12 @@ def standing(
     return tuple(sorted(counts, key=lambda one: one.entry))
 
 
-def digest(reviews: Iterable[Review]) -> str:
-    """A digest of which decisions count. The ledger never changes, so their numbers say what they are."""
-    return release.digest(canonical([one.entry for one in reviews]).encode())
+def digest(reviews: Iterable[Review], signers_sha256: str) -> str:
+    """A digest of which decisions count. The ledger never changes, so their numbers say what they are.
+
+    Whose keys may sign them can change: `signers_sha256` is of the file that says so.
+    """
+    return release.digest(canonical([*(one.entry for one in reviews), signers_sha256]).encode())
 
 
 def decided(home: Home, reviews: Sequence[Review], given: Iterable[str]) -> dict[str, dict[str, Decided]]:

@@ -177,10 +177,15 @@ def _held(desk: Desk) -> dict[str, set[int]]:
         network = one.agreement.recipients.placed_in
         if network == DIRECTORY_ALONE:
             continue
+        if desk.closed:
+            raise SettingsError(
+                f"{desk.month} is closed, and its postcodes are destroyed",
+                do="Families who are held are looked at again when a later month's extract has them.",
+            )
         if not desk.staging.has(decisions_of(one.agreement.id)):
             raise WaitingForPerson(
-                f"Nothing is decided for {desk.month}, or it is closed",
-                do=f"Postcodes can be looked at while a month is open: birthshare run {desk.month}",
+                f"Nothing is decided for {desk.month} yet",
+                do=f"Its postcodes can be looked at once it was run: birthshare run {desk.month}",
             )
         decided = desk.staging.frame(decisions_of(one.agreement.id))
         able = decided.loc[decided["outcome"] != Outcome.WITHHOLD, "reference"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.errors import IntegrityError
 from pipeline.reasons import Outcome, Reason
+from pipeline.records import Month
 
 DELIVERED = "delivered"
 
@@ -293,6 +294,31 @@ class AcceptedFacts:
 
 
 @dataclass(frozen=True)
+class PlacedFacts:
+    """By which directory and which reach areas homes were placed."""
+
+    network: str
+    release: str  # of the directory, in words; "" where nobody knows
+    directory_sha256: str
+    reach_sha256: str
+    agreed_by: tuple[str, ...]  # who signed the reach areas
+    agreed: date | None
+    repaired: int  # births whose postcode was repaired
+    reviewed: int  # births that are where a person put their postcode
+
+
+@dataclass(frozen=True)
+class ReviewedFacts:
+    """What a person decided for one postcode."""
+
+    network: str
+    recipient: str  # "": nobody
+    principal: str
+    note: str
+    on: date
+
+
+@dataclass(frozen=True)
 class CourseFacts:
     """How the month went."""
 
@@ -301,6 +327,8 @@ class CourseFacts:
     accepted: tuple[AcceptedFacts, ...] = ()
     failed: tuple[FailedFacts, ...] = ()
     forgone: tuple[ForgoneFacts, ...] = ()
+    placed: tuple[PlacedFacts, ...] = ()
+    reviewed: tuple[ReviewedFacts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -431,7 +459,29 @@ def _course(one: Mapping[str, Any]) -> CourseFacts:
             )
             for f in one.get("forgone", ())
         ),
+        placed=tuple(
+            PlacedFacts(
+                **{key: f[key] for key in ("network", "directory_sha256", "reach_sha256")},
+                release=_release(f["product"], f["released"]),
+                agreed_by=tuple(f["agreed_by"]),
+                agreed=_day(f["agreed_at"]),
+                repaired=f["statuses"].get("placed_repaired", 0),
+                reviewed=f["statuses"].get("placed_reviewed", 0),
+            )
+            for f in one.get("placed", ())
+        ),
+        reviewed=tuple(
+            ReviewedFacts(
+                **{key: f[key] for key in ("network", "recipient", "principal", "note")}, on=_on(f["at"])
+            )
+            for f in one.get("reviewed", ())
+        ),
     )
+
+
+def _release(product: str, released: str) -> str:
+    """A release of the postcode directory: ONSPD of August 2026; "" where its month is not known."""
+    return f"{product or 'directory'} of {Month.parse(released).in_full}" if released else product
 
 
 def _history(one: Mapping[str, Any]) -> HistoryFacts:

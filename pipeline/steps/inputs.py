@@ -107,7 +107,7 @@ def gather_inputs(desk: Desk) -> Inputs:
         "agreements": {one.agreement.id: one.digest for one in desk.agreements},
         "directory": places.directory_sha256,
         "reach_areas": places.reach_sha256,
-        "reviewed": reviewed.digest(reviews),
+        "reviewed": reviewed.digest(reviews, sha256(desk.home.allowed_signers) if reviews else ""),
         "hospital_postcodes": sha256(desk.home.at(desk.home.settings.geography.hospital_postcodes)),
         "fields": _field_digests(desk),
         "suppliers": {name: _supplier_digest(desk, name) for name in arrivals},

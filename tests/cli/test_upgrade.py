@@ -51,8 +51,20 @@ def test_a_list_that_was_written_before_is_not_written_over_unless_it_is_named(
     again = birthshare("geography", "upgrade", lookup, "--part")
     assert again.code == 2
     again.says("there already", "reach_areas.lsoa21.csv", "--out")
-    assert birthshare("geography", "upgrade", lookup, "--part", "--out", areas(authority)).code == 0
-    assert b"lsoa21" in areas(authority).read_bytes()
+    new = areas(authority).with_name("reach_areas.lsoa21.csv")
+    new.write_text("older", encoding="utf-8")
+    assert birthshare("geography", "upgrade", lookup, "--part", "--out", new).code == 0
+    assert b"lsoa21" in new.read_bytes()
+
+
+def test_the_list_in_use_is_never_written_over(
+    authority: Authority, birthshare: CommandLine, lookup: Path
+) -> None:
+    signed = areas(authority).read_bytes()
+    answer = birthshare("geography", "upgrade", lookup, "--part", "--out", areas(authority))
+    assert answer.code == 2
+    answer.says("take the place of reach areas that are in use")
+    assert areas(authority).read_bytes() == signed
 
 
 def test_a_lookup_that_is_no_whole_one_is_refused(birthshare: CommandLine, lookup: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.delivery.line import opened, read_pin, read_private_key
 from pipeline.delivery.problems import DeliveryFailed, Problem
 from pipeline.delivery.push import look, push
 from pipeline.delivery.sftp import Endpoint
@@ -139,6 +140,26 @@ def test_a_jump_host_that_is_killed_in_the_middle_is_a_lost_line(
     jump_host.start()
     assert not push(SEALED, permit_for(SEALED), way, stands=stands, asked=parts).found_there
     assert [file.name for file in folder.iterdir()] == [NAME]
+
+
+def test_a_connection_that_cannot_even_be_closed_is_no_other_failure_than_a_lost_line(
+    endpoint: Endpoint, private_key: Path
+) -> None:
+    """As a channel through a jump host that is gone: closing it sends a word over a line that is dead."""
+
+    class Gone(socket.socket):
+        def close(self) -> None:
+            super().close()
+            raise EOFError
+
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    dead = Gone(fileno=ours.detach())
+    pin, key = read_pin(endpoint.host_key, endpoint.address), read_private_key(private_key)
+    with pytest.raises(DeliveryFailed) as failed:  # noqa: SIM117 - what is raised is raised on the way out, too
+        with opened(dead, user="nobody", pin=pin, key=key, seconds=5, where="there"):
+            pytest.fail("nobody is there")
+    assert failed.value.problem is Problem.LOST
 
 
 # --- a program ------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def test_what_is_left_out_of_a_month_is_found(pack: bytes, check: Callable[[byte
             free.add(one["kind"])
     assert free == {
         Kind.REGISTER_AGREED, Kind.EXTRACT_RECEIVED, Kind.FINGERPRINTED, Kind.PLACED, Kind.RELEASE_REQUESTED,
-        Kind.BALANCED, Kind.DECISIONS_KEPT, Kind.STAGING_DESTROYED, Kind.MONTH_CLOSED,
+        Kind.AREAS_COUNTED, Kind.BALANCED, Kind.DECISIONS_KEPT, Kind.STAGING_DESTROYED, Kind.MONTH_CLOSED,
     }  # fmt: skip
 
 

@@ -195,6 +195,14 @@ def test_progress_ends_at_the_whole_file(tmp_path: Path) -> None:
     assert seen[-1] == ("postcodes", size, size)
 
 
+def test_what_a_build_that_was_killed_left_behind_goes_with_the_next(town: Town) -> None:
+    """It is as large as the directory, and nobody else knows of it."""
+    left = town.folder / f".{town.directory.name}.killed.part"
+    left.write_bytes(b"half a directory")
+    build_directory(write(town.folder, published()), town.directory, part=True)
+    assert not left.exists()
+
+
 def test_answers_come_in_the_order_asked(town: Town) -> None:
     asked = ["QB1 1AA", "XX9 9XX", "QA1 1AA", "QB1 1AA"]
     with Directory(town.directory) as directory:
@@ -254,6 +262,19 @@ def test_a_missing_or_foreign_file_says_how_to_build_one(tmp_path: Path, content
         file.write_bytes(content)
     with pytest.raises(SettingsError, match="birthshare geography build"):
         Directory(file)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "ONSPD_NOV_2023_UK.csv"
+    source.write_text(published(), encoding="utf-8", newline="")
+
+    def changing(_: str, done: int, total: int) -> None:
+        if done == total:
+            source.write_text(published() + "\r\n", encoding="utf-8", newline="")
+
+    with pytest.raises(SettingsError, match="changed while it was read"):
+        build_directory(source, tmp_path / "d.sqlite", part=True, watch=changing)
+    assert not (tmp_path / "d.sqlite").exists()
 
 
 def test_a_directory_of_another_version_must_be_built_again(town: Town) -> None:

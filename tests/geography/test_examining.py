@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from geography.plan import ON, OURS, THEIRS, Plan, box, collection, feature
+from geography.plan import HOUSES, ON, OURS, THEIRS, Plan, box, collection, feature
 from pipeline.errors import SettingsError
 from pipeline.geography.comparing import Move
 from pipeline.geography.examining import Examined, Share, examine
@@ -133,6 +134,30 @@ def test_gaps_are_told_by_small_area_with_the_live_postcodes_in_them(plan: Plan)
     assert sum(one.postcodes or 0 for one in gaps) == 16
     assert all(one.network == "centres" and one.place.startswith("E0100012") for one in gaps)
     assert gaps[0].says == f"{gaps[0].place} in {OURS}: all 8 live postcodes are in nobody's area."
+
+
+def changed(plan: Plan, change: str) -> None:
+    """Take a directory of its own, in which rows are changed."""
+    own = plan.directory.read_bytes()
+    plan.directory.unlink()
+    plan.directory.write_bytes(own)
+    with closing(sqlite3.connect(plan.directory)) as connection, connection:
+        connection.execute(f"UPDATE postcode SET {change}")
+
+
+def test_what_no_area_could_place_is_no_gap(plan: Plan) -> None:
+    """A post box of a firm, whose position nobody knows well: families there are held whoever serves it."""
+    changed(
+        plan, "gridind = 6 WHERE postcode = (SELECT max(postcode) FROM postcode WHERE ward = 'E05000002')"
+    )
+    gaps = [one for one in look(plan, WEST_WARD).findings if one.fault is Fault.GAP]
+    assert sum(one.postcodes or 0 for one in gaps) == 15
+
+
+def test_withdrawn_postcodes_are_not_told_as_outside(plan: Plan) -> None:
+    changed(plan, f"terminated = '202103' WHERE authority = '{THEIRS}'")
+    [theirs] = {house.postcode for house in HOUSES if (house.column, house.row) == (7, 0)}
+    assert set(faults(look(plan, *WHOLE, ("centres", "oak", "postcode", theirs)))) == {"empty"}
 
 
 def test_a_recipient_and_a_line_with_withdrawn_postcodes_alone_serve_nobody(plan: Plan) -> None:

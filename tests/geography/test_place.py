@@ -69,6 +69,24 @@ def test_each_kind_of_postcode_has_its_status_and_reason(served: Town, postcode:
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("QA2 SAA", "QA2 5AA"),
+        ("QA2-9AA", "QA2 9AA"),
+        ("QA1 ZAA", "QA1 2AA"),
+        ("QB1.1AA", "QB1 1AA"),
+        ("QA1 IAD", "QA1 1AD"),
+    ],
+)
+def test_a_repaired_postcode_is_held_for_the_reason_of_the_one_that_is_meant(
+    served: Town, written: str, meant: str
+) -> None:
+    found, right = served.one(written), served.one(meant)
+    assert right["reason"]
+    assert {**found, "reference": 0} == {**right, "reference": 0}
+
+
 def test_the_examples_above_show_every_status() -> None:
     by_a_person = {Status.PLACED_REVIEWED}  # the examples of test_decided
     assert {status for status, *_ in EXAMPLES.values()} == set(Status) - by_a_person

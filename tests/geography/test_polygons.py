@@ -364,3 +364,13 @@ def test_properties_may_be_in_capitals_and_positions_may_have_heights(plan: Plan
     made["properties"] = {name.upper(): value for name, value in made["properties"].items()} | {"FID": 3}
     plan.compile(plan.drawn(collection(made)))
     assert plan.of("one") == cells((1, 2), (1, 2))
+
+
+def test_northern_irish_postcodes_lie_in_no_area_of_the_british_grid(plan: Plan) -> None:
+    """Their grid references are Irish, and name other places there; their degrees are right."""
+    (west, south), (east, north) = HOUSES[0].grid, HOUSES[0].degrees
+    row = "BT11AA", west, south, east, north
+    for ring, found in ((box(-1, -1, 1, 1), []), (turned(box(-1, -1, 1, 1)), [(0, "BT11AA")])):
+        [drawn] = read_areas([plan.drawn(collection(feature("one", ring)))])
+        outlines = polygons.outlines({0: drawn}, reach_areas.Problems([drawn.file]))
+        assert list(polygons.inside(outlines, [row])) == found

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from geography.plan import HOUSES, Plan
-from geography.town import LAYOUTS, NEW, OLD, OTHER_WARD, OURS, TOWN, WARD, Town, published
+from geography.town import LAYOUTS, NEW, OLD, OTHER_WARD, OURS, THEIRS, TOWN, WARD, Town, published
 from pipeline.errors import SettingsError
 from pipeline.geography import directory as directories
 from pipeline.geography import reach as reaches
@@ -367,6 +367,15 @@ def test_a_neighbour_is_covered_where_a_tenth_of_it_is_served(plan: Plan, across
     )
     assert (neighbours[0].authority in plan.authorities()) is covered
     assert HOUSES[0].authority in plan.authorities()
+
+
+def test_withdrawn_postcodes_cover_no_authority(town: Town) -> None:
+    withdrawn = ("QB1 1AB", "202103", THEIRS, "E05000009", "E01000091", "E01000092", "1", "500010", "300010")
+    source = town.folder / "ONSPD_FEB_2024_UK.csv"
+    source.write_text(published(rows=[*TOWN, withdrawn]), newline="")
+    build_directory(source, town.directory, part=True)
+    town.compile(("centres", "one", "ward", WARD), ("centres", "two", "postcode", "QB1 1AB"))
+    assert town.one("QB1 1AA")["status"] == "out_of_area"
 
 
 def test_networks_cover_authorities_each_for_itself(plan: Plan) -> None:

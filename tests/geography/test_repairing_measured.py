@@ -87,6 +87,10 @@ def other_of_the_other_kind(letter: str, rest: str, chance: random.Random) -> st
     return chance.choice(DIGITS if letter.isalpha() else LETTERS) + rest
 
 
+def piece(chance: random.Random) -> str:
+    return chance.choice(LETTERS + DIGITS)
+
+
 def places_changed(letter: str, rest: str, chance: random.Random) -> str:
     return rest[:1] + letter + rest[1:]
 
@@ -134,6 +138,11 @@ MENDED_OR_LEFT: dict[str, Damage] = {
     "one doubled, no space": both(
         at_a_place(lambda letter, rest, chance: letter * 2 + rest), MENDED["no space"]
     ),
+    "a house's number or letter before": lambda p, chance: f"{piece(chance)}{chance.choice([', ', '-'])}{p}",
+    "a house's number alone before": lambda p, chance: f"{chance.randrange(1, 10)} {p}",
+    "a flat's number or letter behind": lambda p, chance: f"{p}{chance.choice([', ', '/'])}{piece(chance)}",
+    "one of two districts": lambda p, chance: p.replace(" ", f"/{piece(chance)} "),
+    "the last two letters left out": written(lambda p: p[:-2], lambda p: p[:-2].replace(" ", "")),
 }
 # A character in place of any other. It may be the very one that another postcode looks like when damaged.
 REPLACED: dict[str, Damage] = {

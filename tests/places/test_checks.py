@@ -45,6 +45,17 @@ def test_recipients_that_are_not_in_the_register_are_errors_by_their_lines(villa
     assert two["says"] == "elm has an area in centres, and is not in the register of recipients."
 
 
+def test_localities_need_not_be_in_the_register_unless_an_agreement_sends_lists_there(
+    village: Village,
+) -> None:
+    settings = village.home.path / "birthshare.toml"
+    settings.write_text(settings.read_text() + '\n[geography]\nlocalities = "centres"\n')
+    village.home = Home.open(village.home.path)
+    assert found(village, "not_registered") == []
+    agree(village, network="centres")
+    assert len(found(village, "not_registered")) == 2
+
+
 def test_a_network_that_an_agreement_needs_and_no_line_has_is_an_error(village: Village) -> None:
     agree(village, network="libraries")
     [one] = found(village, "nothing_in_force")
@@ -53,7 +64,7 @@ def test_a_network_that_an_agreement_needs_and_no_line_has_is_an_error(village: 
 
 
 def test_files_without_a_line_in_force_are_an_error_where_no_agreement_stands_too(village: Village) -> None:
-    [one] = [one for one in check(village.home, on=date(1999, 1, 1)).answer["findings"]]
+    [one] = check(village.home, on=date(1999, 1, 1)).answer["findings"]
     assert (one["level"], one["fault"], one["where"]) == ("error", "nothing_in_force", "reach_areas.csv")
     village.home.reach_areas[0].write_text("network,recipient,kind,code,from,to\n")
     [one] = found(village, "nothing_in_force")

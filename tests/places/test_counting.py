@@ -58,6 +58,13 @@ def test_only_the_month_s_live_births_count_and_each_child_once(changes: dict[st
     assert counted(World.of(*births)).births == {"oak": 5}
 
 
+def test_what_an_older_row_said_of_a_child_is_no_permission() -> None:
+    older, newer = {"last_updated": "2026-10-20T10:00:00"}, {"last_updated": "2026-10-28T10:00:00"}
+    refused = birth(9, child="child-8", consent_status="refused", **newer)
+    found = counted(World.of(*many(7), birth(8, child="child-8", **older), refused))
+    assert (found.births, found.consented) == ({"oak": 10}, {"oak": 5})  # 8 and 7
+
+
 @pytest.mark.parametrize(
     "place",
     [{"recipient": "", "reason": "no_reach_area"}, {"network": "hubs"}, {"authority": "E07000222"}],

@@ -20,7 +20,15 @@ from month_authority import Answer, CommandLine
 from pipeline.errors import SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
-from pipeline.ledger.entries import ListForgone
+from pipeline.ledger.entries import (
+    DirectoryBuilt,
+    Entry,
+    ListForgone,
+    Placed,
+    PostcodeReviewed,
+    RegisterAgreed,
+    RegisterSignature,
+)
 from pipeline.ledger.ledger import Ledger
 from pipeline.looking_back.history import FEWEST, agreements, history, is_unusual, of_month
 from pipeline.questions.months import month as asked
@@ -308,6 +316,54 @@ def test_refused_files_failed_tries_and_forgone_lists_are_told(home: Home, ledge
         ("centre-2", "it closed for good")
     ]
     assert [(one["what"], one["rows"]) for one in course["files"]] == [("extract", 74)]
+
+
+def test_a_month_says_by_which_directory_and_whose_reach_areas_homes_were_placed(
+    home: Home, ledger: Ledger
+) -> None:
+    directory, areas, others = "d" * 64, "e" * 64, "f" * 64
+    built = DirectoryBuilt(
+        product="ONSPD", released="2026-08", source_sha256="c" * 64, directory_sha256=directory,
+        before_sha256="", rows=2, live=1, vintages=("2021",), columns={"authority": "lad26cd"},
+    )  # fmt: skip
+    signed = [
+        RegisterAgreed(
+            statement_sha256="b" * 64,
+            recipients={},
+            reach_areas_sha256=digest,
+            signatures=(RegisterSignature(principal=who, signature=SIGNATURE),),
+        )
+        for digest, who in ((areas, past.LEAD), (others, "other@example.org"))
+    ]
+    ledger.append(*map(Entry, (built, *signed)), at=past.after(THIS, 0))
+    first, last = (
+        Placed(network="centres", directory_sha256=sha256, reach_sha256=areas, statuses=statuses)
+        for sha256, statuses in (("a" * 64, {"unknown": 1}), (directory, {"placed_reviewed": 1}))
+    )
+    past.record(ledger, THIS, first)
+    past.record(
+        ledger,
+        THIS,
+        PostcodeReviewed(
+            place="1" * 32, once="2" * 32, network="centres", status="unknown", recipient="centre-1",
+            authority="E10000014", directory_sha256=directory,
+            reach_sha256=areas, follows=0, principal=past.LEAD, signature=SIGNATURE, note="a new street",
+        ),
+        last,
+    )  # fmt: skip
+    past.closed(ledger, THIS, {"centre-1": 10})
+
+    course = state_of(home)["course"]
+
+    [placed] = course["placed"]
+    assert (placed["product"], placed["released"], placed["statuses"]) == (
+        "ONSPD", "2026-08", {"placed_reviewed": 1},
+    )  # fmt: skip
+    assert (placed["agreed_by"], placed["reach_sha256"]) == ([past.LEAD], areas)
+    [reviewed] = course["reviewed"]
+    assert (reviewed["principal"], reviewed["recipient"], reviewed["note"]) == (
+        past.LEAD, "centre-1", "a new street",
+    )  # fmt: skip
 
 
 # --- the command ----------------------------------------------------------------------------------

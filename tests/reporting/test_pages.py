@@ -331,6 +331,28 @@ def test_a_month_says_how_it_went(state: State) -> None:
             }
         ],
         "annulled": 0,
+        "placed": [
+            {
+                "network": "centres",
+                "product": "ONSPD",
+                "released": "2026-08",
+                "directory_sha256": "d" * 64,
+                "reach_sha256": "e" * 64,
+                "agreed_by": ["data.lead@example.org", "guardian@example.org"],
+                "agreed_at": "2026-10-01T10:00:00+01:00",
+                "statuses": {"placed": 8, "placed_reviewed": 1},
+            }
+        ],
+        "reviewed": [
+            {
+                "network": "centres",
+                "status": "unknown",
+                "recipient": "",
+                "principal": "data.lead@example.org",
+                "note": "a new street",
+                "at": "2026-11-04T10:00:00+00:00",
+            }
+        ],
     }
 
     words = " ".join(Page(the_month(state)).words.split())
@@ -342,6 +364,12 @@ def test_a_month_says_how_it_went(state: State) -> None:
     )
     assert "failed 3 times (host key), and was delivered on 5 November 2026" in words
     assert "ends without centre-3's list under welcome-card: it closed for good" in words
+    assert f"ONSPD of August 2026{'d' * 64}" in words
+    assert f"data.lead@example.org and guardian@example.org, first on 1 October 2026{'e' * 64}" in words
+    assert (
+        "data.lead@example.org decided for one postcode that nobody serves it in centres: a new street"
+        in words
+    )
 
 
 def test_an_approval_names_the_release_that_it_is_about(state: State) -> None:

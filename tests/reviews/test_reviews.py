@@ -97,6 +97,9 @@ def test_from_the_list_over_a_signature_to_the_list_of_the_centre_that_was_chose
     assert {(one["recipient"], one["decided_by"]) for one in told} == {(CHOSEN, LEAD), ("", LEAD)}
 
     state = birthshare.finish()
+    closed = birthshare("geography", "review", str(MONTH))
+    assert closed.code == 2
+    closed.says(f"{MONTH} is closed")
     assert any(UNKNOWN in row for row in authority.families(CHOSEN))
     assert state["agreements"][AGREEMENT]["reasons"]["reach_area_ambiguous"] == 1
     placed = [body.statuses for body in authority.recorded(Kind.PLACED) if isinstance(body, Placed)]
@@ -304,8 +307,8 @@ def test_an_entry_without_a_good_signature_places_nobody(authority: Authority, s
 
 
 @pytest.mark.parametrize("erased", [False, True], ids=["known", "destroyed since"])
-def test_a_decision_that_was_taken_back_cannot_be_recorded_again(authority: Authority, erased: bool) -> None:
-    """By whoever can write to the ledger, and kept the signature; nor when nobody knows any more what it was."""
+def test_a_decision_taken_back_cannot_be_recorded_again(authority: Authority, erased: bool) -> None:
+    """By whoever can write to the ledger and kept the signature; nor once nobody knows what it was about."""
     first = decide(authority, asked(authority)["unknown"], OTHER)
     decide(authority, asked(authority)["unknown"], "")
     with opened_ledger(authority.home) as ledger:
@@ -339,6 +342,19 @@ def test_where_a_key_may_sign_this_no_more_somebody_is_asked_again_and_the_month
     assert authority.recorded(Kind.POSTCODE_REVIEWED) == [signed]
     authority.run(until="release")
     assert any("2 births held whose postcode waits" in one for one in pack(authority)[0]["notable"])
+
+
+def test_a_release_does_not_outlive_the_key_that_decided(authority: Authority) -> None:
+    """Asked about already, it is made again without the family: the key may have been stolen."""
+    decide(authority, asked(authority)["unknown"])
+    authority.run(until="release")
+    _, before = pack(authority)
+    signers = authority.home.allowed_signers
+    signers.write_text(signers.read_text().replace(f",{reviewed.NAMESPACE}", ""))
+    authority.run(until="release")
+    content, after = pack(authority)
+    assert before != after
+    assert not any("that a person chose" in one for one in content["notable"])
 
 
 def test_a_decision_about_one_postcode_cannot_be_moved_to_another(authority: Authority) -> None:

@@ -111,7 +111,7 @@ def decide(
     from pipeline.places.reviewed import NAMESPACE, statement
 
     if bool(recipient) == nobody:
-        raise SettingsError("Nothing is decided", do="Give --recipient CODE, or --nobody.")
+        raise SettingsError("Nothing is decided", do="Give either --recipient CODE or --nobody.")
     asked = reviews.one_of(reviews.queue(home, month, now=moment()), name, month)
     drafted = reviews.draft(asked, recipient=recipient or "", authority=authority, principal=who, note=note)
     if sys.stdin.isatty():

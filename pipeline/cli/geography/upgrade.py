@@ -37,6 +37,12 @@ def upgrade(lookup: Path, out: Path | None, part: bool, home: Home, voice: Voice
     from pipeline.geography.areas import GEOJSON, Kind, contents_of, read_areas
     from pipeline.geography.upgrading import read_lookup, upgraded
 
+    if out is not None and out.resolve() in {file.resolve() for file in home.reach_areas}:
+        raise SettingsError(
+            "The new list would take the place of reach areas that are in use",
+            where=str(out),
+            do="Write it to another file, and compare the two first.",
+        )
     known = read_lookup(lookup, part=part)
     lists = {
         file: contents_of([file])[0]
@@ -64,6 +70,12 @@ def upgrade(lookup: Path, out: Path | None, part: bool, home: Home, voice: Voice
     voice.answer({"files": [_facts(file, targets[file], result) for file, result in results.items()]})
     for file, result in results.items():
         _tell(voice, file, targets[file], result)
+    if any(any(result.lines.values()) for result in results.values()):
+        voice.advise(
+            "Nothing in use has changed. See what it would move (`birthshare geography preview`), put it in "
+            "the place of the old list, check it (`birthshare geography check`) and have it signed "
+            "(`birthshare recipients sign`)."
+        )
 
 
 def _write(target: Path, content: bytes) -> None:
