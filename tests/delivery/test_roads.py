@@ -142,6 +142,8 @@ def test_a_jump_host_that_is_killed_in_the_middle_is_a_lost_line(
     assert [file.name for file in folder.iterdir()] == [NAME]
 
 
+# The transport's own thread closes the connection too, and nobody hears what it raises.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_connection_that_cannot_even_be_closed_is_no_other_failure_than_a_lost_line(
     endpoint: Endpoint, private_key: Path
 ) -> None:
