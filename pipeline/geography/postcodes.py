@@ -16,7 +16,7 @@ _CENTRE = r"W1[A-HJKMNPR-Y]|E1W|N1[CP]|EC[1-4][ABEHMNPRVWXY]|WC[12][ABEHMNPRVWXY
 _FORM = re.compile(rf"(?:[A-Z][A-HK-Y]?(?:[0-9]|[1-9][0-9])|{_CENTRE}|NPT|GIR)[0-9][ABD-HJLNP-UW-Z]{{2}}")
 # Signs that people put around a postcode or between its halves. A question mark, a star or a line to be
 # filled in (_) may stand for a character that somebody could not read, and is none of them.
-_SIGNS = ".,;:'\"`´‘’“”()[]{}<>/\\|‐‑‒–—-"  # noqa: RUF001
+_SIGNS = ".,;:'\"`´‘’“”()[]{}<>/\\|‐‑‒–—-"  # noqa: RUF001 - signs that look alike are meant
 _APART = re.compile(rf"[{re.escape(_SIGNS)}]+")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _MOST = 60  # characters of a text that is looked at
