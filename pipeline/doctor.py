@@ -21,13 +21,14 @@ from pipeline.home import SETTINGS_FILE, Home, Place, Recipient, Supplier, passp
 from pipeline.intake.profiles import files_of
 from pipeline.outside import countersigned, places
 from pipeline.places import releases
+from pipeline.places.compiled import compiled_places, hospitals
 from pipeline.places.reviewed import NAMESPACE as PLACES
 from pipeline.recipients import register
 from pipeline.recipients.reaching import check_key, check_reached
 from pipeline.records import TEMPLATES
 from pipeline.steps import needs
 from pipeline.steps.desk import Watch, no_watch
-from pipeline.steps.inputs import check_datasets, compiled_places, hospitals
+from pipeline.steps.inputs import check_datasets
 from pipeline.steps.receiving import layout_of
 from pipeline.steps.release import NAMESPACE as RELEASE
 from pipeline.suppliers import reports

@@ -56,7 +56,7 @@ SELECT total(older.postcode IS NULL), total(older.postcode IS NOT NULL),
        total({_LIVE_IN_BOTH} AND newer.lsoa11 != older.lsoa11),
        total({_LIVE_IN_BOTH} AND newer.lsoa21 != older.lsoa21)
 FROM newer.postcode AS newer LEFT JOIN older.postcode AS older USING (postcode)
-"""  # noqa: S608
+"""  # noqa: S608 - of our own words alone
 # A served postcode without recipient is one that several claim.
 _BEFORE = f"""
 CASE WHEN older.postcode IS NULL THEN '{NEW}' WHEN was.postcode IS NULL THEN '{NOBODY}'
@@ -77,7 +77,7 @@ SELECT network, before, after, count(*) FROM (
     LEFT JOIN {{now}}.served AS now ON now.network = served.network AND now.postcode = served.postcode
     WHERE newer.terminated = '' OR (newer.postcode IS NULL AND older.terminated = '')
 ) WHERE before != after GROUP BY network, before, after ORDER BY network, count(*) DESC, before, after
-"""  # noqa: S608
+"""  # noqa: S608 - of our own words alone
 
 
 def compare(older: Path, newer: Path) -> Changes:

@@ -230,7 +230,7 @@ def _why_unknown(connection: sqlite3.Connection, area: Area, facts: DirectoryFac
     if other is None:
         return f"no such {area.kind} in {facts.release}"
     exists = connection.execute(
-        f"SELECT EXISTS (SELECT 1 FROM directory.postcode WHERE {other} = ?)",  # noqa: S608
+        f"SELECT EXISTS (SELECT 1 FROM directory.postcode WHERE {other} = ?)",  # noqa: S608 - of our own words alone
         (area.code,),
     ).fetchone()[0]
     absent = "" if f"20{area.kind[-2:]}" in facts.vintages else f", which has no {area.kind} at all"

@@ -136,7 +136,7 @@ def _counted(connection: sqlite3.Connection) -> tuple[int, int, dict[_Check, int
     checks = (*_FORMS, *_GAPS)
     totals = ", ".join(f"total({check.rows})" for check in checks)
     rows, live, *found = connection.execute(
-        f"SELECT count(*), total(terminated = ''), {totals} FROM (SELECT *,"  # noqa: S608
+        f"SELECT count(*), total(terminated = ''), {totals} FROM (SELECT *,"  # noqa: S608 - of our own words alone
         " (easting - 400000) / 100000.0 AS e, northing / 100000.0 AS n FROM postcode)"
     ).fetchone()
     return rows, int(live), {check: int(number) for check, number in zip(checks, found, strict=True)}

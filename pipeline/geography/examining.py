@@ -133,7 +133,7 @@ def examine(
 
 def postcodes_in(directory: Path, kind: str, codes: Collection[str]) -> dict[str, str]:
     """The postcodes, live or not, of small areas of one vintage (lsoa11 or lsoa21): each with its area."""
-    query = f"SELECT postcode, {kind} FROM postcode WHERE {kind} IN (SELECT value FROM json_each(?))"  # noqa: S608
+    query = f"SELECT postcode, {kind} FROM postcode WHERE {kind} IN (SELECT value FROM json_each(?))"  # noqa: S608 - of our own words alone
     with closing(sqlite3.connect(address(directory), uri=True)) as connection:
         return dict(connection.execute(query, (json.dumps(sorted(codes)),)))
 

@@ -41,7 +41,7 @@ CREATE TEMP TABLE here (
 INSERT INTO here SELECT postcode, authority, lsoa11, lsoa21, ward, gridind IN {PRECISE}
 FROM directory.postcode WHERE terminated = ''
   AND (authority IN (SELECT authority FROM covered) OR postcode IN (SELECT postcode FROM hit WHERE live));
-"""  # noqa: S608
+"""  # noqa: S608 - of our own words alone
 # Postcodes of each line: live ones; those that it decides on; whether only it gives them to its recipient.
 _LINES = """
 SELECT h.area, total(h.live), total(h.live AND h.rank = b.rank), total(h.rank = b.rank),

@@ -111,7 +111,7 @@ def near_borders(areas: Sequence[Area], directory: Path, metres: float) -> list[
         return []
     conditions, bounds = boxes(drawn, metres)
     query = (
-        "SELECT postcode, easting, northing, longitude, latitude FROM postcode"  # noqa: S608
+        "SELECT postcode, easting, northing, longitude, latitude FROM postcode"  # noqa: S608 - of our own words alone
         f" WHERE terminated = '' AND ({' OR '.join(conditions)})"
     )
     near: list[set[str]] = [set() for _ in drawn]

@@ -31,7 +31,7 @@ SELECT p.easting, p.northing, p.authority,
 FROM directory.postcode AS p LEFT JOIN served AS s ON s.network = ?1 AND s.postcode = p.postcode
 WHERE p.terminated = '' AND p.easting > 0
   AND p.authority IN (SELECT authority FROM covered WHERE network = ?1)
-"""  # noqa: S608
+"""  # noqa: S608 - of our own words alone
 
 
 class Point(NamedTuple):

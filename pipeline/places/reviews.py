@@ -32,6 +32,7 @@ from pipeline.geography.why import claims
 from pipeline.home import Home
 from pipeline.ledger.entries import PostcodeReviewed, PostcodesShown, canonical
 from pipeline.networks import DIRECTORY_ALONE
+from pipeline.places.compiled import Places, compiled_places, recipients_by_network
 from pipeline.places.reviewed import (
     ASKED,
     Key,
@@ -46,7 +47,7 @@ from pipeline.reasons import Outcome
 from pipeline.records import Month
 from pipeline.steps import closing
 from pipeline.steps.desk import Desk
-from pipeline.steps.inputs import BIRTHS, Places, compiled_places, decisions_of, recipients_by_network
+from pipeline.steps.inputs import BIRTHS, decisions_of
 from pipeline.wording import stranger
 
 _NAME = 12  # hexadecimal digits

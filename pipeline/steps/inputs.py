@@ -25,10 +25,7 @@ from pipeline.ledger.entries import (
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.places import reviewed
-from pipeline.places.compiled import Places as Places
-from pipeline.places.compiled import compiled_places as compiled_places
-from pipeline.places.compiled import hospitals as hospitals
-from pipeline.places.compiled import recipients_by_network as recipients_by_network
+from pipeline.places.compiled import Places, compiled_places, recipients_by_network
 from pipeline.places.reviewed import Review
 from pipeline.recipients import register
 from pipeline.steps import needs, release

@@ -25,6 +25,7 @@ from pipeline.ledger.entries import (
     Validated,
 )
 from pipeline.places import reviewed
+from pipeline.places.compiled import Places, hospitals
 from pipeline.places.reviewed import Review
 from pipeline.reasons import Reason, having
 from pipeline.records import KEYED_PLACES, SUPPRESSIONS, declared, keyed_column, keyed_references
@@ -40,10 +41,8 @@ from pipeline.steps.inputs import (
     PLACEMENTS,
     UNREAD,
     Inputs,
-    Places,
     columns_of,
     decisions_of,
-    hospitals,
     not_arrived,
     terms_of,
     used,

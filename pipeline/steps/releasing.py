@@ -17,6 +17,7 @@ from pipeline.errors import Refused
 from pipeline.ledger.entries import Decided, ReleaseRequested
 from pipeline.lists import telling
 from pipeline.places import reviewed
+from pipeline.places.compiled import recipients_by_network
 from pipeline.steps import account, needs, release
 from pipeline.steps.desk import Desk
 from pipeline.steps.inputs import (
@@ -29,7 +30,6 @@ from pipeline.steps.inputs import (
     Inputs,
     check_read_as_agreed,
     decisions_of,
-    recipients_by_network,
 )
 from pipeline.steps.pack import (
     PACK,

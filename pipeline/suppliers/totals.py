@@ -9,9 +9,10 @@ import pandas as pd
 
 from pipeline.contract import contract_of
 from pipeline.ledger.entries import TotalsReceived
+from pipeline.places.compiled import Places
 from pipeline.records import Extract
 from pipeline.steps.desk import Desk
-from pipeline.steps.inputs import Inputs, Places, totals_not_arrived, totals_used
+from pipeline.steps.inputs import Inputs, totals_not_arrived, totals_used
 from pipeline.steps.receiving import received, refusals_recorded
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from pipeline.consent.decide import decide
 from pipeline.demo.authority import TEMPLATE
 from pipeline.geography.place import place
 from pipeline.home import Home
+from pipeline.places.compiled import compiled_places, hospitals
 from pipeline.records import DISCLOSURES, SUPPRESSIONS, Month, declared, empty
-from pipeline.steps.inputs import compiled_places, hospitals
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 

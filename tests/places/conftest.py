@@ -18,8 +18,8 @@ from pipeline.geography.building import build_directory
 from pipeline.geography.place import place_everywhere
 from pipeline.home import Home
 from pipeline.ledger.entries import Entry, Placed
+from pipeline.places.compiled import Places, compiled_places
 from pipeline.records import Month
-from pipeline.steps.inputs import Places, compiled_places
 from preview.past import NOW, family, keep, new_home, world
 from spec.world import MONTH, agreement
 

@@ -19,7 +19,8 @@ from pipeline.errors import SettingsError
 from pipeline.geography import areas as reach_areas
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Kind, PermitBody
-from pipeline.steps import dispatch, inputs
+from pipeline.places import compiled
+from pipeline.steps import dispatch
 from register.signing import (
     FIRST,
     GUARDIAN,
@@ -307,7 +308,7 @@ def test_an_index_is_made_of_the_reach_areas_that_were_looked_at_and_no_others(
     with monkeypatch.context() as patch:
         patch.setattr(reach_areas, "areas_sha256", exchanged)
         with pytest.raises(SettingsError, match="changed while they were read"):
-            inputs.compiled_places(home, on=on)
+            compiled.compiled_places(home, on=on)
     areas.write_text(signed)
     assert list((home.state / "reach").iterdir()) == []
 

@@ -18,9 +18,8 @@ from pipeline.facts import opened_ledger, verified
 from pipeline.home import Home
 from pipeline.keeping import erasing, retention
 from pipeline.ledger.entries import Entry, Kind, Placed, PostcodeReviewed, PostcodesShown
-from pipeline.places import reviewed, reviews
+from pipeline.places import compiled, reviewed, reviews
 from pipeline.places.reviews import Asked
-from pipeline.steps import inputs
 
 LEAD = APPROVERS["data_lead"]
 UNKNOWN = "QX1 9QX"  # of the demonstration's family whose postcode is in no directory
@@ -247,8 +246,8 @@ def test_what_was_seen_and_is_otherwise_by_now_must_be_looked_at_again(
 
 def by_postcode(home: Home, postcode: str, later: timedelta = timedelta(0)) -> dict[str, Any]:
     """What is decided for a postcode in the network, as a month would use it that many days later."""
-    places = inputs.compiled_places(home, on=MONTH.last_day)
-    served = inputs.recipients_by_network(places)
+    places = compiled.compiled_places(home, on=MONTH.last_day)
+    served = compiled.recipients_by_network(places)
     with opened_ledger(home) as ledger:
         counts = reviewed.standing(home, ledger, served, (NOW + later).date())
         return reviewed.decided(home, counts, [postcode])

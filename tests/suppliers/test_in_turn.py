@@ -13,10 +13,11 @@ import pytest
 from month_authority import MONTH, NOW, Authority
 from pipeline import month as months
 from pipeline.ledger.entries import AnswersReceived, Body, Entry, ExtractRefused, Kind, TotalsReceived
+from pipeline.places.compiled import Places
 from pipeline.records import Extract
 from pipeline.steps.companions import receive_answers
 from pipeline.steps.desk import Desk
-from pipeline.steps.inputs import Inputs, Places
+from pipeline.steps.inputs import Inputs
 from pipeline.steps.receiving import OutOfTurn, ReceivedBefore
 from pipeline.suppliers.totals import receive_totals
 
