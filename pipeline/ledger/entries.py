@@ -846,7 +846,7 @@ class EvidenceGiven(Body):
 class AreasCounted(Body):
     """By recipient: live births of the month in its area, those the parents permit to share, those shared.
 
-    All rounded (`pipeline.lists.totals`): what is recorded once can be subtracted for ever.
+    All rounded (`pipeline.lists.telling`): what is recorded once can be subtracted for ever.
     """
 
     kind = Kind.AREAS_COUNTED

@@ -13,11 +13,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.agreements.model import Agreement
-from pipeline.lists.telling import NOT_TOLD, Told, round_to_5, rules, told
+from pipeline.lists.telling import NOT_TOLD, Told, rules, told
 from pipeline.reasons import Outcome
 from pipeline.records import Month, newest_versions
-
-__all__ = ["AreaNumbers", "area_numbers", "round_to_5"]
 
 LIVE = "1"  # NHS live/stillbirth indicator
 

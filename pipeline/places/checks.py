@@ -174,7 +174,7 @@ def _families(home: Home, codes: set[str], kind: str) -> dict[str, str]:
     if not months:
         return {}
     from pipeline.geography.examining import postcodes_in
-    from pipeline.lists.totals import round_to_5
+    from pipeline.lists.telling import round_to_5
 
     postcodes = postcodes_in(home.at(home.settings.geography.directory), kind, codes)
     keyed = keyed_references(home.secret("subject.key"), "place", list(postcodes))

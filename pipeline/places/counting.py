@@ -13,7 +13,8 @@ import pandas as pd
 
 from pipeline.agreements.model import Agreement
 from pipeline.ledger.entries import AreasCounted
-from pipeline.lists.totals import born_in_area, round_to_5
+from pipeline.lists.telling import round_to_5
+from pipeline.lists.totals import born_in_area
 from pipeline.reasons import Outcome, Reason, having
 from pipeline.records import Month, newest_versions
 

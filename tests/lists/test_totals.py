@@ -10,8 +10,8 @@ import pytest
 
 from lists.attacker import Attacker
 from pipeline.agreements.model import Agreement
-from pipeline.lists.telling import ROOM, Told, rules
-from pipeline.lists.totals import area_numbers, born_in_area, may_be_listed, round_to_5
+from pipeline.lists.telling import ROOM, Told, round_to_5, rules
+from pipeline.lists.totals import area_numbers, born_in_area, may_be_listed
 from pipeline.reasons import Outcome
 
 
