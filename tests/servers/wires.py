@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Thread
 from types import TracebackType
 
@@ -37,7 +38,8 @@ class Wire:
         """Break the connection off without a goodbye (RST), as a firewall does that forgot it."""
         for end in self._ends:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            end.shutdown(socket.SHUT_RD)  # whoever waits for its next byte holds it open
+            with suppress(OSError):  # whoever has gone already needs no breaking off
+                end.shutdown(socket.SHUT_RD)  # whoever waits for its next byte holds it open
             end.close()
         return False
 
