@@ -42,6 +42,8 @@ airflow: .venv/runtime  ## Airflow on a demonstration home, for a person
 lock:
 	uv pip compile pyproject.toml --group setup --generate-hashes --no-emit-index-url --no-annotate \
 	  --python-version 3.11 -q -o infra/locks/runtime.txt
+	uv pip compile pyproject.toml --group workers --group setup -c infra/locks/runtime.txt --generate-hashes \
+	  --no-emit-index-url --no-annotate --python-version 3.11 -q -o infra/locks/workers.txt
 	uv pip compile pyproject.toml --group dev -c infra/locks/runtime.txt --generate-hashes --no-emit-index-url \
 	  --no-annotate --python-version 3.11 -q -o infra/locks/dev.txt
 

@@ -1,58 +1,70 @@
-"""What Birthshare's DAGs share: which home and month a run is for, quiet failures, asking a person.
+"""What every task of Birthshare is: quiet when it fails, silent but for counts, placed where its keys are.
 
-Nothing here decides anything about births. Between tasks travel references and counts only.
+Nothing here decides anything about births. Between tasks travel numbers only: no text, not even a code.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import wraps
+from inspect import getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Param
-from airflow.sdk.exceptions import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSkipException,
-    TaskAwaitingInput,
-)
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError, WaitingForPerson
-from pipeline.wording import SHOWN
+from birthshare_authorities import authority_of
+from pipeline.errors import BirthshareError, Busy, NotAllDelivered, SettingsError
 
 if TYPE_CHECKING:  # pandas stays out of the DAG processor
-    from pipeline.home import Approver, Home
+    from pipeline.home import Home
     from pipeline.records import Month
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
+# Which keys a task needs; its queue is named after them. See infra/airflow/README.md.
+OPENING = "opening"  # the authority's own private keys, that open what suppliers seal
+SEALING = "sealing"  # the keys that lists are sealed and sent with, and that sign the record
+
 BATCH = 20  # recipients in one delivery task; a task costs seconds, a recipient a fraction of one
 
-# The reasons for a refusal that can be chosen. Words of one's own are for the command line: whatever is
-# typed into Airflow stays in its database, before anybody can look for a name in it.
-REFUSE = "Refuse: "
-REASONS = (
-    "the numbers are not what I expect",
-    "the extract is not what was agreed",
-    "a recipient or its area is not right",
-    "for a reason that I tell the data lead myself",
-)
-REFUSALS = {f"{REFUSE}{reason}": reason for reason in REASONS}
+LONGEST = timedelta(hours=2)  # that a task of ours may take
+
+# 20 s, 40 s, ... an hour: eight tries again within an hour and a half.
+TRIED_AGAIN = {
+    "retries": 8,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(hours=1),
+}
+
+
+def step(room: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A task of ours, for a worker that has the `room`'s keys (OPENING or SEALING)."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        made = {
+            "show_return_value_in_logs": False,
+            "multiple_outputs": False,
+            "queue": room,
+            "execution_timeout": LONGEST,
+            "doc_md": getdoc(function),
+        }
+        return task(**{**made, **TRIED_AGAIN, **options})(quietly(numbers_only(function)))
+
+    return decorate
 
 
 def quietly(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
     """Let out of a task only an error's class, place and exit code, with no chained cause.
 
     An error of a library can quote a record; Airflow would write it, with all its causes, into its log
-    and database. Birthshare's own errors carry no personal value, so their message may be read. Only
-    NotAllDelivered and unforeseen errors leave the retries that a task has; the others need a person.
+    and database. Birthshare's own errors carry no personal value, so their message may be read. Only what
+    may pass by itself leaves the retries that a task has; the others need a person.
     """
 
     @wraps(function)
@@ -71,7 +83,7 @@ def _worded(error: Exception) -> AirflowException:
         return AirflowSkipException(str(error))
     name = type(error).__name__
     if isinstance(error, BirthshareError):
-        kind = AirflowException if isinstance(error, NotAllDelivered) else AirflowFailException
+        kind = AirflowException if isinstance(error, NotAllDelivered | Busy) else AirflowFailException
         return kind(f"{name}, exit code {error.exit_code}: {error}")
     return AirflowException(
         f"{name} at {_place(error)}, exit code 1. Run the month again; if it stays, report this."
@@ -86,29 +98,55 @@ def _place(error: Exception) -> str:
     return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
-def home_param() -> Param:
-    """The parameter of every DAG: whose home it is for."""
-    return Param(
-        os.environ.get("BIRTHSHARE_HOME", ""),
-        type="string",
-        title="Home",
-        description="Path of the authority's home folder on the machine that runs the tasks.",
-    )
+class NotANumber(BirthshareError):
+    """A task was given, or gave, something that is not a count; Airflow would have kept it."""
+
+
+def numbers_only(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """Refuse arguments and answers that are not numbers: Airflow keeps and shows both.
+
+    Numbers are int and bool, lists of them, and mappings from names that the code gives to them. A text
+    could be anybody's name. Raises NotANumber, which does not say what it was.
+    """
+
+    @wraps(function)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        for given in (*args, *kwargs.values()):
+            _check(given, "given")
+        answer = function(*args, **kwargs)
+        _check(answer, "gave")
+        return answer
+
+    return run
+
+
+def _check(value: object, how: str) -> None:
+    inside: Any = [value]
+    if isinstance(value, list):
+        inside = value
+    elif isinstance(value, Mapping):
+        inside = [*value.values(), *(None if _is_name(key) else key for key in value)]
+    if not all(one is None or type(one) in (int, bool) for one in inside):
+        raise NotANumber(
+            f"A task {'was given' if how == 'given' else 'gave'} something that is not a count",
+            do="This is a fault of Birthshare: report it. Nothing of it was kept.",
+        )
+
+
+def _is_name(key: object) -> bool:
+    """Whether a key is a word of our code; what was read from a file could be anything."""
+    return isinstance(key, str) and key.isascii() and key.isidentifier() and key.islower() and len(key) < 40
 
 
 def home_of(context: Mapping[str, Any]) -> Home:
-    """The home of a run; raises SettingsError where none is given."""
+    """The home of the authority whose DAG it is; raises SettingsError where it is not on this machine."""
     from pipeline.home import Home
 
-    if not context["params"]["home"]:
-        raise SettingsError(
-            "The run names no home", do="Give the path of the authority's home when you trigger it."
-        )
-    return Home.open(Path(context["params"]["home"]))
+    return Home.open(authority_of(context["dag"].dag_id).home)
 
 
 def run_of(context: Mapping[str, Any]) -> tuple[Home, Month]:
-    """The home and month of a run; raises SettingsError where either is not given, or two months are."""
+    """The home and month of a run; raises SettingsError where no month is given, or two are."""
     from pipeline.records import Month
 
     home = home_of(context)
@@ -120,144 +158,9 @@ def run_of(context: Mapping[str, Any]) -> tuple[Home, Month]:
     return home, Month.parse(months.pop())
 
 
-def batches(deliveries: Sequence[tuple[str, str]]) -> list[list[list[str]]]:
-    """Deliveries (agreement and recipient codes) in groups of BATCH; one empty group where there are none.
+def batches(deliveries: int) -> list[int]:
+    """The numbers of the batches that so many deliveries are sent in; one where there are none.
 
-    The empty group keeps the month going: an empty list would skip `deliver` and all after it.
+    The empty batch keeps the month going: an empty list would skip `deliver` and all after it.
     """
-    pairs = [list(pair) for pair in deliveries]
-    return [pairs[start : start + BATCH] for start in range(0, max(len(pairs), 1), BATCH)]
-
-
-class ReleaseDecision(HITLOperator):
-    """Asks a person whether exactly one release pack may leave, and records the answer in our own ledger.
-
-    Airflow's screen is not the lock: whoever may edit a run can mark this task a success, and that records
-    nothing. The answer is recorded by the very process that receives it, for the approver whose
-    `airflow_user` answered, and for the pack whose digest stood in the answer that they chose: after a
-    task is cleared Airflow goes on showing the old question. What is shown comes from our own store, for
-    any user may change what travels between tasks.
-
-    Where an agreement asks for two persons the next question is for those who have not answered yet. It
-    shows the same counts and nothing of what the first person thought. No answer is no approval, however
-    long it takes: nothing is chosen beforehand, and no timeout answers.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(subject="May this month's lists be sent?", options=list(REFUSALS), **kwargs)
-
-    @quietly
-    def execute(self, context: Any) -> None:
-        """Show the counts to those who are still asked, and wait; not where all approvals are there."""
-        from pipeline import month as months
-
-        home, month = run_of(context)
-        content, pack = _asked_about(home, month)
-        if not months.missing_approvals(home, month, now=datetime.now(UTC)):
-            return
-        self.subject = f"May the lists of {month} be sent?"
-        self.body = _question(content, pack)
-        self.options = [_approve(pack), *REFUSALS]
-        asked = _logins(months.still_asked(home, month, way="airflow", now=datetime.now(UTC)))
-        self.assigned_users = [{"id": user, "name": user} for user in sorted(asked)]
-        try:
-            super().execute(context)
-        except TaskAwaitingInput as waiting:
-            waiting.kwargs = {"pack_sha256": pack}
-            raise
-
-    @quietly
-    def execute_complete(self, context: Any, event: dict[str, Any], pack_sha256: str = "") -> None:
-        """Record the person's answer; a refusal ends the run."""
-        from pipeline import month as months
-
-        home, month = run_of(context)
-        reason = _reason(event, pack_sha256)
-        new = months.record_decision(
-            home,
-            month,
-            pack_sha256=pack_sha256,
-            principal=_principal(_approvers(home, month), event),
-            approve=not reason,
-            way="airflow",
-            note=reason,
-            now=datetime.now(UTC),
-        )
-        if reason:
-            raise Refused(
-                f"The release was refused: {reason}",
-                where=f"pack {pack_sha256[:SHOWN]}",
-                do="Nothing was sent. Correct what led to it, then trigger the month again.",
-            )
-        if not new:
-            raise Refused(
-                "This person has approved this release already",
-                where=f"pack {pack_sha256[:SHOWN]}",
-                do="Clear this task, and let another person answer.",
-            )
-
-
-def _asked_about(home: Home, month: Month) -> tuple[bytes, str]:
-    """The pack that waits for a decision, and its digest; raises WaitingForPerson where there is none."""
-    from pipeline import month as months
-
-    asked = months.pack_asked_about(home, month, now=datetime.now(UTC))
-    if asked is None:
-        raise WaitingForPerson("Nothing is prepared", where=str(month), do="Clear the task prepare.")
-    return asked
-
-
-def _approve(pack_sha256: str) -> str:
-    return f"Approve release {pack_sha256[:SHOWN]}"
-
-
-def _reason(event: Mapping[str, Any], pack_sha256: str) -> str:
-    """Why the release is refused; "" for a yes to this very pack; raises Refused for any other answer."""
-    chosen = event.get("chosen_options")
-    if chosen == [_approve(pack_sha256)]:
-        return ""
-    for option, reason in REFUSALS.items():
-        if chosen == [option]:
-            return reason
-    raise Refused(
-        "The question was not answered, or for another release",
-        where=f"pack {pack_sha256[:SHOWN]}",
-        do="Trigger the month again and answer the new question.",
-    )
-
-
-def _approvers(home: Home, month: Month) -> dict[str, str]:
-    """Principals by Airflow login, of those who may decide here; raises SettingsError where nobody may."""
-    from pipeline import month as months
-
-    return _logins(months.deciders(home, month, way="airflow", now=datetime.now(UTC)))
-
-
-def _logins(people: Sequence[Approver]) -> dict[str, str]:
-    logins = {str(person.airflow_user): person.principal for person in people}
-    if not people or len(logins) < len(people):
-        raise SettingsError(
-            "Nobody can answer this in Airflow, or two approvers share a login",
-            where="birthshare.toml, approvers.airflow_user",
-            do="Approve with `birthshare release approve`, then clear this task.",
-        )
-    return logins
-
-
-def _principal(logins: Mapping[str, str], event: Mapping[str, Any]) -> str:
-    """Who answered, as the approvers' register knows them; raises Refused for anyone else and for nobody."""
-    user = event.get("responded_by_user") or {}
-    principal = logins.get(user.get("id", ""))
-    if principal is None:
-        raise Refused(
-            "The answer did not come from an approver", do="Clear this task and let an approver answer."
-        )
-    return principal
-
-
-def _question(content: bytes, pack_sha256: str) -> str:
-    """The body of the question, in Markdown: what `birthshare release show` shows, and no names."""
-    from pipeline.reporting import release_text
-
-    shown = release_text(json.loads(content), pack_sha256=pack_sha256)
-    return f"No list leaves before this is approved.\n\n```\n{shown}\n```\n"
+    return list(range(max(-(-deliveries // BATCH), 1)))

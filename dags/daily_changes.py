@@ -20,24 +20,16 @@ is safe: what was applied or sent is not applied or sent twice.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context
 
-from birthshare_tasks import home_of, home_param, quietly
+from birthshare_authorities import Authority, authorities
+from birthshare_dags import LONDON, dag_of
+from birthshare_tasks import OPENING, home_of, step
 
 
-@task(
-    show_return_value_in_logs=False,
-    multiple_outputs=False,
-    retries=5,
-    retry_delay=timedelta(minutes=5),
-    retry_exponential_backoff=True,
-    max_retry_delay=timedelta(hours=1),
-    max_active_tis_per_dagrun=1,
-    doc_md="Apply the feeds that wait, and send the recalls. Centres that cannot be reached are tried again.",
-)
-@quietly
+@step(OPENING)
 def hear_and_recall() -> dict[str, int]:
     """Apply feeds, raise recalls, bring notices; the answer is counts. Raises until all of it is done."""
     from pipeline.afterwards import recalls
@@ -45,15 +37,19 @@ def hear_and_recall() -> dict[str, int]:
     return recalls.run_day(home_of(get_current_context()), now=datetime.now(UTC))
 
 
-with DAG(
-    dag_id="daily_changes",
-    description="Deaths, withdrawals and moves, to every centre that has the family on a list",
-    doc_md=__doc__,
-    schedule=CronTriggerTimetable("0 7 * * *", timezone="Europe/London"),
-    catchup=False,
-    max_active_runs=1,
-    default_args={"owner": "data lead", "retries": 0},
-    tags=["birthshare", "daily"],
-    params={"home": home_param()},
-):
-    heard = hear_and_recall()
+def daily_changes(authority: Authority) -> DAG:
+    """The DAG of one authority."""
+    with dag_of(
+        authority,
+        "daily_changes",
+        description="Deaths, withdrawals and moves, to every centre that has the family on a list",
+        doc_md=__doc__,
+        schedule=CronTriggerTimetable("0 7 * * *", timezone=LONDON),
+        tags=["daily"],
+    ) as dag:
+        hear_and_recall()
+    return dag
+
+
+for one in authorities():
+    daily_changes(one)

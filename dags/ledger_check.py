@@ -22,17 +22,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context
 
-from birthshare_tasks import home_of, home_param, quietly
+from birthshare_authorities import Authority, authorities
+from birthshare_dags import LONDON, dag_of
+from birthshare_tasks import SEALING, home_of, step
 
 
-@task(
-    show_return_value_in_logs=False,
-    multiple_outputs=False,
-    doc_md="Read the ledger again, compare it with what others hold, sign it, and bring that to them.",
-)
-@quietly
+@step(SEALING)
 def check_ledger() -> dict[str, int]:
     """Check, sign, bring out; gives counts. Raises where the ledger was altered."""
     from pipeline.outside import check
@@ -40,15 +37,19 @@ def check_ledger() -> dict[str, int]:
     return check.run_day(home_of(get_current_context()), now=datetime.now(UTC))
 
 
-with DAG(
-    dag_id="ledger_check",
-    description="The record is read again, compared with what others hold of it, and signed",
-    doc_md=__doc__,
-    schedule=CronTriggerTimetable("30 3 * * *", timezone="Europe/London"),
-    catchup=False,
-    max_active_runs=1,
-    default_args={"owner": "data lead", "retries": 0},
-    tags=["birthshare", "daily"],
-    params={"home": home_param()},
-):
-    checked = check_ledger()
+def ledger_check(authority: Authority) -> DAG:
+    """The DAG of one authority."""
+    with dag_of(
+        authority,
+        "ledger_check",
+        description="The record is read again, compared with what others hold of it, and signed",
+        doc_md=__doc__,
+        schedule=CronTriggerTimetable("30 3 * * *", timezone=LONDON),
+        tags=["daily"],
+    ) as dag:
+        check_ledger()
+    return dag
+
+
+for one in authorities():
+    ledger_check(one)

@@ -29,47 +29,45 @@ Marking a task as a success by hand sends nothing and approves nothing.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from inspect import getdoc
 
-from airflow.sdk import DAG, CronPartitionTimetable, Param, get_current_context, task
+from airflow.sdk import DAG, CronPartitionTimetable, Param, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from birthshare_tasks import ReleaseDecision, batches, home_param, quietly, run_of
+from birthshare_approval import ReleaseDecision
+from birthshare_authorities import Authority, authorities
+from birthshare_dags import LONDON, dag_of
+from birthshare_tasks import BATCH, OPENING, SEALING, batches, run_of, step
 
 
-@task(show_return_value_in_logs=False)
-@quietly
-def prepare() -> list[list[list[str]]]:
-    """Open, check, decide and count; the answer is the batches of agreements and recipients to send to."""
+@step(OPENING, pool="birthshare_opening")
+def prepare() -> list[int]:
+    """Open, check, decide and count; the answer is the numbers of the batches to send."""
     from pipeline import month
 
     prepared = month.prepare(*run_of(get_current_context()), now=datetime.now(UTC))
     if prepared is None:
         raise AirflowSkipException("The month is closed: there is nothing left to ask or to send.")
-    return batches(prepared.deliveries)
+    return batches(len(prepared.deliveries))
 
 
-@task(
-    show_return_value_in_logs=False,
-    retries=5,
-    retry_delay=timedelta(minutes=2),
-    retry_exponential_backoff=True,
-    max_retry_delay=timedelta(hours=1),
-    max_active_tis_per_dagrun=1,
-    doc_md="Seal and send one batch of lists. Centres that cannot be reached are tried again.",
-)
-@quietly
-def deliver(batch: list[list[str]]) -> int:
-    """Seal and send one batch; the answer is how many lists are there. Raises until all of it is."""
+@step(SEALING)
+def deliver(batch: int) -> int:
+    """Seal and send one batch; the answer is how many of its lists are there. Raises until all are.
+
+    Which recipients a batch holds is asked of our own record: what travels between tasks can be edited.
+    """
     from pipeline import month
 
-    only = [(agreement, recipient) for agreement, recipient in batch]
-    return len(month.deliver(*run_of(get_current_context()), now=datetime.now(UTC), only=only))
+    home, when = run_of(get_current_context())
+    now = datetime.now(UTC)
+    planned = month.planned(home, when, now=now)
+    only = planned[batch * BATCH : (batch + 1) * BATCH] if batch >= 0 else []
+    return len(month.deliver(home, when, now=now, only=only))
 
 
-@task(show_return_value_in_logs=False)
-@quietly
+@step(SEALING)
 def close() -> bool:
     """Balance, sign and clear away; the answer is whether the books balance."""
     from pipeline import month
@@ -77,28 +75,32 @@ def close() -> bool:
     return bool(month.close(*run_of(get_current_context()), now=datetime.now(UTC))["balanced"])
 
 
-with DAG(
-    dag_id="monthly_births",
-    description="Last month's births, to the children's centres that may have them",
-    doc_md=__doc__,
-    schedule=CronPartitionTimetable("0 6 3 * *", timezone="Europe/London", run_offset=-1, key_format="%Y-%m"),
-    catchup=False,
-    max_active_runs=1,
-    default_args={"owner": "data lead", "retries": 0},
-    tags=["birthshare", "monthly"],
-    params={
-        "home": home_param(),
-        "month": Param(
-            "",
-            type="string",
-            pattern="^([0-9]{4}-(0[1-9]|1[0-2]))?$",
-            title="Month",
-            description="Month of the extract, as YYYY-MM. Scheduled runs take the month before their own.",
-        ),
-    },
-):
-    prepared = prepare()
-    first = ReleaseDecision(task_id="release_decision", doc_md=getdoc(ReleaseDecision))
-    second = ReleaseDecision(task_id="second_decision", doc_md=getdoc(ReleaseDecision))
-    delivered = deliver.expand(batch=prepared)
-    prepared >> first >> second >> delivered >> close()
+def monthly_births(authority: Authority) -> DAG:
+    """The DAG of one authority."""
+    with dag_of(
+        authority,
+        "monthly_births",
+        description="Last month's births, to the children's centres that may have them",
+        doc_md=__doc__,
+        schedule=CronPartitionTimetable("0 6 3 * *", timezone=LONDON, run_offset=-1, key_format="%Y-%m"),
+        tags=["monthly"],
+        params={
+            "month": Param(
+                "",
+                type="string",
+                pattern="^([0-9]{4}-(0[1-9]|1[0-2]))?$",
+                title="Month",
+                description="Of the extract, as YYYY-MM. Scheduled runs take the month before their own.",
+            ),
+        },
+    ) as dag:
+        prepared = prepare()
+        first = ReleaseDecision(task_id="release_decision", doc_md=getdoc(ReleaseDecision))
+        second = ReleaseDecision(task_id="second_decision", doc_md=getdoc(ReleaseDecision))
+        delivered = deliver.expand(batch=prepared)
+        prepared >> first >> second >> delivered >> close()
+    return dag
+
+
+for one in authorities():
+    monthly_births(one)

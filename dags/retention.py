@@ -21,13 +21,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context
 
-from birthshare_tasks import home_of, home_param, quietly
+from birthshare_authorities import Authority, authorities
+from birthshare_dags import LONDON, dag_of
+from birthshare_tasks import SEALING, home_of, step
 
 
-@task(show_return_value_in_logs=False, multiple_outputs=False)
-@quietly
+@step(SEALING)
 def destroy_and_look() -> dict[str, int]:
     """Destroy what is over, look at every file; gives counts. Raises where a person must see to it."""
     from pipeline.keeping import retention
@@ -35,15 +36,19 @@ def destroy_and_look() -> dict[str, int]:
     return retention.run_day(home_of(get_current_context()), now=datetime.now(UTC))
 
 
-with DAG(
-    dag_id="retention",
-    description="Files and keys whose time is up are destroyed, and that is shown",
-    doc_md=__doc__,
-    schedule=CronTriggerTimetable("0 5 * * *", timezone="Europe/London"),
-    catchup=False,
-    max_active_runs=1,
-    default_args={"owner": "data lead", "retries": 0},
-    tags=["birthshare", "daily"],
-    params={"home": home_param()},
-):
-    destroyed = destroy_and_look()
+def retention(authority: Authority) -> DAG:
+    """The DAG of one authority."""
+    with dag_of(
+        authority,
+        "retention",
+        description="Files and keys whose time is up are destroyed, and that is shown",
+        doc_md=__doc__,
+        schedule=CronTriggerTimetable("0 5 * * *", timezone=LONDON),
+        tags=["daily"],
+    ) as dag:
+        destroy_and_look()
+    return dag
+
+
+for one in authorities():
+    retention(one)

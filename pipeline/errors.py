@@ -45,6 +45,10 @@ class SettingsError(BirthshareError):
     exit_code = 2
 
 
+class Busy(SettingsError):
+    """Somebody else is at this work now; it passes by itself."""
+
+
 class Refused(BirthshareError):
     """Governance says no: agreement, approval, suspension, stale deaths feed."""
 

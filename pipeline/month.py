@@ -23,7 +23,7 @@ import pandas as pd
 
 from pipeline import facts
 from pipeline.afterwards import changes, recalls
-from pipeline.errors import BirthshareError, NotAllDelivered, SettingsError, one_to_a_line
+from pipeline.errors import BirthshareError, Busy, NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.home import Approver, Home
 from pipeline.keeping import kept
 from pipeline.ledger.entries import Balanced, MonthClosed, ReleaseRequested
@@ -33,7 +33,7 @@ from pipeline.stages import STAGES
 from pipeline.steps import approval, closing, companions, deciding, dispatch, inputs, preparation, releasing
 from pipeline.steps.desk import Desk, Watch, no_watch
 from pipeline.steps.inputs import BIRTHS, decisions_of
-from pipeline.steps.pack import PACK, Prepared, asked, outstanding
+from pipeline.steps.pack import PACK, Prepared, asked, asked_pack, outstanding, read_release
 from pipeline.suppliers import drift, fetching, reports, totals
 
 Pair = tuple[str, str]  # agreement, recipient
@@ -150,6 +150,13 @@ def accept_differences(
         new = drift.accept(desk, file, principal=principal, signature=signature, note=note)
         closing.sign(desk)
         return new
+
+
+def planned(home: Home, month: Month, *, now: datetime) -> list[Pair]:
+    """Every list of the release that is asked about, always in the same order; none where there is none."""
+    with opened(home, month, now) as desk:
+        content = asked_pack(desk)
+        return [] if content is None else list(read_release(content).deliveries)
 
 
 def deliver(
@@ -429,7 +436,5 @@ def _locked(desk: Desk, how: int) -> Iterator[None]:
         try:
             fcntl.flock(lock, how | fcntl.LOCK_NB)
         except OSError:
-            raise SettingsError(
-                f"Another run is working on {desk.month}", do="Wait until it has finished."
-            ) from None
+            raise Busy(f"Another run is working on {desk.month}", do="Wait until it has finished.") from None
         yield

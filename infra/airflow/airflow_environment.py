@@ -13,7 +13,7 @@ import secrets
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -37,7 +37,11 @@ class Site:
     port: int
     users: Mapping[str, str]
     dags: Path = DAGS
-    birthshare_home: Path | None = None  # what the DAG form offers as the authority's home
+    birthshare_home: Path | None = None  # of the one authority that this Airflow serves
+    authorities: Mapping[str, Path] = field(default_factory=dict)  # or of several: their homes, by code
+    database: str = ""  # PostgreSQL, as postgresql+psycopg://...; "" for an SQLite file in the folder
+    broker: str = ""  # Redis, as redis://...; tasks then run in Celery workers, else beside the scheduler
+    extra: Mapping[str, str] = field(default_factory=dict)  # settings of Airflow's own, as SECTION__NAME
 
     @property
     def address(self) -> str:
@@ -50,9 +54,9 @@ class Site:
         return self.folder / "logs"
 
     @property
-    def database(self) -> Path:
-        """Airflow's own database file."""
-        return self.folder / "airflow.db"
+    def database_url(self) -> str:
+        """Airflow's own database."""
+        return self.database or f"sqlite:///{self.folder / 'airflow.db'}"
 
     def passwords(self) -> dict[str, str]:
         """The password of every login; made on first use, kept in a file only its owner can read."""
@@ -63,26 +67,38 @@ def environment(site: Site) -> dict[str, str]:
     """The whole environment for every part of one Airflow; makes its secrets on first use."""
     site.passwords()
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    settings = _core(site) | _api(site) | _records(site)
+    settings = _core(site) | _api(site) | _records(site) | _workers(site) | dict(site.extra)
     return (
         inherited
         | {f"AIRFLOW__{name}": value for name, value in settings.items()}
         | {
             "AIRFLOW_HOME": str(site.folder),
-            "BIRTHSHARE_HOME": str(site.birthshare_home or ""),
+            **_whose(site),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "PYTHONPATH": os.pathsep.join([str(SITE), str(REPOSITORY)]),
         }
     )
 
 
+def _whose(site: Site) -> dict[str, str]:
+    """Which authorities the DAGs are for; see dags/birthshare_authorities.py."""
+    if not site.authorities:
+        return {"BIRTHSHARE_HOME": str(site.birthshare_home or "")}
+    tables = [f'["{code}"]\nhome = {json.dumps(str(home))}\n' for code, home in site.authorities.items()]
+    file = site.folder / "authorities.toml"
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.write_text("\n".join(tables), encoding="utf-8")
+    return {"BIRTHSHARE_AUTHORITIES": str(file)}
+
+
 def _core(site: Site) -> dict[str, str]:
     return {
         "CORE__DAGS_FOLDER": str(site.dags),
+        "CORE__PLUGINS_FOLDER": str(HERE / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "CORE__DEFAULT_TIMEZONE": "Europe/London",
-        "CORE__EXECUTOR": "quiet_executor.QuietLocalExecutor",
+        "CORE__EXECUTOR": "CeleryExecutor" if site.broker else "quiet_executor.QuietLocalExecutor",
         "CORE__MP_START_METHOD": "fork",  # so that what the scheduler imported is there in every task
         "CORE__PARALLELISM": "4",
         # Must name the very port of the API server, else every task is refused a connection.
@@ -108,12 +124,28 @@ def _api(site: Site) -> dict[str, str]:
 
 def _records(site: Site) -> dict[str, str]:
     return {
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{site.database}",
+        "DATABASE__SQL_ALCHEMY_CONN": site.database_url,
+        # psycopg speaks both; Airflow would look for another driver. SQLite has its own.
+        **({"DATABASE__SQL_ALCHEMY_CONN_ASYNC": site.database_url} if site.database else {}),
         "LOGGING__BASE_LOG_FOLDER": str(site.logs),
         "LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
         "LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(site.logs / "dag_processor"),
         "SENTRY__SENTRY_ON": "False",
+    }
+
+
+def _workers(site: Site) -> dict[str, str]:
+    """Where tasks run in Celery workers: the queue between, and how soon a dead worker is noticed."""
+    if not site.broker:
+        return {}
+    return {
+        "CELERY__BROKER_URL": site.broker,
+        "CELERY__RESULT_BACKEND": f"db+{site.database_url}",
+        "CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
+        "OPERATORS__DEFAULT_QUEUE": "sealing",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     }
 
 

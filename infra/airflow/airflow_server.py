@@ -1,8 +1,8 @@
 """Starts and stops a whole Airflow on this machine, and talks to it.
 
-    with AirflowServer(Site(folder, port, users={"lead": "user"})) as server:
+    with AirflowServer(Site(folder, port, {"lead": "user"}, birthshare_home=home)) as server:
         lead = server.login("lead")
-        lead.trigger("monthly_births", {"home": "/srv/birthshare", "month": "2026-10"})
+        lead.trigger("monthly_births", {"month": "2026-10"})
 
 The order matters: the API server first, then its execution API (built on first use, and the first
 task would wait for it), then the scheduler and the DAG processor.
@@ -31,6 +31,10 @@ Found = TypeVar("Found")
 
 FINISHED = ("success", "failed")
 STOP_SECONDS = 15.0  # for a part of Airflow to end by itself
+
+POOL = ("birthshare_opening", "2", "Extracts that are opened and checked at once: each needs memory")
+WORKERS = ("worker-1", "worker-2")
+QUEUES = "opening,sealing"
 
 
 class AirflowError(Exception):
@@ -65,11 +69,27 @@ class AirflowServer:
         self._run("db", "migrate")
         self._say("starting the API server")
         self._spawn("api-server")
+        self._run("pools", "set", *POOL)
         self.until(self._answers("/execution/health"), "the API server answers", seconds=seconds)
         self._say("starting the scheduler")
         self._spawn("scheduler", "--skip-serve-logs")
         self._spawn("dag-processor")
+        for name in WORKERS if self.site.broker else ():
+            self.start_worker(name)
         self.until(self._healthy, "every part of Airflow is healthy", seconds=seconds)
+
+    def start_worker(self, name: str, *, queues: str = QUEUES, at_once: int = 2) -> None:
+        """Start a Celery worker that takes tasks of these queues."""
+        options = ("--celery-hostname", f"{name}@%h", "--queues", queues, "--concurrency", str(at_once))
+        pid = ("--pid", str(self.site.folder / f"{name}.pid"))
+        self._spawn("celery", "worker", *options, *pid, "--skip-serve-logs", name=name)
+
+    def kill(self, name: str) -> None:
+        """End a part as a power cut does, with everything that it started."""
+        part = self._parts.pop(name)
+        for process in _family(part.pid):
+            _kill(process)
+        part.wait()
 
     def keep(self) -> None:
         """Stay until a part ends by itself, which raises AirflowError, or the caller is interrupted."""
@@ -141,9 +161,10 @@ class AirflowServer:
             name = " ".join(arguments)
             raise AirflowError(f"`airflow {name}` failed: see {self.output(arguments[0])}")
 
-    def _spawn(self, *arguments: str) -> None:
-        with self._open_output(arguments[0]) as output:
-            self._parts[arguments[0]] = subprocess.Popen(
+    def _spawn(self, *arguments: str, name: str = "") -> None:
+        name = name or arguments[0]
+        with self._open_output(name) as output:
+            self._parts[name] = subprocess.Popen(
                 _command(*arguments),
                 env=self._environment,
                 stdout=output,

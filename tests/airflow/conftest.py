@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+
+from dag_runs import load
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(REPOSITORY / "infra" / "airflow"))
@@ -25,23 +27,25 @@ def modules(tmp_path_factory: pytest.TempPathFactory, dags_folder: Path) -> Iter
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
         patch.setenv("_AIRFLOW__AS_LIBRARY", "1")
-        patch.delenv("BIRTHSHARE_HOME", raising=False)
+        patch.setenv("BIRTHSHARE_HOME", "/nowhere")  # where a test does not say which
+        patch.delenv("BIRTHSHARE_AUTHORITIES", raising=False)
         patch.syspath_prepend(str(dags_folder))
-        yield {file.stem: _module(file) for file in sorted(dags_folder.glob("*.py"))}
-
-
-def _module(file: Path) -> ModuleType:
-    """By its name, as the others import it; by its place where the name is taken, as by a folder of tests."""
-    module = importlib.import_module(file.stem)
-    if module.__file__ == str(file):
-        return module
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+        yield {file.stem: load(file) for file in sorted(dags_folder.glob("*.py"))}
 
 
 @pytest.fixture(scope="session")
 def tasks(modules: dict[str, ModuleType]) -> ModuleType:
     return modules["birthshare_tasks"]
+
+
+@pytest.fixture(scope="session")
+def asking(modules: dict[str, ModuleType]) -> ModuleType:
+    return modules["birthshare_approval"]
+
+
+@pytest.fixture(scope="session")
+def dags(modules: dict[str, ModuleType]) -> dict[str, Any]:
+    """Every DAG for an Airflow that serves one authority, by its id."""
+    authority = modules["birthshare_authorities"].Authority("", Path("/nowhere"))
+    names = [name for name in modules if not name.startswith("birthshare_")]
+    return {name: getattr(modules[name], name)(authority) for name in names}

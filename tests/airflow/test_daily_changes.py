@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dag_runs import context_of
 from pipeline.afterwards import recalls
 from pipeline.errors import NotAllDelivered
 from pipeline.home import Home
@@ -22,8 +23,9 @@ def hear_and_recall(modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPa
 
     def run(home: Path | str) -> Any:
         module = modules["daily_changes"]
-        monkeypatch.setattr(module, "get_current_context", lambda: {"params": {"home": str(home)}})
-        return module.heard.operator.python_callable()
+        monkeypatch.setenv("BIRTHSHARE_HOME", str(home))
+        monkeypatch.setattr(module, "get_current_context", lambda: context_of("daily_changes"))
+        return module.hear_and_recall.function()
 
     return run
 
@@ -48,7 +50,7 @@ def test_the_run_is_for_the_home_that_is_given(
 
 
 def test_a_run_without_a_home_stops(hear_and_recall: Any) -> None:
-    with pytest.raises(Exception, match="The run names no home"):
+    with pytest.raises(Exception, match="No authority is named"):
         hear_and_recall("")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dag_runs import context_of
 from pipeline import facts
 from pipeline.founding import make_home
 from pipeline.home import Home
@@ -22,8 +23,9 @@ def check_ledger(modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
 
     def run(home: Path | str) -> Any:
         module = modules["ledger_check"]
-        monkeypatch.setattr(module, "get_current_context", lambda: {"params": {"home": str(home)}})
-        return module.checked.operator.python_callable()
+        monkeypatch.setenv("BIRTHSHARE_HOME", str(home))
+        monkeypatch.setattr(module, "get_current_context", lambda: context_of("ledger_check"))
+        return module.check_ledger.function()
 
     return run
 
@@ -44,7 +46,7 @@ def test_the_run_checks_the_home_that_is_given_and_gives_counts(check_ledger: An
 
 
 def test_a_run_without_a_home_stops(check_ledger: Any) -> None:
-    with pytest.raises(Exception, match="The run names no home"):
+    with pytest.raises(Exception, match="No authority is named"):
         check_ledger("")
 
 

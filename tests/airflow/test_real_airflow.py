@@ -54,7 +54,7 @@ QUESTION, NEXT_QUESTION = "release_decision", "second_decision"
 # In the order in which a family's death becomes known, is answered, and is over.
 DAILY = {
     "daily_changes": "hear_and_recall",
-    "daily_receipts": "look_and_remind",
+    "receipts": "look_and_remind",
     "retention": "destroy_and_look",
     "ledger_check": "check_ledger",
 }
@@ -109,9 +109,11 @@ def centres(authority: Demonstration) -> Iterator[OpenSshServer]:
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory, centres: OpenSshServer) -> Iterator[AirflowServer]:
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, authority: Demonstration, centres: OpenSshServer
+) -> Iterator[AirflowServer]:
     users = {"data_lead": "user", "caldicott_guardian": "user", "passer_by": "user", "operator": "op"}
-    site = Site(tmp_path_factory.mktemp("airflow"), free_port(), users)
+    site = Site(tmp_path_factory.mktemp("airflow"), free_port(), users, birthshare_home=authority.home)
     with AirflowServer(site) as server:
         server.login("operator").open_dag(DAG)
         yield server
@@ -137,7 +139,7 @@ class Story:
 def marked(airflow: AirflowServer, authority: Demonstration, centres: OpenSshServer, before: bytes) -> Story:
     """A run whose questions nobody answered: a user marked them as successes."""
     user = airflow.login("passer_by")
-    run = user.trigger(DAG, {"home": str(authority.home), "month": str(MONTH)})
+    run = user.trigger(DAG, {"month": str(MONTH)})
     for question in (QUESTION, NEXT_QUESTION):
         run.until_asked(question, seconds=60)
         user.patch(f"{run.path}/taskInstances/{question}", {"new_state": "success"})
@@ -176,7 +178,7 @@ def approved(
 ) -> Approved:
     """The next run of the same month, approved by the data lead and then by the Caldicott guardian."""
     lead = airflow.login("data_lead")
-    run = lead.trigger(DAG, {"home": str(authority.home), "month": str(MONTH)})
+    run = lead.trigger(DAG, {"month": str(MONTH)})
     guardian = Run(airflow.login("caldicott_guardian"), DAG, run.run_id)
     run.until_asked(QUESTION, seconds=60)
     question = run.question(QUESTION)
@@ -218,7 +220,7 @@ def days(
         operator.open_dag(dag)
 
     def day_of(dag: str) -> Run:
-        run = operator.trigger(dag, {"home": str(authority.home)})
+        run = operator.trigger(dag, {})
         run.until_finished(seconds=60)
         return run
 
@@ -233,7 +235,7 @@ def days(
         put_receipt(file, "received" if file == list_file else "done", code, centres.user(centre))
         for file, code in there.items()
     ]
-    runs |= {dag: day_of(dag) for dag in ("daily_receipts", "retention", "ledger_check")}
+    runs |= {dag: day_of(dag) for dag in ("receipts", "retention", "ledger_check")}
     with stray_file(authority):
         stopped = day_of("retention")
     codes = {reference, *there.values()}
@@ -337,13 +339,10 @@ def test_running_the_month_by_hand_afterwards_sends_nothing(
     assert files_on(centres) == then
 
 
-def test_what_travels_between_tasks_is_references_and_counts(
-    airflow: AirflowServer, approved: Approved
-) -> None:
+def test_what_travels_between_tasks_is_numbers(airflow: AirflowServer, approved: Approved) -> None:
     entries = returned(airflow.login("data_lead"), approved.run)
     assert set(entries) == {(task, "return_value") for task in ("prepare", "deliver", "close")}
-    codes = [["welcome-card-first-visit", f"centre-0{number}"] for number in (1, 2, 3, 4)]
-    assert entries["prepare", "return_value"] == [codes]
+    assert entries["prepare", "return_value"] == [0], "the number of the one batch"
     assert entries["deliver", "return_value"] == 4
     assert entries["close", "return_value"] is True
 
@@ -407,7 +406,7 @@ def test_daily_runs_give_back_counts_alone(airflow: AirflowServer, days: Days) -
     assert counts["ledger_check"].pop("entries") > 0
     assert counts == {
         "daily_changes": {"feeds": 1, "words": 1, "recalled": 1, "notices": 1},
-        "daily_receipts": {"acknowledged": 2, "reminders": 0},
+        "receipts": {"acknowledged": 2, "reminders": 0},
         "retention": {"leftovers": 1, "not_attested": 0},
         "ledger_check": {"recorded": 1, "countersigned": 0, "places_lacking": 0, "warnings": 0},
     }

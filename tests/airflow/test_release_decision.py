@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from dag_runs import context_of
 from month_authority import MONTH, NOW, Authority, authority, prototype
 from pipeline import month as months
 from pipeline.ledger.entries import Kind
@@ -21,8 +22,7 @@ class Question:
 
     def __init__(self, tasks: ModuleType, authority: Authority) -> None:
         self.authority, self.tasks = authority, tasks
-        params = {"home": str(authority.home.path), "month": str(MONTH)}
-        self.context = {"params": params, "dag_run": SimpleNamespace(partition_key=None)}
+        self.context = context_of("monthly_births", str(MONTH))
         self.pack = months.prepare(authority.home, MONTH, now=NOW).pack_sha256
         self.yes = f"Approve release {self.pack[:12]}"
 
@@ -51,14 +51,16 @@ class Question:
 
 
 @pytest.fixture
-def question(tasks: ModuleType, authority: Authority) -> Question:
-    return Question(tasks, authority)
+def question(asking: ModuleType, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Question:
+    monkeypatch.setenv("BIRTHSHARE_HOME", str(authority.home.path))
+    return Question(asking, authority)
 
 
 @pytest.fixture
-def of_two(tasks: ModuleType, authority: Authority) -> Question:
+def of_two(asking: ModuleType, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Question:
     authority.ask_two()
-    return Question(tasks, authority)
+    monkeypatch.setenv("BIRTHSHARE_HOME", str(authority.home.path))
+    return Question(asking, authority)
 
 
 def test_a_yes_is_recorded_for_the_person_behind_the_login(question: Question) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from dag_runs import context_of
 from pipeline.errors import IntegrityError, NotAllDelivered, Refused, SettingsError
 from pipeline.home import Approver
 
@@ -64,12 +65,12 @@ def test_only_what_may_help_by_itself_is_tried_again(tasks: ModuleType) -> None:
     assert isinstance(stopped_by(tasks, Refused("suspended")), AirflowFailException)
 
 
-def run(home: Path | str, month: str = "", key: str | None = None) -> dict[str, Any]:
-    return {"params": {"home": str(home), "month": month}, "dag_run": SimpleNamespace(partition_key=key)}
+def run(month: str = "", key: str | None = None) -> dict[str, Any]:
+    return context_of("monthly_births", month, key)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The settings of an authority in which one approver of two answers in Airflow."""
     (tmp_path / "birthshare.toml").write_text(
         """
@@ -89,11 +90,12 @@ def home(tmp_path: Path) -> Path:
         roles = ["caldicott_guardian"]
         """
     )
+    monkeypatch.setenv("BIRTHSHARE_HOME", str(tmp_path))
     return tmp_path
 
 
 def test_the_month_comes_from_the_schedule_or_from_the_person(tasks: ModuleType, home: Path) -> None:
-    for context in (run(home, key="2026-10"), run(home, month="2026-10"), run(home, "2026-10", "2026-10")):
+    for context in (run(key="2026-10"), run(month="2026-10"), run("2026-10", "2026-10")):
         opened, month = tasks.run_of(context)
         assert (opened.path, str(month)) == (home.resolve(), "2026-10")
 
@@ -101,19 +103,14 @@ def test_the_month_comes_from_the_schedule_or_from_the_person(tasks: ModuleType,
 @pytest.mark.parametrize(("month", "key"), [("", None), ("", ""), ("2026-09", "2026-10")])
 def test_a_month_is_never_guessed(tasks: ModuleType, home: Path, month: str, key: str | None) -> None:
     with pytest.raises(SettingsError, match="one month"):
-        tasks.run_of(run(home, month, key))
+        tasks.run_of(run(month, key))
 
 
-def test_a_run_without_a_home_stops(tasks: ModuleType) -> None:
-    with pytest.raises(SettingsError, match="no home"):
-        tasks.run_of(run("", "2026-10"))
-
-
-def test_the_run_of_the_third_is_for_the_month_before_in_london(modules: dict[str, ModuleType]) -> None:
+def test_the_run_of_the_third_is_for_the_month_before_in_london(dags: dict[str, Any]) -> None:
     from airflow.timetables.trigger import CronPartitionTimetable
     from pendulum import datetime
 
-    schedule = modules["monthly_births"].prepared.operator.dag.schedule
+    schedule = dags["monthly_births"].schedule
     engine = CronPartitionTimetable(
         schedule.expression, timezone="Europe/London",
         run_offset=schedule.run_offset, key_format=schedule.key_format,
@@ -125,28 +122,26 @@ def test_the_run_of_the_third_is_for_the_month_before_in_london(modules: dict[st
     assert engine._get_partition_info(winter)[1] == "2026-12"
 
 
-def test_batches_are_full_and_lose_nobody(tasks: ModuleType) -> None:
-    pairs = [("welcome", f"centre-{number}") for number in range(45)]
-    groups = tasks.batches(pairs)
-    assert [len(group) for group in groups] == [20, 20, 5]
-    assert [tuple(pair) for group in groups for pair in group] == pairs
+def test_batches_lose_nobody_and_are_full(tasks: ModuleType) -> None:
+    assert tasks.batches(2 * tasks.BATCH) == [0, 1]
+    assert tasks.batches(2 * tasks.BATCH + 1) == [0, 1, 2]
 
 
 def test_a_month_with_nothing_to_send_still_reaches_its_end(tasks: ModuleType) -> None:
-    assert tasks.batches([]) == [[]]
+    assert tasks.batches(0) == [0]
 
 
-def test_a_yes_counts_for_the_release_that_it_names_alone(tasks: ModuleType) -> None:
-    assert tasks._reason({"chosen_options": ["Approve release 0123456789ab"]}, PACK) == ""
+def test_a_yes_counts_for_the_release_that_it_names_alone(asking: ModuleType) -> None:
+    assert asking._reason({"chosen_options": ["Approve release 0123456789ab"]}, PACK) == ""
 
 
-def test_every_no_carries_its_reason_as_it_may_be_recorded(tasks: ModuleType) -> None:
+def test_every_no_carries_its_reason_as_it_may_be_recorded(asking: ModuleType) -> None:
     from pipeline.ledger.entries import check_note
     from pipeline.steps.release import check_reason
 
-    assert len(tasks.REFUSALS) == len(tasks.REASONS) > 1
-    for option, reason in tasks.REFUSALS.items():
-        assert tasks._reason({"chosen_options": [option]}, PACK) == check_note(reason)
+    assert len(asking.REFUSALS) == len(asking.REASONS) > 1
+    for option, reason in asking.REFUSALS.items():
+        assert asking._reason({"chosen_options": [option]}, PACK) == check_note(reason)
         check_reason(reason)
 
 
@@ -161,15 +156,15 @@ def test_every_no_carries_its_reason_as_it_may_be_recorded(tasks: ModuleType) ->
         ["Approve release 0123456789ab", "Refuse: the numbers are not what I expect"],
     ],
 )
-def test_any_other_answer_is_refused(tasks: ModuleType, chosen: list[str] | None) -> None:
+def test_any_other_answer_is_refused(asking: ModuleType, chosen: list[str] | None) -> None:
     with pytest.raises(Refused, match="another release"):
-        tasks._reason({"chosen_options": chosen}, PACK)
+        asking._reason({"chosen_options": chosen}, PACK)
 
 
 @pytest.mark.parametrize("task", ["release_decision", "second_decision"])
-def test_waiting_long_is_no_answer(modules: dict[str, ModuleType], task: str) -> None:
+def test_waiting_long_is_no_answer(dags: dict[str, Any], task: str) -> None:
     """Nothing is chosen beforehand, no timeout answers, and there is no field to write a name into."""
-    question = modules["monthly_births"].prepared.operator.dag.get_task(task)
+    question = dags["monthly_births"].get_task(task)
     assert question.defaults is None
     assert question.response_timeout is None
     assert question.execution_timeout is None
@@ -185,43 +180,43 @@ def test_waiting_long_is_no_answer(modules: dict[str, ModuleType], task: str) ->
     ],
     ids=["swept by the scheduler", "ended by a trigger"],
 )
-def test_the_event_of_a_timeout_approves_nothing(tasks: ModuleType, event: dict[str, Any]) -> None:
+def test_the_event_of_a_timeout_approves_nothing(asking: ModuleType, event: dict[str, Any]) -> None:
     with pytest.raises(Refused):
-        tasks._reason(event, PACK)
+        asking._reason(event, PACK)
 
 
-def test_a_default_answer_of_a_timeout_is_nobodys(tasks: ModuleType) -> None:
+def test_a_default_answer_of_a_timeout_is_nobodys(asking: ModuleType) -> None:
     event = {"chosen_options": ["Approve release 0123456789ab"], "responded_by_user": None, "timedout": True}
     with pytest.raises(Refused, match="approver"):
-        tasks._principal(LOGINS, event)
+        asking._principal(LOGINS, event)
 
 
 LOGINS = {"lead": "data.lead@example.org"}
 
 
-def test_the_answer_is_recorded_for_the_approver_behind_the_login(tasks: ModuleType) -> None:
+def test_the_answer_is_recorded_for_the_approver_behind_the_login(asking: ModuleType) -> None:
     answer = {"responded_by_user": {"id": "lead", "name": "x"}}
-    assert tasks._principal(LOGINS, answer) == "data.lead@example.org"
+    assert asking._principal(LOGINS, answer) == "data.lead@example.org"
 
 
 @pytest.mark.parametrize("user", [None, {"id": "", "name": "lead"}, {"id": "other", "name": "lead"}])
-def test_nobody_else_can_answer(tasks: ModuleType, user: dict[str, str] | None) -> None:
+def test_nobody_else_can_answer(asking: ModuleType, user: dict[str, str] | None) -> None:
     with pytest.raises(Refused, match="approver"):
-        tasks._principal(LOGINS, {"responded_by_user": user})
+        asking._principal(LOGINS, {"responded_by_user": user})
 
 
-def test_a_login_that_two_approvers_share_is_refused(tasks: ModuleType) -> None:
+def test_a_login_that_two_approvers_share_is_refused(asking: ModuleType) -> None:
     people = [
         Approver(principal=f"{role}@example.org", roles=(role,), airflow_user="lead")
         for role in ("data_lead", "caldicott_guardian")
     ]
     with pytest.raises(SettingsError, match="share a login"):
-        tasks._logins(people)
+        asking._logins(people)
 
 
-def test_with_nobody_to_ask_the_task_says_how_else_to_approve(tasks: ModuleType) -> None:
+def test_with_nobody_to_ask_the_task_says_how_else_to_approve(asking: ModuleType) -> None:
     with pytest.raises(SettingsError, match="birthshare release approve"):
-        tasks._logins([])
+        asking._logins([])
 
 
 def test_a_task_with_nothing_to_do_is_skipped_and_not_failed(tasks: ModuleType) -> None:

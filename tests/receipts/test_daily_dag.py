@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dag_runs import context_of, load
 from receipts.centres import Town
 from scenarios.arrangement import MONTH
 
@@ -22,8 +22,9 @@ def look_and_remind(
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     monkeypatch.setenv("_AIRFLOW__AS_LIBRARY", "1")
     monkeypatch.syspath_prepend(str(DAGS))
-    module = importlib.import_module("daily_receipts")
-    monkeypatch.setattr(module, "get_current_context", lambda: {"params": {"home": str(town.home.path)}})
+    monkeypatch.setenv("BIRTHSHARE_HOME", str(town.home.path))
+    module = load(DAGS / "receipts.py")
+    monkeypatch.setattr(module, "get_current_context", lambda: context_of("receipts"))
     function: Callable[[], dict[str, int]] = module.look_and_remind.function
     return function
 

@@ -18,24 +18,16 @@ What is overdue makes nothing red: `birthshare receipts` and `birthshare status`
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context
 
-from birthshare_tasks import home_of, home_param, quietly
+from birthshare_authorities import Authority, authorities
+from birthshare_dags import LONDON, dag_of
+from birthshare_tasks import SEALING, home_of, step
 
 
-@task(
-    show_return_value_in_logs=False,
-    multiple_outputs=False,
-    retries=5,
-    retry_delay=timedelta(minutes=5),
-    retry_exponential_backoff=True,
-    max_retry_delay=timedelta(hours=1),
-    max_active_tis_per_dagrun=1,
-    doc_md="Look for receipts, and remind who is late. Centres that cannot be reached are tried again.",
-)
-@quietly
+@step(SEALING)
 def look_and_remind() -> dict[str, int]:
     """Look, record, remind; the answer is counts. Raises until every centre was looked at."""
     from pipeline.afterwards import receipts
@@ -45,15 +37,19 @@ def look_and_remind() -> dict[str, int]:
     return {**looked.counts, "reminders": looked.reminders.delivered}
 
 
-with DAG(
-    dag_id="daily_receipts",
-    description="Which lists were collected, acknowledged and destroyed, and which are overdue",
-    doc_md=__doc__,
-    schedule=CronTriggerTimetable("0 8 * * *", timezone="Europe/London"),
-    catchup=False,
-    max_active_runs=1,
-    default_args={"owner": "data lead", "retries": 0},
-    tags=["birthshare", "daily"],
-    params={"home": home_param()},
-):
-    looked = look_and_remind()
+def receipts(authority: Authority) -> DAG:
+    """The DAG of one authority."""
+    with dag_of(
+        authority,
+        "receipts",
+        description="Which lists were collected, acknowledged and destroyed, and which are overdue",
+        doc_md=__doc__,
+        schedule=CronTriggerTimetable("0 8 * * *", timezone=LONDON),
+        tags=["daily"],
+    ) as dag:
+        look_and_remind()
+    return dag
+
+
+for one in authorities():
+    receipts(one)
