@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO ?= demo
 WORKERS ?= 2
 
-.PHONY: demo test check fix bench crash fuzz airflow lock clean
+.PHONY: demo test check fix bench crash soak fuzz airflow screenshots lock clean
 
 demo: .venv/runtime  ## a whole authority in the folder demo/, and one month run in it
 	$(BIN)/birthshare demo --dir $(DEMO)
@@ -16,7 +16,7 @@ check: .venv/dev  ## looks at everything, changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	MYPYPATH=dags:infra/airflow:infra/airflow/site $(BIN)/mypy dags/*.py infra/airflow/*.py infra/airflow/site/*.py
+	MYPYPATH=dags:infra/airflow:infra/airflow/site $(BIN)/mypy dags/*.py infra/airflow/*.py infra/airflow/site/*.py infra/airflow/plugins/*.py infra/screenshots.py
 	$(BIN)/lint-imports
 	$(BIN)/python infra/generate.py --check
 
@@ -32,11 +32,17 @@ crash: .venv/dev  ## a month killed at every single step, on both databases, bes
 	$(BIN)/python tests/crash/matrix.py
 	BIRTHSHARE_EVERY_CALL=1 $(BIN)/python -m pytest -q tests/ledger/test_faults.py
 
+soak: .venv/dev  ## Airflow at sizes and through accidents that the tests have no time for; takes half an hour
+	$(BIN)/python tests/soak/soak.py
+
 fuzz: .venv/dev  ## any bytes at every reader of suppliers' files, for two minutes each
 	$(BIN)/python tests/fuzz/fuzz.py
 
 airflow: .venv/runtime  ## Airflow on a demonstration home, for a person
 	$(BIN)/python infra/airflow/start.py
+
+screenshots: .venv/dev  ## the pictures of Airflow in the README, from a real one that runs a month
+	$(BIN)/python infra/screenshots.py
 
 # The locks carry hashes and no registry address; uv is needed only here.
 lock:
@@ -44,6 +50,9 @@ lock:
 	  --python-version 3.11 -q -o infra/locks/runtime.txt
 	uv pip compile pyproject.toml --group workers --group setup -c infra/locks/runtime.txt --generate-hashes \
 	  --no-emit-index-url --no-annotate --python-version 3.11 -q -o infra/locks/workers.txt
+	grep -E '^[a-z0-9].*==' infra/locks/workers.txt | sed 's/ .*//' | grep -v '^python-dateutil==' \
+	  | uv pip compile pyproject.toml --group sign_on --group workers --group setup -c - --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --python-version 3.11 -q -o infra/locks/sign_on.txt
 	uv pip compile pyproject.toml --group dev -c infra/locks/runtime.txt --generate-hashes --no-emit-index-url \
 	  --no-annotate --python-version 3.11 -q -o infra/locks/dev.txt
 

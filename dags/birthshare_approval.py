@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from birthshare_tasks import SEALING, quietly, run_of
 from pipeline.errors import Refused, SettingsError, WaitingForPerson
@@ -63,7 +63,7 @@ class ReleaseDecision(HITLOperator):
         if not months.missing_approvals(home, month, now=datetime.now(UTC)):
             return
         self.subject = f"May the lists of {month} be sent?"
-        self.body = _question(content, pack)
+        self.body = _question(content, pack, context["dag"].dag_id)
         self.options = [_approve(pack), *REFUSALS]
         asked = _logins(months.still_asked(home, month, way="airflow", now=datetime.now(UTC)))
         self.assigned_users = [{"id": user, "name": user} for user in sorted(asked)]
@@ -105,10 +105,15 @@ class ReleaseDecision(HITLOperator):
 
 
 def _asked_about(home: Home, month: Month) -> tuple[bytes, str]:
-    """The pack that waits for a decision, and its digest; raises WaitingForPerson where there is none."""
+    """The pack that waits for a decision, and its digest; raises WaitingForPerson where there is none.
+
+    Once the month is closed nothing is asked any more, and the task is skipped.
+    """
     from pipeline import month as months
 
     asked = months.pack_asked_about(home, month, now=datetime.now(UTC))
+    if asked is None and months.is_closed(home, month, now=datetime.now(UTC)):
+        raise AirflowSkipException("The month is closed: there is nothing left to ask.")
     if asked is None:
         raise WaitingForPerson("Nothing is prepared", where=str(month), do="Clear the task prepare.")
     return asked
@@ -162,9 +167,9 @@ def _principal(logins: Mapping[str, str], event: Mapping[str, Any]) -> str:
     return principal
 
 
-def _question(content: bytes, pack_sha256: str) -> str:
+def _question(content: bytes, pack_sha256: str, dag: str) -> str:
     """The body of the question, in Markdown: what `birthshare release show` shows, and no names."""
-    from pipeline.reporting import release_text
+    from pipeline.reporting import release_markdown
 
-    shown = release_text(json.loads(content), pack_sha256=pack_sha256)
-    return f"No list leaves before this is approved.\n\n```\n{shown}\n```\n"
+    shown = release_markdown(json.loads(content), pack_sha256=pack_sha256)
+    return f"No list leaves before this is approved. [What the agreements say](birthshare/{dag}/).\n{shown}\n"

@@ -9,6 +9,9 @@ a table for each (TOML):
 
 Every machine that runs tasks reads its own such file: where a home is may differ, and a machine without an
 authority's home cannot do its work. No run names a home; who may trigger runs cannot choose one.
+
+One authority's trouble is its own. A table that cannot be used takes the DAGs of that authority away and of
+no other, and Airflow shows why (`show_authorities.py`). Whether a home is there is seen when a task runs.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, one_to_a_line
 
 HOME = "BIRTHSHARE_HOME"
 AUTHORITIES = "BIRTHSHARE_AUTHORITIES"
@@ -48,15 +51,18 @@ class Authority:
 
 
 def authorities() -> list[Authority]:
-    """Every authority, by code; raises SettingsError where none is named, or a table cannot be used."""
-    file, home = os.environ.get(AUTHORITIES), os.environ.get(HOME)
-    if file:
-        return _read(Path(file))
-    if home:
-        return [Authority("", Path(home))]
-    raise SettingsError(
-        "No authority is named", do=f"Set {HOME} to its home, or {AUTHORITIES} to a file that names several."
-    )
+    """Every authority whose table can be used, by code; raises SettingsError where no file can be read."""
+    return _found()[0]
+
+
+def check_authorities() -> None:
+    """Raises SettingsError, which says of each what is wrong, where a table cannot be used."""
+    unusable = _found()[1]
+    if unusable:
+        raise SettingsError(
+            one_to_a_line("These authorities have no DAGs; the others have theirs", unusable),
+            do="Correct the file on every machine that runs Airflow.",
+        )
 
 
 def authority_of(dag_id: str) -> Authority:
@@ -70,18 +76,42 @@ def authority_of(dag_id: str) -> Authority:
     )
 
 
-def _read(file: Path) -> list[Authority]:
+def _found() -> tuple[list[Authority], list[str]]:
+    """The authorities, and what is wrong with those that cannot be used."""
+    file, home = os.environ.get(AUTHORITIES), os.environ.get(HOME)
+    if file:
+        return _read(Path(file))
+    if home:
+        return [Authority("", Path(home))], []
+    raise SettingsError(
+        "No authority is named", do=f"Set {HOME} to its home, or {AUTHORITIES} to a file that names several."
+    )
+
+
+def _read(file: Path) -> tuple[list[Authority], list[str]]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError("The authorities cannot be read", where=f"{file}: {error}") from None
     if not tables:
         raise SettingsError("The file names no authority", where=str(file))
-    found = [_authority(file, code, table) for code, table in sorted(tables.items())]
-    homes = [one.home.resolve() for one in found]
-    if len(set(homes)) < len(homes):
-        raise SettingsError("Two authorities have the same home", where=str(file))
-    return found
+    found, unusable = list[Authority](), list[str]()
+    for code, table in sorted(tables.items()):
+        try:
+            found.append(_authority(file, code, table))
+        except SettingsError as error:
+            unusable.append(str(error))
+    tangled = [one for one in found if any(_tangled(one, other) for other in found)]
+    unusable += [
+        f"{one.code}: its home and another authority's are one, or one lies in the other" for one in tangled
+    ]
+    return [one for one in found if one not in tangled], unusable
+
+
+def _tangled(one: Authority, other: Authority) -> bool:
+    """Whether what belongs to one could be found in the other's home."""
+    mine, others = (Path(os.path.realpath(home)) for home in (one.home, other.home))
+    return one is not other and (mine.is_relative_to(others) or others.is_relative_to(mine))
 
 
 def _authority(file: Path, code: str, table: Any) -> Authority:

@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import DAG
 
 from birthshare_authorities import Authority
+from birthshare_failures import tell_of_failure
 
 LONDON = "Europe/London"
 
@@ -20,7 +21,7 @@ def dag_of(authority: Authority, name: str, *, tags: Sequence[str], **options: A
         dag_id=authority.dag_id(name),
         catchup=False,
         max_active_runs=1,
-        default_args={"owner": "data lead"},
+        default_args={"owner": "data lead", "on_failure_callback": tell_of_failure},
         tags=["birthshare", *tags, *([authority.code] if authority.code else [])],
         **options,
     ) as dag:

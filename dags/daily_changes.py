@@ -3,19 +3,22 @@
 
 Runs every day at 7 in the morning, for whatever waits in the inboxes, here and at suppliers' servers.
 
-1. **hear_and_recall** fetches what waits at suppliers' servers, applies the suppliers' feeds of changes
-   (deaths, withdrawals, protected families, moves) and sends a sealed recall to every centre that has one of
-   these families on a list. Recalls that could not be brought on an earlier day are tried again.
+1. **hear** fetches what waits at suppliers' servers, and applies the suppliers' feeds of changes (deaths,
+   withdrawals, protected families, moves). Which lists these families are on is recorded.
+2. **call_back** sends a sealed recall to every centre that has one of these families on a list. Recalls that
+   could not be brought on an earlier day are tried again, and so are suppliers' reports. It runs even where
+   something could not be heard, and is red as long as that is so.
 
 **When something is red**, open the task's log: the error says what happened and what to do. Running it again
-is safe: what was applied or sent is not applied or sent twice.
+is safe: what was applied or sent is not applied or sent twice. Clear *hear* with what comes after it.
 
-- *a feed cannot be used*: it may hold a death. The other feeds were applied, and recalls were sent. Ask the
-  supplier for it again, move the old file out of the inbox, then clear the task.
-- *a supplier's server* cannot be reached, or a feed there is not whole: what is here was applied. It is tried
-  again by itself where that may help. If it stays red, call the supplier.
-- *a centre has not got its recall*: it is tried again by itself. If it stays red, call the centre: the log
-  names it, and `birthshare recalls show CENTRE` gives the lists and references, and no names.
+- *hear*, a feed cannot be used: it may hold a death. The other feeds were applied, and recalls are sent. Ask
+  the supplier for it again, move the old file out of the inbox, then clear the task.
+- *hear*, a supplier's server cannot be reached, or a feed there is not whole: what is here was applied. It is
+  tried again by itself where that may help. If it stays red, call the supplier.
+- *call_back*, a centre has not got its recall: it is tried again by itself. If it stays red, call the centre:
+  the log names it, and `birthshare recalls show CENTRE` gives the lists and references, and no names.
+- *call_back*, later words wait that are not heard: see *hear*. No month sends a list meanwhile.
 """
 
 from __future__ import annotations
@@ -26,15 +29,23 @@ from airflow.sdk import DAG, CronTriggerTimetable, get_current_context
 
 from birthshare_authorities import Authority, authorities
 from birthshare_dags import LONDON, dag_of
-from birthshare_tasks import OPENING, home_of, step
+from birthshare_tasks import OPENING, SEALING, home_of, step
 
 
 @step(OPENING)
-def hear_and_recall() -> dict[str, int]:
-    """Apply feeds, raise recalls, bring notices; the answer is counts. Raises until all of it is done."""
+def hear() -> dict[str, int]:
+    """Apply what suppliers say of families; the answer is counts. Raises until all of it is heard."""
     from pipeline.afterwards import recalls
 
-    return recalls.run_day(home_of(get_current_context()), now=datetime.now(UTC))
+    return recalls.hear(home_of(get_current_context()), now=datetime.now(UTC))
+
+
+@step(SEALING, trigger_rule="all_done")
+def call_back() -> dict[str, int]:
+    """Bring recalls to the centres, whatever became of hearing; gives counts. Raises until all are there."""
+    from pipeline.afterwards import recalls
+
+    return recalls.call_back(home_of(get_current_context()), now=datetime.now(UTC))
 
 
 def daily_changes(authority: Authority) -> DAG:
@@ -47,7 +58,7 @@ def daily_changes(authority: Authority) -> DAG:
         schedule=CronTriggerTimetable("0 7 * * *", timezone=LONDON),
         tags=["daily"],
     ) as dag:
-        hear_and_recall()
+        hear() >> call_back()
     return dag
 
 

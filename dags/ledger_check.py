@@ -14,8 +14,10 @@ is safe: what was recorded, signed or brought is not recorded, signed or brought
   keep the database as it is, and tell the information governance officer. Where a backup was put back, the
   runbook on backups says what to do.
 
-A place that cannot be reached makes nothing red: the next night makes up for it. `birthshare ledger check`
-and `birthshare status` say so, and which agreements and keys come to their end.
+What comes to its end makes nothing red, and is told 90, 30 and 7 days before: agreements, and the keys of
+suppliers, recipients, approvers and of the authority. The answer is how many such sentences there are, and
+the task's log has them; `birthshare ledger check` and `birthshare status` say them too. A place that cannot
+be reached is one of them: the next night makes up for it.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, get_current_context
 from birthshare_authorities import Authority, authorities
 from birthshare_dags import LONDON, dag_of
 from birthshare_tasks import SEALING, home_of, step
+from birthshare_words import say
 
 
 @step(SEALING)
@@ -34,7 +37,9 @@ def check_ledger() -> dict[str, int]:
     """Check, sign, bring out; gives counts. Raises where the ledger was altered."""
     from pipeline.outside import check
 
-    return check.run_day(home_of(get_current_context()), now=datetime.now(UTC))
+    night = check.run_day(home_of(get_current_context()), now=datetime.now(UTC))
+    say(night.warnings)
+    return night.counts
 
 
 def ledger_check(authority: Authority) -> DAG:

@@ -58,6 +58,13 @@ def list_schema() -> str:
     return render_schema()
 
 
+def metrics_page() -> str:
+    """What can be watched of Birthshare in Airflow, as a page for whoever sets up monitoring."""
+    from pipeline.questions.measures import render_page
+
+    return render_page()
+
+
 def decision_table() -> str:
     """The examples of the spec tests, as a page for Caldicott guardians."""
     sys.path.insert(0, str(ROOT / "tests"))
@@ -77,6 +84,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "schemas/CHANGES.md": partial(contract_page, "changes"),
     "schemas/TOTALS.md": partial(contract_page, "totals"),
     "sharing_agreements/DECISION_TABLE.md": decision_table,
+    "infra/airflow/METRICS.md": metrics_page,
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from shlex import quote
 
-from pipeline import agreed
+from pipeline import agreed, key_ends
 from pipeline.agreements.loading import NAMESPACE as AGREEMENT
 from pipeline.agreements.loading import Loaded
 from pipeline.contract import contract_of
@@ -70,6 +69,7 @@ def examine(
     yield _tried("the ledger's database", partial(_check_ledger, home))
     yield _tried("the register of recipients is signed", partial(_check_register, home, now))
     watch("looking", 1, 1)
+    yield from _notices(home)
     if home.settings.ledger.witnesses:
         yield _tried("the keys of the witnesses", partial(countersigned.witnesses, home))
     if connect:
@@ -204,7 +204,7 @@ def _supplier_passphrase(home: Home, code: str) -> Iterator[Finding]:
         if files_of(home, code).sealed != "zip":
             return
         what, file = f"the passphrase of {code}", home.settings.suppliers[code].passphrase
-        if file and not home.at(file).exists() and passphrase_variable(code) not in os.environ:
+        if file and not home.at(file).exists() and passphrase_variable(code) not in home.environment:
             yield Finding(
                 what,
                 False,
@@ -342,7 +342,7 @@ def warnings(home: Home, now: datetime) -> list[str]:
     today = now.astimezone(agreed.LONDON).date()
     return [
         *agreed.warnings(home, versions, today),
-        *register.warnings(home, today),
+        *key_ends.warnings(home, today),
         *releases.warnings(home, today),
     ]
 
@@ -401,6 +401,21 @@ def _check_reach(home: Home, one: Loaded, now: datetime) -> None:
             f"Not in the register as {kinds}, but named as recipients: {', '.join(unknown)}",
             where=f"{', '.join(home.settings.geography.reach_areas)}, {one.agreement.id}",
             do="Add them to reference/recipients.yaml, or correct the reach areas or the agreement.",
+        )
+
+
+def _notices(home: Home) -> Iterator[Finding]:
+    """What logs in to tell people what waits for them, where the settings want that."""
+    notices = home.settings.notices
+    secret = [notices.mail.password] if notices.mail and notices.mail.user else []
+    secret += [notices.webhook.address] if notices.webhook else []
+    for file in secret:
+        yield _private(
+            home,
+            file,
+            "tells people what waits for them",
+            "Ask whoever runs the server; type it, then Ctrl+D:\n"
+            f"  (umask 077 && cat > {quote(str(home.at(file)))})",
         )
 
 

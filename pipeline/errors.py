@@ -45,7 +45,11 @@ class SettingsError(BirthshareError):
     exit_code = 2
 
 
-class Busy(SettingsError):
+class NotNow(SettingsError):
+    """What is needed cannot be had now; it may pass by itself, so another try later may help."""
+
+
+class Busy(NotNow):
     """Somebody else is at this work now; it passes by itself."""
 
 

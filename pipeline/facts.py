@@ -18,15 +18,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pipeline import custody
 from pipeline.afterwards import sent
-from pipeline.errors import BirthshareError, IntegrityError
+from pipeline.errors import BirthshareError, IntegrityError, SettingsError
 from pipeline.home import Home
-from pipeline.ledger.checkpoints import Checkpoint
+from pipeline.ledger.checkpoints import Checkpoint, read_statement
 from pipeline.ledger.entries import (
     Balanced,
     Decided,
@@ -45,9 +47,11 @@ from pipeline.looking_back.history import agreements as agreements_closed
 from pipeline.outside import countersigned, places
 from pipeline.places import releases
 from pipeline.recipients import register
+from pipeline.staging import write_whole
 from pipeline.steps.approval import how_to_decide, missing, told
 from pipeline.steps.desk import Desk
 from pipeline.steps.pack import PACK, forgone
+from pipeline.steps.release import Lacking
 from pipeline.suppliers import drift, totals, waiting
 from pipeline.wording import SHOWN
 
@@ -67,7 +71,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
         "authority": desk.home.settings.authority.name,
         "demonstration": desk.home.settings.authority.demonstration,
         "state": "closed" if desk.closed else "open",
-        "waiting_for": _waiting_for(desk, recipients),
+        "waiting_for": _turn(desk, recipients).words,
         "to_do": _to_do(desk),
         "received": sum(one.rows for one in received.values()),
         "quarantined": sum(one.rows - one.accepted for one in received.values()),
@@ -221,10 +225,71 @@ def damaged(home: Home, found: Verification, compared: Collection[places.Held] =
 
 
 def note_check(home: Home) -> Callable[[str], str]:
-    """Gives the text of a note that this authority's ledger signed, and raises IntegrityError for others."""
-    from pipeline.encryption.signing import note_verifier, verify_note
+    """Gives the text of a note that this authority's ledger signed, and raises IntegrityError for others.
 
-    return partial(verify_note, vkey=note_verifier(origin(home), home.secret("ledger.key")))
+    What a former key signed counts as far as the ledger went when that key was replaced.
+    """
+    return partial(_signed_by_ours, verifier(home), list(_former(home)))
+
+
+def _signed_by_ours(ours: str, former: list[tuple[str, int]], note: str) -> str:
+    from pipeline.encryption.signing import verify_note
+
+    try:
+        return verify_note(note, ours)
+    except IntegrityError:
+        for vkey, size in former:
+            with suppress(IntegrityError):
+                text = verify_note(note, vkey)
+                if read_statement(text)[0] <= size:
+                    return text
+        raise
+
+
+def _former(home: Home) -> Iterator[tuple[str, int]]:
+    """The public halves of keys that signed before, and how far the ledger went when each was replaced."""
+    file = _former_file(home)
+    for line in file.read_text(encoding="ascii").splitlines() if file.is_file() else []:
+        vkey, _, size = line.partition(" ")
+        yield vkey, int(size)
+
+
+def replace_key(home: Home, key: bytes, size: int) -> None:
+    """Sign with another key from now on; what the one until now signed counts up to that many entries.
+
+    Killed in between, the one until now goes on signing, and doing this again comes to its end.
+    """
+    former = "".join(f"{vkey} {up_to}\n" for vkey, up_to in (*_former(home), (verifier(home), size)))
+    write_whole(_former_file(home), former.encode(), mode=0o600)
+    write_whole(home.at(custody.SIGNS), key, mode=0o600)
+    _keep_verifier(home)
+
+
+def _former_file(home: Home) -> Path:
+    return home.at("keys/ledger.former")
+
+
+def verifier(home: Home) -> str:
+    """The public half of the key that signs this ledger; beside it for machines that do not have it.
+
+    Raises SettingsError where neither is here.
+    """
+    from pipeline.encryption.signing import note_verifier
+
+    beside = _verifier_file(home)
+    if not custody.seals(home) and beside.is_file():
+        return beside.read_text(encoding="utf-8", errors="replace")
+    if not custody.seals(home) and custody.opens(home):
+        raise SettingsError(
+            "Nothing here shows how this ledger is signed",
+            where=str(beside),
+            do="Run `birthshare ledger check` where keys/ledger.key is: that lays its public half down.",
+        )
+    return note_verifier(origin(home), home.secret("ledger.key"))
+
+
+def _verifier_file(home: Home) -> Path:
+    return home.at("keys/ledger.vkey")
 
 
 def checkpoint_file(home: Home) -> Path:
@@ -234,12 +299,21 @@ def checkpoint_file(home: Home) -> Path:
 
 def signed(home: Home, ledger: Ledger) -> Checkpoint:
     """Sign how long the ledger is; raises IntegrityError where it does not go on from what is `kept`."""
-    return ledger.checkpoint(
+    made = ledger.checkpoint(
         partial(sign, home),
         origin=origin(home),
         check_note=note_check(home),
         kept_elsewhere=[one.note for one in kept(home)],
     )
+    _keep_verifier(home)
+    return made
+
+
+def _keep_verifier(home: Home) -> None:
+    """Lay the key's public half down, for machines that check what they cannot sign."""
+    public, file = verifier(home), _verifier_file(home)
+    if not file.is_file() or file.read_text(encoding="utf-8", errors="replace") != public:
+        write_whole(file, public.encode(), mode=0o600)
 
 
 def sign(home: Home, text: str) -> str:
@@ -365,10 +439,28 @@ def _approvals(desk: Desk) -> list[dict[str, Any]]:
     ]
 
 
-def _waiting_for(desk: Desk, recipients: list[dict[str, Any]]) -> str:
-    """What the month waits for, in words; "" when it is closed."""
+@dataclass(frozen=True)
+class Turn:
+    """What a month waits for."""
+
+    # To be looked at (a file is unlike earlier ones, or something stops it), to be ended or closed, or
+    # nothing: the month is closed.
+    step: Literal["files", "unlike", "stopped", "approval", "delivery", "close", "end", ""]
+    words: str
+    suppliers: tuple[str, ...] = ()  # whose files are unlike earlier ones
+    wanted: tuple[Lacking, ...] = ()  # approvals
+    recipients: tuple[str, ...] = ()  # who has not got a list; once for each
+
+
+def turn(desk: Desk) -> Turn:
+    """What the desk's month waits for."""
+    sendings = sent.states(desk.ledger, month=str(desk.month))
+    return _turn(desk, _recipients(desk, {one.entry: one for one in sendings}, {}))
+
+
+def _turn(desk: Desk, recipients: list[dict[str, Any]]) -> Turn:
     if desk.closed:
-        return ""
+        return Turn("", "")
     if unlike := _unlike(desk):
         return unlike
     if not desk.staging.has(PACK):
@@ -376,37 +468,48 @@ def _waiting_for(desk: Desk, recipients: list[dict[str, Any]]) -> str:
     try:
         wanted = missing(desk)
     except BirthshareError as stop:
-        return str(stop)
+        return Turn("stopped", str(stop))
     if wanted:
         pack = desk.recorded(ReleaseRequested)[-1].pack_sha256
-        return f"approval of release {pack[:SHOWN]}: {'; '.join(one.words for one in wanted)}"
+        words = f"approval of release {pack[:SHOWN]}: {'; '.join(one.words for one in wanted)}"
+        return Turn("approval", words, wanted=tuple(wanted))
     undelivered = sorted(row["code"] for row in recipients if row["state"] not in ("delivered", "forgone"))
-    return f"delivery to {', '.join(undelivered)}" if undelivered else "`birthshare run`, to close the month"
+    if undelivered:
+        return Turn("delivery", f"delivery to {', '.join(undelivered)}", recipients=tuple(undelivered))
+    return _TO_CLOSE
 
 
-def _unlike(desk: Desk) -> str:
-    """Which files wait for a person to accept that they differ from earlier ones; "" where none does."""
+_TO_CLOSE = Turn("close", "`birthshare run`, to close the month")
+
+
+def _unlike(desk: Desk) -> Turn | None:
+    """Which files wait for a person to accept that they differ from earlier ones; None where none does."""
     try:
-        files = " and ".join(one.name for one in drift.waiting(desk))
+        waiting = drift.waiting(desk)
     except BirthshareError as stop:
-        return str(stop)
-    look = f"birthshare intake changes {desk.month}"
-    return f"somebody to look at how the {files} differ from earlier ones: {look}" if files else ""
+        return Turn("stopped", str(stop))
+    if not waiting:
+        return None
+    files, look = " and ".join(one.name for one in waiting), f"birthshare intake changes {desk.month}"
+    words = f"somebody to look at how the {files} differ from earlier ones: {look}"
+    return Turn("unlike", words, suppliers=tuple(one.supplier for one in waiting))
 
 
-def _what_to_begin_with(desk: Desk) -> str:
+def _what_to_begin_with(desk: Desk) -> Turn:
     """What a month without working files waits for: it was not begun, or they are gone."""
     if desk.recorded(Balanced):
-        return "`birthshare run`, to close the month"  # it was killed while it closed it
+        return _TO_CLOSE  # it was killed while it closed it
     if desk.ledger.standing_permits(str(desk.month)):
-        return f"somebody to end it, since its working files are lost: birthshare retention end {desk.month}"
+        lost = "somebody to end it, since its working files are lost"
+        return Turn("end", f"{lost}: birthshare retention end {desk.month}")
     gone = [entry.at for entry in desk.entries(StagingDestroyed)]
     if gone:
-        return (
+        return Turn(
+            "files",
             "a fresh extract of the supplier's, and `birthshare run`: it was not finished in time, so its "
-            f"working files were destroyed on {sent.day_of(gone[-1])}"
+            f"working files were destroyed on {sent.day_of(gone[-1])}",
         )
-    return "the suppliers' files, all that were agreed for a month, and `birthshare run`"
+    return Turn("files", "the suppliers' files, all that were agreed for a month, and `birthshare run`")
 
 
 def _to_do(desk: Desk) -> str:

@@ -55,6 +55,19 @@ code = "E06999999"  # REPLACE: the authority's GSS code
 # letters_days = 1         # letters with a recipient's password
 # reviews_days = 365       # what people decided for single postcodes, by keyed reference
 
+# Who is told what waits for people (`birthshare waiting --send`, at most once a day): shared mailboxes by
+# role, data_lead, ig_officer, caldicott_guardian and approver. A role without one is told to all.
+# [notices]
+# to = {data_lead = ["births@example.org"], ig_officer = ["governance@example.org"]}
+# link = "https://airflow.example.org"             # where they look; month_link, with {month}, for one month
+# [notices.mail]
+# host = "smtp.example.org"                        # port = 587, security = "starttls" (or 465 and "tls")
+# sender = "birthshare@example.org"
+# user = "birthshare"                              # its password in keys/mail.password, mode 0600
+# trust = "keys/mail.pem"                          # certificates, where this machine does not know the server
+# [notices.webhook]
+# address = "keys/webhook.address"                 # the file that holds it, mode 0600; it takes JSON by HTTPS
+
 # One section for each Child Health Information Service (CHIS) that sends extracts.
 [suppliers.chis]
 name = "REPLACE: Example Community NHS Trust"
@@ -71,6 +84,7 @@ signing_fingerprint = "0000000000000000000000000000000000000000"  # REPLACE: of 
 # changes = "changes_{supplier}_{date}.csv.gpg"  # deaths, withdrawals and the like, on any day
 # dataset = "expected_births"  # where it sends expected births in place of births
 # look_back_months = 12        # how late a birth may still be reported
+# due_day = 5                  # of the next month: files that are not here after it are called late
 # Where it sends zip files (AES-256) with a detached OpenPGP signature beside each, X.zip.sig or X.zip.asc:
 # sealed = "zip"
 # passphrase = "keys/suppliers/chis.passphrase"  # or the environment variable BIRTHSHARE_PASSPHRASE_CHIS

@@ -1,7 +1,8 @@
 """An authority's home folder: where everything of one authority is, and its settings.
 
 Paths in the settings are relative to the home. Secrets are never in the settings: they are files
-under `keys/`, mode 0600, or environment variables named where they are used.
+under `keys/`, mode 0600, or environment variables named where they are used. Whoever opens a home may
+give these another way: tasks of Airflow do (dags/birthshare_secrets.py).
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import hmac
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -30,11 +32,18 @@ from pydantic import (
 from pipeline import premises
 from pipeline.errors import SettingsError
 
+if TYPE_CHECKING:  # it brings pandas
+    from pipeline.records import Month
+
 Model = TypeVar("Model", bound=BaseModel)
 
 SETTINGS_FILE = premises.SETTINGS_FILE
 SECRET_BYTES = 32
 SHORTEST_PASSPHRASE = 16  # characters
+
+DATABASE_VARIABLE = "BIRTHSHARE_DATABASE"
+PASSPHRASE_VARIABLE = "BIRTHSHARE_PASSPHRASE_"  # and the supplier's code  # noqa: S105  # no passphrase
+GIVEN = "given"  # as the database's address: it comes from outside, and without it nothing runs
 
 _CODE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
 Code = Annotated[str, StringConstraints(pattern=_CODE)]
@@ -156,6 +165,8 @@ class Supplier(Strict):
     unsigned: bool = False  # zip files come without a signature, and the ledger says so
     look_back_months: Annotated[int, Field(ge=0, le=60)] = 12  # how late a birth may still be reported
     inbox: Inbox | None = None  # where its files wait; None: they come into the home's inbox by themselves
+    # The day of the next month by whose end a month's files should be here; after it they are called late.
+    due_day: Annotated[int, Field(ge=1, le=28)] | None = None
     reports: ReportsTo | None = None  # None: its reports stay in the outbox
     drift: Drift = Drift()
 
@@ -234,6 +245,7 @@ class Geography(Strict):
     ward_names: str | None = None  # names and codes of wards, from the directory's Documents folder
     deprivation: str | None = None  # English indices of deprivation 2025, File 7
     localities: Code | None = None  # the network of reach areas that lists name localities from
+    refresh_moves: Annotated[int, Field(ge=0)] = 0  # live postcodes that a new release may move by itself
     locality_names: str | None = None  # names of localities by code; without it their codes are shown
 
 
@@ -294,6 +306,48 @@ class Outside(Strict):
         return self
 
 
+# The address of a shared mailbox, without a name beside it.
+Mailbox = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}$")]
+Link = Annotated[str, StringConstraints(pattern=r"^(https?://[!-~]+)?$")]
+
+
+class Mail(Strict):
+    """The server that takes our messages; never without TLS."""
+
+    host: Line
+    port: Port = 587
+    security: Literal["starttls", "tls"] = "starttls"
+    sender: Mailbox
+    user: Line = ""  # "" where the server wants no login
+    password: Line = "keys/mail.password"  # file of it, relative to the home  # noqa: S105  # no password
+    trust: Line = ""  # certificates to trust, relative to the home; "": those that this machine trusts
+    timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+
+
+class Webhook(Strict):
+    """An address that takes messages as JSON; whoever knows it can write there, so it stands in a file."""
+
+    address: Line = "keys/webhook.address"  # file of it, relative to the home
+    trust: Line = ""  # as Mail's
+    timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+
+
+class Notices(Strict):
+    """Who is told what waits for people, and where they look."""
+
+    to: dict[Literal["data_lead", "ig_officer", "caldicott_guardian", "approver"], tuple[Mailbox, ...]] = {}
+    mail: Mail | None = None
+    webhook: Webhook | None = None
+    link: Link = ""  # of the console or of Airflow
+    month_link: Link = ""  # of a month's page there; {month} stands for the month
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> Notices:
+        if any(self.to.values()) and self.mail is None:
+            raise ValueError("to: a mail server is needed, see notices.mail")
+        return self
+
+
 class Settings(Strict):
     """`birthshare.toml`."""
 
@@ -307,6 +361,7 @@ class Settings(Strict):
     retention: Retention = Retention()
     recipients: RecipientsSettings = RecipientsSettings()
     ledger: Outside = Outside()
+    notices: Notices = Notices()
 
 
 class Jump(Strict):
@@ -380,7 +435,7 @@ class Recipients(Strict):
 
 def passphrase_variable(supplier: str) -> str:
     """The environment variable that may hold what opens a supplier's zip files."""
-    return f"BIRTHSHARE_PASSPHRASE_{re.sub('[^A-Z0-9]', '_', supplier.upper())}"
+    return PASSPHRASE_VARIABLE + re.sub("[^A-Z0-9]", "_", supplier.upper())
 
 
 @dataclass(frozen=True)
@@ -389,9 +444,11 @@ class Home:
 
     path: Path
     settings: Settings
+    # What gives the secrets that stand in no file.
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False, compare=False)
 
     @classmethod
-    def open(cls, path: Path) -> Home:
+    def open(cls, path: Path, environment: Mapping[str, str] = os.environ) -> Home:
         """Read the settings; raises SettingsError with the setting's place, never its value."""
         file = path / SETTINGS_FILE
         try:
@@ -404,7 +461,7 @@ class Home:
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError("The settings cannot be read", where=f"{file}: {error}") from None
-        return cls(path.resolve(), read_model(Settings, raw, where=file))
+        return cls(path.resolve(), read_model(Settings, raw, where=file), environment)
 
     def at(self, relative: str) -> Path:
         """A path named in the settings."""
@@ -417,8 +474,17 @@ class Home:
 
     @property
     def database_url(self) -> str:
-        """The database address, an SQLite path made absolute; BIRTHSHARE_DATABASE overrides it."""
-        url = os.environ.get("BIRTHSHARE_DATABASE", self.settings.database)
+        """The database address, an SQLite path made absolute; BIRTHSHARE_DATABASE overrides it.
+
+        Raises SettingsError where the settings leave it to that, and it is not there.
+        """
+        url = self.environment.get(DATABASE_VARIABLE, self.settings.database)
+        if url == GIVEN:
+            raise SettingsError(
+                "The database's address was not given",
+                where=f"{SETTINGS_FILE}, database",
+                do=f"Set {DATABASE_VARIABLE}; in Airflow, see infra/airflow/README.md, Secrets.",
+            )
         prefix = "sqlite:///"
         if url.startswith(prefix) and not url.startswith("sqlite:////"):
             return f"{prefix}{self.path / url.removeprefix(prefix)}"
@@ -457,6 +523,20 @@ class Home:
     def outbox(self) -> Path:
         """Reports for suppliers and approvers."""
         return self.path / "outbox"
+
+    @property
+    def month_pages(self) -> Path:
+        """The pages of closed months, which reporting writes."""
+        return self.outbox / "months"
+
+    def month_page(self, month: Month) -> Path:
+        """One month's page, where it is closed."""
+        return self.month_pages / f"{month}.html"
+
+    @property
+    def checks(self) -> Path:
+        """What was checked in suppliers' files; its `index.html` leads to every page there."""
+        return self.outbox / "checks"
 
     @property
     def state(self) -> Path:
@@ -506,7 +586,7 @@ class Home:
         """
         variable = passphrase_variable(supplier)
         file = self.settings.suppliers[supplier].passphrase
-        passphrase = os.environ.get(variable, "").strip()
+        passphrase = self.environment.get(variable, "").strip()
         where = f"the environment variable {variable}" if passphrase else str(self.path / file)
         if not passphrase and not file:
             raise SettingsError(

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipeline import facts
+from pipeline import custody, facts
 from pipeline.afterwards import changes, recalls
 from pipeline.errors import BirthshareError, Busy, NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.home import Approver, Home
@@ -32,7 +32,7 @@ from pipeline.records import Month
 from pipeline.stages import STAGES
 from pipeline.steps import approval, closing, companions, deciding, dispatch, inputs, preparation, releasing
 from pipeline.steps.desk import Desk, Watch, no_watch
-from pipeline.steps.inputs import BIRTHS, decisions_of
+from pipeline.steps.inputs import BIRTHS, Awaited, decisions_of
 from pipeline.steps.pack import PACK, Prepared, asked, asked_pack, outstanding, read_release
 from pipeline.suppliers import drift, fetching, reports, totals
 
@@ -76,6 +76,29 @@ def prepare(home: Home, month: Month, *, now: datetime, watch: Watch = no_watch)
     """
     with working(home, month, now, watch) as desk:
         return None if _finished(desk) else _prepare(desk, STAGES.index("release"))
+
+
+def awaited(home: Home, month: Month, *, now: datetime) -> list[Awaited]:
+    """Which of the month's files have not come; changes nothing, and asks no server."""
+    with opened(home, month, now) as desk:
+        return inputs.awaited(desk)
+
+
+def look_for_files(home: Home, month: Month, *, now: datetime) -> list[Awaited]:
+    """As `awaited`, once what waits at suppliers' servers was fetched; none where no file is needed any more.
+
+    A server that cannot be looked through for the moment is awaited as well: a death may wait there. Raises
+    what only a person can put right, as a wrong host key.
+    """
+    with working(home, month, now) as desk:
+        if not inputs.awaits_files(desk):
+            return []
+        unreached = {one.supplier: one.problem for one in fetching.fetch(desk) if one.problem}
+        for problem in unreached.values():
+            if not fetching.may_pass(problem):
+                raise problem
+        servers = [Awaited(who, f"{who}: {problem.what}", late=False) for who, problem in unreached.items()]
+        return inputs.awaited(desk) + servers
 
 
 def record_decision(
@@ -216,6 +239,12 @@ def begun(home: Home) -> list[Month]:
         return [Month.parse(month) for month in ledger.months()]
 
 
+def is_closed(home: Home, month: Month, *, now: datetime) -> bool:
+    """Whether nothing is left to ask or to send."""
+    with opened(home, month, now) as desk:
+        return desk.closed
+
+
 def pack_asked_about(home: Home, month: Month, *, now: datetime) -> tuple[bytes, str] | None:
     """The pack of the release that waits for a decision, or has one, and its digest."""
     with opened(home, month, now) as desk:
@@ -324,6 +353,7 @@ def _prepare(desk: Desk, last: int) -> Prepared | None:
 
 def _deliver(desk: Desk, only: Collection[Pair] | None = None) -> None:
     """Send every list of the approved release, or those asked for, side by side."""
+    custody.check_seals(desk.home)
     with _together(desk), desk.stage("delivery"):
         planned = asked(desk)
         unknown = set(only or ()) - set(planned.deliveries)
@@ -342,9 +372,12 @@ def _hear(desk: Desk) -> None:
     """Apply later words that wait, and call back what they are about; a notice's trouble holds no month back.
 
     Where a feed cannot be used, or a supplier's server cannot be reached, what the others said is followed up
-    all the same.
+    all the same. A machine that cannot open feeds makes sure that another has heard them.
     """
     try:
+        if not custody.opens(desk.home):
+            recalls.check_heard(desk)
+            return
         unreached = fetching.problem_of(fetching.fetch(desk))
         changes.hear(desk)
         if unreached:

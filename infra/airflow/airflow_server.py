@@ -14,9 +14,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -26,15 +25,15 @@ import httpx
 import psutil  # type: ignore[import-untyped]  # its stubs are another package
 
 from airflow_environment import Site, environment
+from airflow_parts import PARTS, PREPARATIONS, ROOMS, airflow, worker
 
 Found = TypeVar("Found")
 
 FINISHED = ("success", "failed")
 STOP_SECONDS = 15.0  # for a part of Airflow to end by itself
 
-POOL = ("birthshare_opening", "2", "Extracts that are opened and checked at once: each needs memory")
 WORKERS = ("worker-1", "worker-2")
-QUEUES = "opening,sealing"
+QUEUES = ",".join(ROOMS)
 
 
 class AirflowError(Exception):
@@ -49,6 +48,7 @@ class AirflowServer:
         self._say = say
         self._environment = environment(site)
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
+        self.revives = False  # whether a part that ends by itself is started again, as systemd does it
 
     def __enter__(self) -> AirflowServer:
         try:
@@ -66,30 +66,40 @@ class AirflowServer:
     def start(self, *, seconds: float = 120.0) -> None:
         """Start every part and return when all are healthy; raises AirflowError otherwise."""
         self._say("preparing Airflow's database")
-        self._run("db", "migrate")
+        migrate, *others = PREPARATIONS
+        self._run(*migrate)
         self._say("starting the API server")
-        self._spawn("api-server")
-        self._run("pools", "set", *POOL)
+        self._spawn(*PARTS["api-server"])
+        for preparation in others:
+            self._run(*preparation)
         self.until(self._answers("/execution/health"), "the API server answers", seconds=seconds)
         self._say("starting the scheduler")
-        self._spawn("scheduler", "--skip-serve-logs")
-        self._spawn("dag-processor")
+        self.start_scheduler()
+        self._spawn(*PARTS["dag-processor"])
         for name in WORKERS if self.site.broker else ():
             self.start_worker(name)
         self.until(self._healthy, "every part of Airflow is healthy", seconds=seconds)
 
     def start_worker(self, name: str, *, queues: str = QUEUES, at_once: int = 2) -> None:
         """Start a Celery worker that takes tasks of these queues."""
-        options = ("--celery-hostname", f"{name}@%h", "--queues", queues, "--concurrency", str(at_once))
-        pid = ("--pid", str(self.site.folder / f"{name}.pid"))
-        self._spawn("celery", "worker", *options, *pid, "--skip-serve-logs", name=name)
+        command = worker(name, queues=queues.split(","), at_once=at_once, folder=self.site.folder)
+        self._spawn(*command, name=name)
 
-    def kill(self, name: str) -> None:
-        """End a part as a power cut does, with everything that it started."""
+    def kill(self, name: str, *, sparing: Collection[int] = ()) -> None:
+        """End a part as a power cut does, with everything that it started but the processes to be spared."""
         part = self._parts.pop(name)
         for process in _family(part.pid):
-            _kill(process)
+            if process.pid not in sparing:
+                _kill(process)
         part.wait()
+
+    def family(self, name: str) -> list[psutil.Process]:
+        """A part's process and all that it started."""
+        return _family(self._parts[name].pid)
+
+    def start_scheduler(self) -> None:
+        """Start a scheduler, as `start` does, where it was killed."""
+        self._spawn(*PARTS["scheduler"])
 
     def keep(self) -> None:
         """Stay until a part ends by itself, which raises AirflowError, or the caller is interrupted."""
@@ -127,9 +137,11 @@ class AirflowServer:
         raise AirflowError(f"Not within {seconds:.0f} s: {what}. See {self.site.logs}")
 
     def _check_alive(self) -> None:
-        for name, part in self._parts.items():
+        for name, part in list(self._parts.items()):
             if part.poll() is not None:
-                raise AirflowError(f"Airflow's {name} ended by itself: see {self.output(name)}")
+                if not self.revives:
+                    raise AirflowError(f"Airflow's {name} ended by itself: see {self.output(name)}")
+                self._begin(name, part.args)
 
     def _answers(self, path: str) -> Callable[[], bool]:
         def look() -> bool:
@@ -149,7 +161,7 @@ class AirflowServer:
     def _run(self, *arguments: str) -> None:
         with self._open_output(arguments[0]) as output:
             done = subprocess.run(
-                _command(*arguments),
+                airflow(*arguments),
                 env=self._environment,
                 stdout=output,
                 stderr=output,
@@ -162,10 +174,12 @@ class AirflowServer:
             raise AirflowError(f"`airflow {name}` failed: see {self.output(arguments[0])}")
 
     def _spawn(self, *arguments: str, name: str = "") -> None:
-        name = name or arguments[0]
+        self._begin(name or arguments[0], airflow(*arguments))
+
+    def _begin(self, name: str, command: Any) -> None:
         with self._open_output(name) as output:
             self._parts[name] = subprocess.Popen(
-                _command(*arguments),
+                command,
                 env=self._environment,
                 stdout=output,
                 stderr=output,
@@ -217,6 +231,10 @@ class Login:
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """The answer to a POST under /api/v2."""
         return self._ask("POST", path, body)
+
+    def status(self, method: str, path: str, body: dict[str, Any] | None = None) -> int:
+        """How Airflow answers, whatever it says: the HTTP status."""
+        return self._http.request(method, path, json=body).status_code
 
     def until(self, look: Callable[[], Found | None], what: str, *, seconds: float) -> Found:
         """As `AirflowServer.until`."""
@@ -310,10 +328,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "airflow", *arguments]
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import facts
+from pipeline import custody, facts
 from pipeline.agreed import LONDON
 from pipeline.asking import check_known
 from pipeline.contract import contract_of
@@ -75,15 +75,18 @@ def hear(desk: Desk) -> None:
 
 def apply_waiting(desk: Desk) -> list[Applied]:
     """As `apply_feeds`, at a desk that is open already."""
+    return [_apply_or_refuse(desk, *feed) for feed in unheard(desk)]
+
+
+def unheard(desk: Desk) -> Iterator[tuple[str, Path, str]]:
+    """Every feed that waits in an inbox and was not applied: supplier, file, SHA-256; oldest first."""
     from pipeline.intake.arrivals import find_feeds
 
-    found = []
     for supplier in desk.home.settings.suppliers:
         known = _applied_before(desk, supplier)
         for sealed_sha256, file in find_feeds(desk.home, supplier).items():
             if sealed_sha256 not in known:
-                found.append(_apply_or_refuse(desk, supplier, file, sealed_sha256))
-    return found
+                yield supplier, file, sealed_sha256
 
 
 def _applied_before(desk: Desk, supplier: str) -> set[str]:
@@ -297,13 +300,15 @@ def _in_file(error: BirthshareError, file: Path) -> str:
 def between_months(home: Home, now: datetime, watch: Watch = no_watch) -> Iterator[Desk]:
     """A desk between months; what was recorded is signed when the work is done.
 
-    Raises IntegrityError where the ledger was altered.
+    A machine that only opens leaves that to the next work of one that signs. Raises IntegrityError where the
+    ledger was altered.
     """
     desk = Desk(home, Month(now.year, now.month), now, watch)
     try:
         facts.check_trusted(desk)
         yield desk
-        with desk.stage("signing"):
-            closing.sign(desk)
+        if custody.seals(home) or not custody.opens(home):
+            with desk.stage("signing"):
+                closing.sign(desk)
     finally:
         desk.close()

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import agreed
+from pipeline import agreed, custody
 from pipeline.afterwards import changes, notices, sent
 from pipeline.afterwards.changes import Applied
 from pipeline.afterwards.notices import Brought, Draft
@@ -27,7 +27,7 @@ from pipeline.afterwards.sent import Sent
 from pipeline.agreements.loading import Version
 from pipeline.agreements.model import Agreement
 from pipeline.asking import check_known
-from pipeline.errors import NotAllDelivered, SettingsError
+from pipeline.errors import NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.ledger.entries import DeliveryFailed, Kind, PermitBody, RecallRaised
@@ -36,6 +36,7 @@ from pipeline.reasons import Reason
 from pipeline.steps.desk import Desk, Watch, no_watch
 from pipeline.suppliers import fetching, reports
 
+LOOKED_WITHIN = timedelta(hours=2)  # of sending, at suppliers' servers; a task and its tries may take that
 _WEEKEND = (5, 6)  # days of the week; bank holidays are not known here
 
 
@@ -85,27 +86,92 @@ def send(home: Home, *, now: datetime, watch: Watch = no_watch) -> Followed:
         return follow_up(desk)
 
 
-def run_day(home: Home, *, now: datetime) -> dict[str, int]:
-    """What is done each day: apply feeds, and follow up; gives counts.
+def hear(home: Home, *, now: datetime) -> dict[str, int]:
+    """The first half of each day, where suppliers' files can be opened: apply feeds; gives counts.
 
-    Raises NotAllDelivered where a notice is not delivered, which a scheduler tries again, and IntegrityError
-    where a feed was refused, which waits for a person; everything else is done by then.
+    What they say is recorded, and what is called back; nothing is brought to anybody. Raises what is wrong
+    with the first feed that was refused, or with a supplier's server, once all the others are heard.
     """
-    applied, followed = apply_feeds(home, now=now)
+    custody.check_opens(home)
+    with changes.between_months(home, now) as desk:
+        visits = fetching.fetch(desk)
+        applied = changes.apply_waiting(desk)
+        with desk.stage("recalls"):
+            raised = _raise(desk)
     refused = [one.problem for one in applied if one.problem is not None]
-    try:
-        followed.brought.check()
-    except NotAllDelivered as late:
-        also = "".join(f"\n{problem}" for problem in refused)
-        raise NotAllDelivered(f"{late.what}{also}", do=late.do) from None
-    if refused:
-        raise refused[0]
+    problem = refused[0] if refused else fetching.problem_of(visits)
+    if problem:
+        raise problem
     return {
         "feeds": len(applied),
         "words": sum(one.new for one in applied),
-        "recalled": followed.raised,
-        "notices": followed.brought.delivered,
+        "recalled": len({one.row for one in raised}),
     }
+
+
+def call_back(home: Home, *, now: datetime) -> dict[str, int]:
+    """The second half, where notices can be sealed and sent: bring all that wait; gives counts.
+
+    Suppliers' reports are brought too; whose are not says `suppliers.waiting.warnings`. Raises
+    NotAllDelivered where a notice is not delivered, and NotHeard while a word waits that nobody could hear:
+    a scheduler tries again. Everything else is done by then.
+    """
+    custody.check_seals(home)
+    with changes.between_months(home, now) as desk:
+        followed = follow_up(desk)
+        reports.bring(desk)
+        unheard = _unheard(desk)
+    try:
+        followed.brought.check()
+    except NotAllDelivered as late:
+        also = f"\n{unheard}" if unheard else ""
+        raise NotAllDelivered(f"{late.what}{also}", do=late.do) from None
+    if unheard:
+        raise unheard
+    return {"recalled": followed.raised, "notices": followed.brought.delivered}
+
+
+def bring_waiting(home: Home, *, now: datetime) -> dict[str, int]:
+    """Bring what a month's preparation left to be sealed: notices and suppliers' reports; gives counts.
+
+    No recipient's trouble is raised: the day's run tries again, and tells.
+    """
+    custody.check_seals(home)
+    with changes.between_months(home, now) as desk:
+        return {"notices": follow_up(desk).brought.delivered, "reports": reports.bring(desk).delivered}
+
+
+class NotHeard(NotAllDelivered):
+    """A later word waits, or may wait, that has not been heard: nothing is sent before it is."""
+
+
+def check_heard(desk: Desk) -> None:
+    """Raises NotHeard where a feed waits that was not applied, or where one may wait at a supplier's server.
+
+    For machines that cannot open feeds; one that can hears them instead.
+    """
+    unheard = _unheard(desk)
+    if unheard:
+        raise unheard
+
+
+def _unheard(desk: Desk) -> NotHeard | None:
+    feeds = [f"{supplier}: {file.name}" for supplier, file, _ in changes.unheard(desk)]
+    if feeds:
+        return NotHeard(
+            one_to_a_line("Later words wait that are not heard, and one may be a death", feeds),
+            do="Hear them where suppliers' files can be opened: in Airflow clear the task `hear`, or run "
+            "`birthshare changes apply`. If one was refused, that says what to do.",
+        )
+    suppliers = fetching.not_looked(desk, LOOKED_WITHIN)
+    if suppliers:
+        return NotHeard(
+            "Nobody has looked lately for later words at suppliers' servers",
+            where=", ".join(suppliers),
+            do="Look there from where suppliers' files can be opened: in Airflow clear the task `hear`, or "
+            "run `birthshare changes apply`.",
+        )
+    return None
 
 
 def record_told(home: Home, recipient: str, *, principal: str, note: str = "", now: datetime) -> int:
@@ -126,12 +192,13 @@ def record_told(home: Home, recipient: str, *, principal: str, note: str = "", n
 def follow_up(desk: Desk) -> Followed:
     """Raise a recall for every row of a list that a later word is about, and bring all that wait.
 
-    No recipient's trouble is raised: it is recorded, and in the answer.
+    No recipient's trouble is raised: it is recorded, and in the answer. On a machine without the keys for
+    it nothing is brought: what is recorded waits for one that has them.
     """
     with desk.stage("recalls"):
         raised = _raise(desk)
     with desk.stage("notices"):
-        brought = notices.bring(desk, _drafts(desk))
+        brought = notices.bring(desk, _drafts(desk)) if custody.seals(desk.home) else Brought()
     rows = {one.row for one in raised}
     recipients = {one.recipient for one in raised}
     return Followed(len(rows), len(recipients), brought)

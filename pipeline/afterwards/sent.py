@@ -266,7 +266,7 @@ def newly_overdue(
     return [(one, what, due) for one, what, due in late if what not in one.said]
 
 
-_LATE = {
+_LATE: dict[Clock, str] = {
     "collection": "not known to have been collected",
     "acknowledgement": "not acknowledged",
     "destruction": "not said to be destroyed",
@@ -282,7 +282,15 @@ def alarms(
     contacts: Mapping[str, str],
 ) -> list[str]:
     """What is overdue, in a sentence for each recipient, with whom to call (`contacts`, by recipient)."""
-    late: dict[str, dict[str, list[date]]] = {}
+    found = late(sent, recalls, limits, today)
+    return [_alarm(code, found[code], contacts.get(code, "")) for code in sorted(found)]
+
+
+def late(
+    sent: Collection[Sent], recalls: Collection[Unanswered], limits: Receipts, today: date
+) -> dict[str, dict[Clock, list[date]]]:
+    """By recipient and clock, by when each list, or each row that was called back, was due."""
+    late: dict[str, dict[Clock, list[date]]] = {}
     for one in sent:
         for what, due in one.overdue(limits, today).items():
             if what != "recall":
@@ -291,10 +299,10 @@ def alarms(
         if called_back.due < today:
             of_recipient = late.setdefault(called_back.told.recipient, {})
             of_recipient.setdefault("recall", []).extend([called_back.due] * called_back.rows)
-    return [_alarm(code, late[code], contacts.get(code, "")) for code in sorted(late)]
+    return late
 
 
-def _alarm(code: str, late: Mapping[str, list[date]], contact: str) -> str:
+def _alarm(code: str, late: Mapping[Clock, list[date]], contact: str) -> str:
     said = [
         f"{len(dues)} {_thing(what, len(dues))} {words}, due {min(dues).isoformat()}"
         for what, words in _LATE.items()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
 
 from pipeline.agreements.model import Agreement
 from pipeline.agreements.words import counted, on_day
@@ -11,10 +13,24 @@ from pipeline.agreements.words import counted, on_day
 NOTICE = ((7, "Now"), (30, "Soon"), (90, "In time"))
 
 
-def warnings(agreement: Agreement, today: date) -> list[str]:
-    """One sentence for each day that is at most 90 days away; more urgent from 30 and from 7 days on.
+@dataclass(frozen=True)
+class Ending:
+    """One day of an agreement that comes near."""
 
-    `today` is a day in London. An agreement that has stopped has no warnings: it is refused.
+    what: Literal["review", "expiry"]
+    day: date  # the last on which it can still be seen to
+    words: str
+
+
+def warnings(agreement: Agreement, today: date) -> list[str]:
+    """One sentence for each day that comes near; see `endings`."""
+    return [one.words for one in endings(agreement, today)]
+
+
+def endings(agreement: Agreement, today: date) -> list[Ending]:
+    """Each day that is at most 90 days away; more urgent from 30 and from 7 days on.
+
+    `today` is a day in London. An agreement that has stopped has none: it is refused.
     """
     dates = agreement.dates
     name = f"{agreement.id}, version {agreement.version}"
@@ -23,11 +39,16 @@ def warnings(agreement: Agreement, today: date) -> list[str]:
         return []
     if today > dates.review_by:
         told = f"its review was due on {on_day(dates.review_by)}; it stops after {on_day(stops)}"
-        return [f"{how_soon(stops, today) or 'Soon'}: {name}: {told}, {time_left(stops, today)}."]
+        words = f"{how_soon(stops, today) or 'Soon'}: {name}: {told}, {time_left(stops, today)}."
+        return [Ending("review", stops, words)]
+    ahead: tuple[tuple[Literal["review", "expiry"], date, str], ...] = (
+        ("review", dates.review_by, "must be reviewed by"),
+        ("expiry", dates.expires, "expires after"),
+    )
     return [
-        f"{how_soon(day, today)}: {name}: {what} {on_day(day)}, {time_left(day, today)}."
-        for day, what in ((dates.review_by, "must be reviewed by"), (dates.expires, "expires after"))
-        if how_soon(day, today)
+        Ending(what, day, f"{soon}: {name}: {told} {on_day(day)}, {time_left(day, today)}.")
+        for what, day, told in ahead
+        if (soon := how_soon(day, today))
     ]
 
 

@@ -37,6 +37,7 @@ _MODULES = {
     "retention": "retention",
     "run": "months",
     "status": "months",
+    "waiting": "waiting",
 }
 
 

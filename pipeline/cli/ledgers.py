@@ -98,14 +98,30 @@ def checkpoint(home: Home, voice: Voice) -> None:
     voice.say(signed.note.rstrip("\n"))
 
 
+@ledger.command(short_help="Let a new key sign the ledger.")
+@for_home
+def renew(home: Home, voice: Voice) -> None:
+    """Let a new key sign the ledger from now on; what the one until now signed still counts.
+
+    Do this when the key may have been seen by somebody, or who had it leaves. Witnesses and auditors then
+    need the new verifier key, which this shows.
+    """
+    from pipeline import facts
+    from pipeline.keeping.renewal import renew_ledger_key
+
+    last, verifier = renew_ledger_key(home), facts.verifier(home)
+    voice.answer({"size": last.size, "verifier_key": verifier})
+    voice.say(f"A new key signs from entry {last.size} on. Give its verifier key to witnesses and auditors:")
+    voice.say(verifier)
+
+
 def _note(home: Home, file: Path) -> str:
     """A kept checkpoint, which says nothing about the ledger unless its own signature is genuine."""
     from pipeline import facts
-    from pipeline.encryption.signing import note_verifier, verify_note
 
     note = file.read_text(encoding="utf-8", errors="replace").rstrip() + "\n"
     try:
-        verify_note(note, note_verifier(facts.origin(home), home.secret("ledger.key")))
+        facts.note_check(home)(note)
     except IntegrityError as error:
         raise IntegrityError(
             f"This is no checkpoint of this ledger. {error.what}",

@@ -147,14 +147,15 @@ def init(folder: Path, name: str, voice: Voice) -> None:
 @witness.command(short_help="Name a ledger to watch.")
 @click.argument("folder", metavar="DIR", type=_FOLDER)
 @click.argument("vkey")
+@click.option("--instead", is_flag=True, help="Its owner replaced the key, and told you so by another way.")
 @speaking
-def trust(folder: Path, vkey: str, voice: Voice) -> None:
+def trust(folder: Path, vkey: str, instead: bool, voice: Voice) -> None:
     """Watch the ledger whose verifier key is VKEY (`birthshare ledger key` shows it there)."""
     from pipeline.outside.witness import Witness
 
     opened = Witness.open(folder)
     with writing(folder):
-        origin = opened.trust(vkey)
+        origin = opened.trust(vkey, instead=instead)
     voice.answer({"origin": origin})
     voice.say(f"{opened.name} watches {origin} from now on.")
 

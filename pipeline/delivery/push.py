@@ -11,6 +11,9 @@ of an earlier one, whatever was lost in between:
 
 That can be told only where the part was put. Of a part at another place, from before the recipient moved,
 nobody knows.
+
+Leave can be taken back when the try that has it may still be alive, and about to rename. Then its part is
+withdrawn before leave is asked for another list of that name: without its part that try can do nothing more.
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ def push(
     replaces: Collection[str] = (),
     asked: Collection[str] = (),
     elsewhere: Collection[str] = (),
+    withdrawn: Collection[str] = (),
     beside: bytes = b"",
     lines: Lines | None = None,
 ) -> Receipt:
@@ -63,9 +67,10 @@ def push(
     part, which it must record; False stops the push. `asked` are the parts that it recorded in earlier
     tries here, and `elsewhere` those of tries at another place, which stop the push unless all of them are
     found here all the same. `replaces` holds the SHA-256 digests of earlier lists of ours that may be
-    replaced; any other file under that name is left alone. `beside` is the list's manifest, which gets its
-    name first. One try: raises DeliveryFailed where it does not succeed, IntegrityError where the bytes are
-    not those of the permit, SettingsError where our keys cannot be used, and what `stands` raises.
+    replaced; any other file under that name is left alone. `withdrawn` are the parts of these, for which
+    leave was taken back since. `beside` is the list's manifest, which gets its name first. One try: raises
+    DeliveryFailed where it does not succeed, IntegrityError where the bytes are not those of the permit,
+    SettingsError where our keys cannot be used, and what `stands` raises.
     """
     _check_permitted(sealed, permit)
     with far_side(way, label=permit.recipient, lines=lines) as far:
@@ -73,6 +78,7 @@ def push(
         found = one.find()
         there = found.arrived
         if not there:
+            one.withdraw(withdrawn)
             there, found = one.put(sealed, beside, stands)
         one.clear()
     taken = found is Found.TAKEN
@@ -148,6 +154,14 @@ class _Push:
     def _known_beside(self) -> list[str]:
         near = self._far.known(f".{self._name}.", manifest_name(self._name))
         return [name for name in near if _beside(self._name).fullmatch(name)]
+
+    def withdraw(self, parts: Collection[str]) -> None:
+        """Take these parts away, so that whoever had leave for them cannot give them the list's name."""
+        for name in (_part(self._name, part) for part in parts):
+            # By name, and looked at: some servers do not list it, and some let nobody remove a file.
+            self._far.discard(name)
+            if self._far.digest(name, otherwise=Problem.PERMISSION) is not None:
+                raise DeliveryFailed(Problem.PERMISSION, where=self._where)
 
     def put(self, sealed: bytes, beside: bytes, stands: Callable[[str], bool]) -> tuple[bool, Found]:
         """Write aside, read back, ask once more, rename; whether somebody else did it, and how it is now."""

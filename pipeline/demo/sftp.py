@@ -41,6 +41,7 @@ class DemonstrationSftp:
         self._authorised_key = authorised_key
         self._host_key_file = host_key_file
         self._wanted_port = port
+        self.placed: list[str] = []  # every file that was given its final name, once for each time
         self._connections: set[asyncssh.SSHServerConnection] = set()
         self._started: Future[int] = Future()
         self._stop: asyncio.Event
@@ -105,7 +106,7 @@ class DemonstrationSftp:
             self._wanted_port,
             server_factory=lambda: _Door(self),
             server_host_keys=[str(self._host_key_file)],
-            sftp_factory=lambda channel: _Shut(channel, self.folder_of(_user(channel))),
+            sftp_factory=lambda channel: _Shut(channel, self.folder_of(_user(channel)), self.placed),
             encoding=None,
             allow_scp=False,
             allow_pty=False,
@@ -149,10 +150,13 @@ class _Door(asyncssh.SSHServer):
 class _Shut(asyncssh.SFTPServer):
     """Files of one folder, which nothing can lead out of."""
 
-    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], folder: Path | None) -> None:
+    def __init__(
+        self, channel: asyncssh.SSHServerChannel[bytes], folder: Path | None, placed: list[str]
+    ) -> None:
         if folder is None:
             raise asyncssh.SFTPPermissionDenied("there is no such account")
         self._folder = os.fsencode(folder.resolve())
+        self._placed = placed
         super().__init__(channel, chroot=self._folder)
 
     def map_path(self, path: bytes) -> bytes:
@@ -162,6 +166,14 @@ class _Shut(asyncssh.SFTPServer):
         if real != self._folder and not real.startswith(self._folder + b"/"):
             raise asyncssh.SFTPPermissionDenied("outside the account's folder")
         return local
+
+    def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        super().rename(oldpath, newpath)
+        self._placed.append(os.fsdecode(newpath))
+
+    def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        super().posix_rename(oldpath, newpath)
+        self._placed.append(os.fsdecode(newpath))
 
     def symlink(self, oldpath: bytes, newpath: bytes) -> None:
         raise asyncssh.SFTPPermissionDenied("links are not allowed")

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.encryption.gnupg import run, temporary_home
 
 _VALIDITY, _EXPIRES, _USER, _CAPABILITIES = 1, 6, 9, 11  # fields of a colon listing (GnuPG's doc/DETAILS)
+_PRIMARY, _PART = ("pub", "sec"), ("sub", "ssb")  # of a public key, and of a private one
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -18,8 +19,8 @@ def expires(key: Path) -> datetime | None:
     too for what is no public key: sealing says what is wrong with it. Raises SettingsError where gpg is
     not installed.
     """
-    keys = [row for row in _listed(key) if row[0] in ("pub", "sub") and len(row) > _CAPABILITIES]
-    primary = [_end(row) for row in keys if row[0] == "pub"]
+    keys = [row for row in _listed(key) if row[0] in _PRIMARY + _PART and len(row) > _CAPABILITIES]
+    primary = [_end(row) for row in keys if row[0] in _PRIMARY]
     encrypting = [_end(row) for row in keys if "e" in row[_CAPABILITIES] and row[_VALIDITY] != "r"]
     end = min([*primary, max(encrypting, default=_NEVER)])
     return None if end == _NEVER else end

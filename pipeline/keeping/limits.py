@@ -144,7 +144,7 @@ AGREEMENTS = DataClass(
         *(f"agreements/*.{ending}" for ending in ("yaml", "sig", "json")),
         *(
             f"reference/{name}"
-            for name in ("*.yaml", "register.*", "reach_areas.*", "hospital_postcodes.csv")
+            for name in ("incoming/*", "*.yaml", "register.*", "reach_areas.*", "hospital_postcodes.csv")
         ),
     ),
     "settings, suppliers' profiles, agreements with their signatures and previews, places and recipients",
@@ -154,9 +154,17 @@ AGREEMENTS = DataClass(
 )
 MADE_AGAIN = DataClass(
     "made_again",
-    ("state/locks/*", "state/reach/*", "state/destroying.json", "state/places.json"),
-    "empty locks, the index of postcodes to recipients, paths of what is being destroyed, and which place "
-    "outside has which checkpoint",
+    (
+        "state/locks/*",
+        "state/reach/*",
+        "state/destroying.json",
+        "state/places.json",
+        "state/told.json",
+        "state/looked/*",
+    ),
+    "empty locks, the index of postcodes to recipients, paths of what is being destroyed, which place "
+    "outside has which checkpoint, of what that waits for people these were told on which day, and when "
+    "somebody looked at suppliers' servers last",
     "none",
     "no personal value is in them",
     ends=False,
@@ -225,9 +233,13 @@ def warnings(home: Home, ledger: Ledger, today: date) -> list[str]:
     return [
         f"{month} is not finished. Its working files are destroyed after {last}: finish it before, with "
         f"birthshare run {month}."
-        for month, last in unfinished(home, ledger).items()
-        if today > last - WARNED
+        for month, last in ending(home, ledger, today).items()
     ]
+
+
+def ending(home: Home, ledger: Ledger, today: date) -> dict[Month, date]:
+    """The open months whose working files are destroyed soon, and the last day of these."""
+    return {month: last for month, last in unfinished(home, ledger).items() if today > last - WARNED}
 
 
 def _months(names: list[str]) -> Iterator[Month]:
@@ -252,7 +264,7 @@ def _fits(path: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 def _places(home: Home) -> set[str]:
     """The files about places that the settings name."""
     geography = home.settings.geography
-    named = geography.model_dump(exclude={"localities"}).values()  # a network is no file
+    named = geography.model_dump(exclude={"localities", "refresh_moves"}).values()  # a network is no file
     single = {name for name in named if isinstance(name, str) and name}
     return {*single, *geography.reach_areas}
 

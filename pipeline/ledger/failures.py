@@ -1,14 +1,14 @@
 """What a database says when it fails, in plain words, without the address' password or any value.
 
-Databases word their errors for programmers. What cannot be used now is a SettingsError: nobody's fault, or
-that of the settings. What should never happen in a database of our own is an IntegrityError.
+Databases word their errors for programmers. What cannot be used now is a NotNow: nobody's fault, or that of
+the settings. What should never happen in a database of our own is an IntegrityError.
 """
 
 from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from pipeline.errors import BirthshareError, IntegrityError, SettingsError
+from pipeline.errors import BirthshareError, IntegrityError, NotNow, SettingsError
 
 # By SQLite's primary result code or PostgreSQL's SQLSTATE.
 _BUSY = {5, "55P03"}  # SQLITE_BUSY, lock_not_available
@@ -34,9 +34,9 @@ def in_words(error: DBAPIError, place: str) -> BirthshareError:
         )
     for codes, what, do in _PASSING:
         if code in codes:
-            return SettingsError(what, where=where, do=do)
+            return NotNow(what, where=where, do=do)
     if (isinstance(error, OperationalError) and not is_no_text(error)) or code in _GIVEN_UP:
-        return SettingsError(
+        return NotNow(
             "The ledger's database cannot be used",
             where=where,
             do="Check the `database` setting, that the server runs and that there is space left. "

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline import doctor, facts
+from pipeline import custody, doctor, facts
 from pipeline.afterwards import sent
 from pipeline.agreed import LONDON
 from pipeline.errors import BirthshareError, IntegrityError, SettingsError
@@ -72,17 +72,27 @@ def run(home: Home, *, now: datetime, watch: Watch = no_watch) -> dict[str, Any]
         desk.close()
 
 
-def run_day(home: Home, *, now: datetime) -> dict[str, int]:
-    """The nightly run; counts alone. Raises IntegrityError where the ledger was altered."""
+@dataclass(frozen=True)
+class Night:
+    """What the nightly run came to."""
+
+    counts: dict[str, int]
+    warnings: list[str]  # in a sentence each, about no family
+
+
+def run_day(home: Home, *, now: datetime) -> Night:
+    """The nightly run, where the ledger can be signed. Raises IntegrityError where it was altered."""
+    custody.check_seals(home)
     found = run(home, now=now)
     check_sound(found)
-    return {
+    counts = {
         "entries": found["entries"],
         "recorded": int(found["recorded"]),
         "countersigned": len(found["countersigned"]),
         "places_lacking": sum(bool(one["problem"]) for one in found["places"]),
         "warnings": len(found["warnings"]),
     }
+    return Night(counts, found["warnings"])
 
 
 def check_sound(found: dict[str, Any]) -> None:

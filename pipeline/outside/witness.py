@@ -101,24 +101,29 @@ class Witness:
             "This folder holds no witness", where=str(folder), do="Make one: birthshare ledger witness init"
         )
 
-    def trust(self, vkey: str) -> str:
+    def trust(self, vkey: str, *, instead: bool = False) -> str:
         """Watch the ledger with this key from now on; gives its origin.
 
+        `instead` of the one that it had: what was signed stays signed, and the ledger must go on from it.
         Raises SettingsError for what is no verifier key, or another one than the ledger had before.
         """
         origin, _ = read_verifier(vkey)
         folder = self._log(origin)
         with self._alone():
             known = folder / "log.vkey"
-            if known.is_file() and known.read_text(encoding="utf-8").strip() != vkey.strip():
+            is_new = not known.is_file()
+            is_other = is_new or known.read_text(encoding="utf-8").strip() != vkey.strip()
+            if is_other and not (is_new or instead):
                 raise SettingsError(
                     "This witness knows that ledger with another key",
                     where=origin,
-                    do="Ask its owner, by a way you already trust, why the key is another one.",
+                    do="Ask its owner, by a way you already trust, why the key is another one. If they "
+                    "replaced it, say so: --instead",
                 )
             folder.mkdir(parents=True, exist_ok=True)
-            if not known.is_file():
+            if is_new:
                 write_whole(folder / "signed.txt", b"", mode=0o600)
+            if is_other:
                 write_whole(known, f"{vkey.strip()}\n".encode(), mode=0o600)
         return origin
 

@@ -10,7 +10,7 @@ What the ledger needs is loaded when the directory is built: building takes the 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,12 +96,14 @@ def bring_in(
     now: datetime,
     part: bool = False,
     preview: bool = False,
+    only_if: Callable[[Release], bool] | None = None,
     watch: Watch | None = None,
 ) -> Release:
     """Build the directory from a published file, compare it, and unless it is a `preview` put it into use.
 
-    `part` says that the file holds a part of the country on purpose. Raises SettingsError for a file that
-    is no directory; the one in use then stands.
+    With `only_if` that is asked first whether this release may be used. `part` says that the file holds a
+    part of the country on purpose. Raises SettingsError for a file that is no directory; the one in use then
+    stands.
     """
     from pipeline.geography.building import build_directory
     from pipeline.geography.releases import month_of, product_of
@@ -119,7 +121,7 @@ def bring_in(
             None if before is None or same else _difference(home, target, newer, before, now),
             same,
         )
-        if not preview:
+        if not preview and (only_if is None or only_if(release)):
             from pipeline.facts import opened_ledger
 
             with opened_ledger(home) as ledger:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from pipeline import agreed
+from pipeline import agreed, custody
 from pipeline.agreements.deadlines import how_soon, time_left
 from pipeline.agreements.words import on_day
 from pipeline.encryption.public_keys import expires
@@ -28,6 +28,7 @@ from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Entry, Kind, RegisterAgreed, RegisterSignature
 from pipeline.ledger.ledger import Ledger
 from pipeline.recipients.statement import (
+    agreed_file,
     changes_of,
     differences,
     fingerprint,
@@ -104,7 +105,7 @@ def stopped(home: Home, ledger: Ledger, recipients: Collection[Recipient], *, at
 
 
 def _check(home: Home, known: RegisterAgreed | None, recipient: Recipient, at: datetime) -> None:
-    if not home.at(recipient.key).is_file():
+    if custody.seals(home) and not home.at(recipient.key).is_file():
         raise _keyless(recipient)
     if not _is_agreed(home, known, recipient):
         raise _not_agreed(home, known, recipient)
@@ -190,10 +191,18 @@ def key_ends(home: Home, recipient: Recipient) -> date | None:
 def warnings(home: Home, today: date) -> list[str]:
     """Whose keys come to their end within 90 days or have, in a sentence each; `today` is a day in London."""
     try:
-        ends = [(code, key_ends(home, one)) for code, one in home.recipients().items()]
+        return [_key_warning(code, end, today) for code, end in ending_keys(home, today).items()]
     except SettingsError as error:
         return [str(error)]
-    return [_key_warning(code, end, today) for code, end in ends if end and how_soon(end, today)]
+
+
+def ending_keys(home: Home, today: date) -> dict[str, date]:
+    """Whose keys come to their end within 90 days or have, and when.
+
+    Raises SettingsError where the register cannot be read.
+    """
+    ends = {code: key_ends(home, one) for code, one in home.recipients().items()}
+    return {code: end for code, end in ends.items() if end and how_soon(end, today)}
 
 
 def _key_warning(code: str, end: date, today: date) -> str:
@@ -275,7 +284,7 @@ def heard(home: Home, ledger: Ledger, *, at: datetime) -> RegisterAgreed | None:
     if (_digests(home), reach_areas_sha256(home)) != (digests, areas):  # changed while it was read
         return known
     ledger.append(Entry(register), at=at)
-    _agreed_file(home).write_text(present, encoding="utf-8", newline="")
+    agreed_file(home).write_text(present, encoding="utf-8", newline="")
     return register
 
 
@@ -299,7 +308,7 @@ def present_text(home: Home, known: RegisterAgreed | None) -> str:
 
 def agreed_text(home: Home, known: RegisterAgreed | None) -> str:
     """The statement in force, as it is kept; "" where it is not, or was altered."""
-    for file in (_agreed_file(home), statement_file(home)):
+    for file in (agreed_file(home), statement_file(home)):
         with suppress(OSError, UnicodeDecodeError):
             text = file.read_bytes().decode("utf-8")
             if known and _sha256(text) == known.statement_sha256:
@@ -331,10 +340,6 @@ def statement_file(home: Home) -> Path:
 def signature_file(home: Home, principal: str) -> Path:
     """Where one person's signature lies."""
     return home.at(f"reference/register.{principal}.sig")
-
-
-def _agreed_file(home: Home) -> Path:
-    return home.at("reference/register.agreed.txt")
 
 
 def _changes(home: Home, known: RegisterAgreed | None, present: str) -> list[str]:

@@ -11,7 +11,7 @@ from pipeline.reporting.pages import month_page, release_page
 from pipeline.reporting.preview_page import preview_page
 from pipeline.reporting.preview_text import preview_text
 from pipeline.reporting.supplier import SupplierFile, SupplierReport
-from pipeline.reporting.text import release_text
+from pipeline.reporting.text import release_markdown, release_text
 
 __all__ = [
     "MonthFacts",
@@ -22,6 +22,7 @@ __all__ = [
     "month_page",
     "preview_page",
     "preview_text",
+    "release_markdown",
     "release_page",
     "release_text",
 ]

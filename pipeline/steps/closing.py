@@ -150,7 +150,7 @@ def _final_decisions(desk: Desk, agreement: str, permits: list[Permit]) -> pd.Da
 
 
 def _page(desk: Desk) -> Path:
-    return desk.home.outbox / "months" / f"{desk.month}.html"
+    return desk.home.month_page(desk.month)
 
 
 def _write_page(desk: Desk) -> None:

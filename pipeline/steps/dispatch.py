@@ -21,7 +21,7 @@ import pandas as pd
 from pipeline.agreements.loading import Loaded
 from pipeline.errors import BirthshareError, NotAllDelivered, Refused, SettingsError
 from pipeline.home import Home, Recipient
-from pipeline.ledger.entries import Delivered, DeliveryFailed, PermitBody
+from pipeline.ledger.entries import Delivered, DeliveryFailed, PermitBody, Publishing
 from pipeline.reasons import Outcome, Reason, count
 from pipeline.recipients import register
 from pipeline.records import OnList, Permit, Receipt
@@ -320,6 +320,7 @@ def _push(
         replaces=_annulled_digests(desk, permit),
         asked=desk.ledger.asked(permit, place=place),
         elsewhere=desk.ledger.asked_elsewhere(permit, place=place),
+        withdrawn=_withdrawn(desk, permit),
         beside=manifest(
             permit,
             version=one.agreement.version,
@@ -348,6 +349,16 @@ def _annulled_digests(desk: Desk, permit: Permit) -> set[str]:
         for body in bodies
         if isinstance(body, PermitBody) and body.file_name == permit.file_name
     } - {permit.sealed_sha256}
+
+
+def _withdrawn(desk: Desk, permit: Permit) -> list[str]:
+    """The parts of those earlier lists, for which leave was given: a try that is still alive may have one."""
+    earlier = {
+        entry.seq
+        for entry in desk.entries(PermitBody)
+        if isinstance(entry.body, PermitBody) and entry.body.file_name == permit.file_name
+    } - {permit.entry}
+    return [one.part for one in desk.recorded(Publishing) if one.permit in earlier and one.part]
 
 
 def _endpoint(desk: Desk, one: Loaded, recipient: str, material: Approved) -> Way:

@@ -6,9 +6,9 @@ By digest, so that a change of any of them is seen; a change makes another relea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from pipeline.places import reviewed
 from pipeline.places.compiled import Places, compiled_places, recipients_by_network
 from pipeline.places.reviewed import Review
 from pipeline.recipients import register
-from pipeline.steps import needs, release
+from pipeline.records import Month
+from pipeline.steps import needs, receiving, release
 from pipeline.steps.desk import Desk
 
 # Names of the working files; those of decisions carry the agreement.
@@ -61,7 +62,7 @@ def columns_of(supplier: str) -> str:
 
 
 # Settings of a supplier that say how files travel, and nothing of what is in them or who made them.
-_ON_THE_WAY = {"inbox", "reports", "passphrase"}
+_ON_THE_WAY = {"inbox", "reports", "passphrase", "due_day"}
 
 
 _Received = ExtractReceived | AnswersReceived | TotalsReceived
@@ -81,6 +82,57 @@ class Inputs:
     consents: Mapping[str, Path | None] = field(repr=False, default_factory=dict)
     totals: Mapping[str, Path | None] = field(repr=False, default_factory=dict)  # of counts, likewise
     reviews: tuple[Review, ...] = field(repr=False, default=())  # what people decided for postcodes
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """Something of a supplier's that the month still waits for."""
+
+    supplier: str
+    words: str
+    late: bool  # it should have been here by now
+
+
+def awaited(desk: Desk) -> list[Awaited]:
+    """Which of the month's files have not come; none any more once a list was permitted.
+
+    A file that is here and cannot be used is not awaited: that is found out when it is read.
+    """
+    if not awaits_files(desk):
+        return []
+    found = []
+    for supplier in _suppliers(desk):
+        due = due_on(desk.home, supplier, desk.month)
+        late = due is not None and desk.now.date() > due
+        was = "was" if late else "is"
+        by = f"; it {was} due by {due.day} {due:%B %Y}" if due else ""
+        found += [Awaited(supplier, f"{one.what}{by}", late) for one in _not_here(desk, supplier)]
+    return found
+
+
+def awaits_files(desk: Desk) -> bool:
+    """Whether the month is still to be prepared: it is not closed, and no list of it was permitted."""
+    return not desk.closed and not desk.ledger.standing_permits(str(desk.month))
+
+
+def due_on(home: Home, supplier: str, month: Month) -> date | None:
+    """The last day on which the supplier's files of the month are in time, where one was agreed."""
+    day = home.settings.suppliers[supplier].due_day
+    return None if day is None else month.plus(1).first_day.replace(day=day)
+
+
+def _not_here(desk: Desk, supplier: str) -> Iterator[WaitingForPerson]:
+    of = files_of(desk.home, supplier)
+    looks = (_extract, of.file_name), (_consents, of.consents), (_totals, of.totals)
+    for look, named in looks:
+        try:
+            file = look(desk, supplier, named) if named else None
+            if file is not None:
+                receiving.check_signature_here(desk.home, supplier, file)
+        except WaitingForPerson as waiting:
+            yield waiting
+        except IntegrityError:
+            continue  # it is here
 
 
 def gather_inputs(desk: Desk) -> Inputs:

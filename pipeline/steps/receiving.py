@@ -146,12 +146,7 @@ def _opened_zip(
         seen = first_seen(ledger, supplier, file, sealed_sha256, now) if ledger else now
         return open_unsigned_zip(file, first_seen=seen, passphrase=passphrase, max_bytes=settings.max_bytes)
     _check_key_agreed(home, supplier)
-    if not beside:
-        raise WaitingForPerson(
-            "The signature of a supplier's file has not arrived",
-            where=f"{file}{SIGNATURES[0]}",
-            do="A zip counts when its signature lies beside it. Ask the supplier for it: gpg --detach-sign",
-        )
+    check_signature_here(home, supplier, file)
     return open_signed_zip(
         file,
         signature=beside[0],
@@ -160,6 +155,17 @@ def _opened_zip(
         passphrase=passphrase,
         max_bytes=settings.max_bytes,
     )
+
+
+def check_signature_here(home: Home, supplier: str, file: Path) -> None:
+    """Raises WaitingForPerson for a zip that counts only with a signature beside it, and has none yet."""
+    wanted = files_of(home, supplier).sealed == "zip" and not home.settings.suppliers[supplier].unsigned
+    if wanted and not signatures_of(file):
+        raise WaitingForPerson(
+            f"The signature of a file of {supplier} has not arrived",
+            where=f"{file}{SIGNATURES[0]}",
+            do="A zip counts when its signature lies beside it. Ask the supplier for it: gpg --detach-sign",
+        )
 
 
 def _check_key_agreed(home: Home, supplier: str) -> None:

@@ -37,7 +37,7 @@ def keep_results(home: Home, extract: Extract, checked: Checked, dataset: str) -
     }
     kept = as_bytes(found)
     digest = sha256(kept).hexdigest()
-    folder = home.outbox / "checks"
+    folder = home.checks
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = f"{extract.month}_{extract.supplier}_{dataset}"
     write_whole(folder / f"{name}.json", kept, mode=_OWNER_ONLY)

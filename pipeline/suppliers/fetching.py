@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BirthshareError, SettingsError
 from pipeline.home import SETTINGS_FILE, Home, Inbox
 from pipeline.keeping import kept
+from pipeline.staging import write_whole
 from pipeline.steps.desk import Desk
+from pipeline.suppliers.fetch_problems import NotWhole
 from pipeline.suppliers.fetch_problems import told as in_words
 from pipeline.suppliers.visit import MOST_NAMES, Fetched, Visit
 
@@ -22,6 +26,11 @@ def problem_of(visits: Iterable[Fetched]) -> BirthshareError | None:
     That something could not be put away at a server stops nothing.
     """
     return next((one.problem for one in visits if one.problem), None)
+
+
+def may_pass(problem: BirthshareError) -> bool:
+    """Whether a later visit may go well without anybody doing anything on our side."""
+    return isinstance(problem, NotWhole) or getattr(problem, "passing", False)
 
 
 def fetch(desk: Desk, only: Collection[str] = ()) -> list[Fetched]:
@@ -68,7 +77,34 @@ def _visited(desk: Desk, supplier: str, inbox: Inbox) -> Fetched:
             told.problem = _tried(desk, supplier, inbox, told)
             if not getattr(told.problem, "passing", False):
                 break
+        if told.problem is None:
+            _remember(desk, supplier)
     return told
+
+
+def not_looked(desk: Desk, within: timedelta) -> list[str]:
+    """The suppliers at whose servers nobody has looked for later words within that time."""
+    waiting = [code for code, one in desk.home.settings.suppliers.items() if one.inbox]
+    return [code for code in waiting if not _looked(desk, code, within)]
+
+
+def _looked(desk: Desk, supplier: str, within: timedelta) -> bool:
+    try:
+        looked = datetime.fromisoformat(_memory(desk.home, supplier).read_text(encoding="ascii"))
+        return timedelta(0) <= desk.clock - looked <= within
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _remember(desk: Desk, supplier: str) -> None:
+    """Write down when all that was whole at a supplier's server had come."""
+    file = _memory(desk.home, supplier)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_whole(file, desk.now.isoformat().encode(), mode=0o600)
+
+
+def _memory(home: Home, supplier: str) -> Path:
+    return home.state / "looked" / supplier
 
 
 def _tried(desk: Desk, supplier: str, inbox: Inbox, told: Fetched) -> BirthshareError | None:

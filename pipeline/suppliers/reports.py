@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import custody
 from pipeline.errors import BirthshareError, NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Kind, ReportDelivered, ReportPermitted
@@ -55,13 +56,15 @@ class Brought:
 def bring(desk: Desk) -> Brought:
     """Seal and bring every report that waits. No supplier's trouble is raised: it is in the answer, and kept.
 
+    On a machine without the keys for it they wait for one that has them.
+
     What waits for a supplier whose settings say no place any more is forgotten: it is in the outbox.
     """
     from pipeline.delivery.side_by_side import Task, side_by_side
     from pipeline.delivery.way import Lines
 
     wanted = [one for one in waiting.found(desk.home) if not _forgotten(desk.home, one)]
-    if not wanted:
+    if not wanted or not custody.seals(desk.home):
         return Brought()
     suppliers = {one.supplier for one in wanted}
     with desk.stage("reports"), Lines() as lines:

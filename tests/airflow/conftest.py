@@ -29,6 +29,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory, dags_folder: Path) -> Iter
         patch.setenv("_AIRFLOW__AS_LIBRARY", "1")
         patch.setenv("BIRTHSHARE_HOME", "/nowhere")  # where a test does not say which
         patch.delenv("BIRTHSHARE_AUTHORITIES", raising=False)
+        patch.syspath_prepend(str(REPOSITORY / "infra" / "airflow" / "plugins"))
         patch.syspath_prepend(str(dags_folder))
         yield {file.stem: load(file) for file in sorted(dags_folder.glob("*.py"))}
 
@@ -47,5 +48,5 @@ def asking(modules: dict[str, ModuleType]) -> ModuleType:
 def dags(modules: dict[str, ModuleType]) -> dict[str, Any]:
     """Every DAG for an Airflow that serves one authority, by its id."""
     authority = modules["birthshare_authorities"].Authority("", Path("/nowhere"))
-    names = [name for name in modules if not name.startswith("birthshare_")]
+    names = [name for name in modules if not name.startswith(("birthshare_", "show_"))]
     return {name: getattr(modules[name], name)(authority) for name in names}

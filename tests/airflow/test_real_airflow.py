@@ -51,12 +51,14 @@ BIRTHS = 300
 DAG = "monthly_births"
 QUESTION, NEXT_QUESTION = "release_decision", "second_decision"
 
-# In the order in which a family's death becomes known, is answered, and is over.
+# In the order in which a family's death becomes known, is answered, and is over; each DAG's tasks in order.
 DAILY = {
-    "daily_changes": "hear_and_recall",
-    "receipts": "look_and_remind",
-    "retention": "destroy_and_look",
-    "ledger_check": "check_ledger",
+    "daily_changes": ("hear", "call_back"),
+    "receipts": ("look_and_remind",),
+    "retention": ("destroy_and_look",),
+    "ledger_check": ("check_ledger",),
+    "geography_refresh": ("refresh",),
+    "daily_digest": ("tell_people",),
 }
 CANARY = "Zenobia Quillfeather"  # whom the files of others name without need
 
@@ -221,7 +223,7 @@ def days(
 
     def day_of(dag: str) -> Run:
         run = operator.trigger(dag, {})
-        run.until_finished(seconds=60)
+        run.until_finished(seconds=240)
         return run
 
     centre = authority.centres[0]
@@ -235,7 +237,7 @@ def days(
         put_receipt(file, "received" if file == list_file else "done", code, centres.user(centre))
         for file, code in there.items()
     ]
-    runs |= {dag: day_of(dag) for dag in ("receipts", "retention", "ledger_check")}
+    runs |= {dag: day_of(dag) for dag in DAILY if dag not in runs}
     with stray_file(authority):
         stopped = day_of("retention")
     codes = {reference, *there.values()}
@@ -318,7 +320,9 @@ def test_the_question_shows_counts_and_the_digest_that_the_button_names(approved
 
 def test_the_approved_month_runs_to_its_end(approved: Approved) -> None:
     assert approved.state == "success"
-    assert set(approved.states) == {"prepare", QUESTION, NEXT_QUESTION, "deliver", "close"}
+    assert set(approved.states) == {
+        "arrivals", "prepare", "bring", QUESTION, NEXT_QUESTION, "hear", "deliver", "close",
+    }  # fmt: skip
     assert all(state == "success" for states in approved.states.values() for state in states)
 
 
@@ -341,7 +345,9 @@ def test_running_the_month_by_hand_afterwards_sends_nothing(
 
 def test_what_travels_between_tasks_is_numbers(airflow: AirflowServer, approved: Approved) -> None:
     entries = returned(airflow.login("data_lead"), approved.run)
-    assert set(entries) == {(task, "return_value") for task in ("prepare", "deliver", "close")}
+    assert set(entries) == {
+        (task, "return_value") for task in ("prepare", "bring", "hear", "deliver", "close")
+    }
     assert entries["prepare", "return_value"] == [0], "the number of the one batch"
     assert entries["deliver", "return_value"] == 4
     assert entries["close", "return_value"] is True
@@ -359,9 +365,9 @@ def returned(login: Login, run: Run) -> dict[tuple[str, str], Any]:
 
 
 def test_every_daily_run_ends_in_success(days: Days) -> None:
-    for dag, task in DAILY.items():
+    for dag, tasks in DAILY.items():
         assert days.runs[dag].until_finished(seconds=5) == "success"
-        assert days.runs[dag].states() == {task: ["success"]}
+        assert days.runs[dag].states() == {task: ["success"] for task in tasks}
 
 
 def test_a_death_in_the_feed_is_called_back_from_the_one_centre_that_has_the_family(
@@ -400,15 +406,21 @@ def test_a_file_that_nobody_knows_stops_retention_and_is_not_named(
 def test_daily_runs_give_back_counts_alone(airflow: AirflowServer, days: Days) -> None:
     operator = airflow.login("operator")
     given = {dag: returned(operator, run) for dag, run in days.runs.items()}
-    assert [set(one) for one in given.values()] == [{(task, "return_value")} for task in DAILY.values()]
-    counts = {dag: given[dag][task, "return_value"] for dag, task in DAILY.items()}
+    assert {dag: {task for task, _ in one} for dag, one in given.items()} == {
+        dag: set(tasks) for dag, tasks in DAILY.items()
+    }
+    counts = {dag: given[dag][tasks[-1], "return_value"] for dag, tasks in DAILY.items()}
+    assert given["daily_changes"]["hear", "return_value"] == {"feeds": 1, "words": 1, "recalled": 1}
+    assert counts["geography_refresh"].pop("warnings") >= 0
     assert counts["retention"].pop("kept") > 0
     assert counts["ledger_check"].pop("entries") > 0
     assert counts == {
-        "daily_changes": {"feeds": 1, "words": 1, "recalled": 1, "notices": 1},
+        "daily_changes": {"recalled": 0, "notices": 1},
+        "geography_refresh": {"directories": 0, "errors": 0},
         "receipts": {"acknowledged": 2, "reminders": 0},
         "retention": {"leftovers": 1, "not_attested": 0},
         "ledger_check": {"recorded": 1, "countersigned": 0, "places_lacking": 0, "warnings": 0},
+        "daily_digest": {"waiting": 0, "urgent": 0, "sent": 0},
     }
 
 

@@ -107,19 +107,13 @@ def test_a_month_is_never_guessed(tasks: ModuleType, home: Path, month: str, key
 
 
 def test_the_run_of_the_third_is_for_the_month_before_in_london(dags: dict[str, Any]) -> None:
-    from airflow.timetables.trigger import CronPartitionTimetable
     from pendulum import datetime
 
     schedule = dags["monthly_births"].schedule
-    engine = CronPartitionTimetable(
-        schedule.expression, timezone="Europe/London",
-        run_offset=schedule.run_offset, key_format=schedule.key_format,
-    )  # fmt: skip
-    assert str(schedule.timezone) == "Europe/London"
     summer = datetime(2026, 8, 3, 5)  # 6 o'clock in British Summer Time
     winter = datetime(2027, 1, 3, 6)
-    assert engine._get_partition_info(summer)[1] == "2026-07"
-    assert engine._get_partition_info(winter)[1] == "2026-12"
+    assert schedule._get_partition_info(summer)[1] == "2026-07"
+    assert schedule._get_partition_info(winter)[1] == "2026-12"
 
 
 def test_batches_lose_nobody_and_are_full(tasks: ModuleType) -> None:
@@ -203,6 +197,26 @@ def test_the_answer_is_recorded_for_the_approver_behind_the_login(asking: Module
 def test_nobody_else_can_answer(asking: ModuleType, user: dict[str, str] | None) -> None:
     with pytest.raises(Refused, match="approver"):
         asking._principal(LOGINS, {"responded_by_user": user})
+
+
+def test_a_sign_on_that_numbers_its_logins_knows_approvers_by_number_and_never_by_name(
+    asking: ModuleType,
+) -> None:
+    """As Flask AppBuilder does: a login that was deleted and made again has another number."""
+    logins = asking._logins([Approver(principal="lead@example.org", roles=("data_lead",), airflow_user="7")])
+    assert (
+        asking._principal(logins, {"responded_by_user": {"id": "7", "name": "anybody"}}) == "lead@example.org"
+    )
+    for user in ({"id": 7, "name": "lead"}, {"id": "8", "name": "7"}, {"id": "07", "name": "lead"}):
+        with pytest.raises(Refused, match="approver"):
+            asking._principal(logins, {"responded_by_user": user})
+
+
+@pytest.mark.parametrize("user", ["admin", "Anonymous", "LEAD", "lead "])
+def test_no_login_stands_for_an_approver_but_its_own(asking: ModuleType, user: str) -> None:
+    """Nor where Airflow is told that everybody is an admin, and lets anybody answer."""
+    with pytest.raises(Refused, match="approver"):
+        asking._principal(LOGINS, {"responded_by_user": {"id": user, "name": "lead"}})
 
 
 def test_a_login_that_two_approvers_share_is_refused(asking: ModuleType) -> None:

@@ -8,7 +8,8 @@ the policy language Cedar; how long it takes to bring lists to many recipients, 
 (pushes.py), to seal them in each format (sealing.py), and to call families back whose lists went out
 years ago (called_back.py); how fast the ledger records, verifies, finds and proves (ledger.py); how long
 a file of many births takes from its opened bytes to the validated frame (intake.py); how long the postcode
-directory of the real size takes to build, to compile and to ask (postcodes.py). Machines differ, so what
+directory of the real size takes to build, to compile and to ask (postcodes.py); and, with `--only airflow`,
+what Airflow adds to a month (airflow_month.py). Machines differ, so what
 to compare between them are the ratios, taken within one run.
 
 Cedar is measured where a Python is named that has it: `pip install cedarpy` into an environment of
@@ -33,6 +34,7 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
+from airflow_month import compare_ways
 from figures import as_text
 from measure import run
 from pairs import BIRTHSHARE, compare
@@ -42,6 +44,7 @@ PARTS = (
     "demo", "against_rival", "many", "decisions", "pushes", "sealing", "called_back", "ledger", "intake",
     "geography",
 )  # fmt: skip
+ASKED_FOR = ("airflow",)  # it starts a whole Airflow several times, so only where it is asked for
 INTERPRETED = 100  # births for the reference interpreter, whose time grows with the square of them
 
 FULL = {
@@ -67,7 +70,9 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small numbers, to see that it still runs")
     parser.add_argument("--pairs", type=int, help="pairs of runs against the rival")
-    parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be repeated")
+    parser.add_argument(
+        "--only", choices=PARTS + ASKED_FOR, action="append", help="this part alone; may be repeated"
+    )
     parser.add_argument("--cedar", default="", help="a Python that has cedarpy")
     parser.add_argument("--airflow", default="", help="a Python that has Airflow's SFTP provider")
     parser.add_argument("--pymerkle", default="", help="a Python that has pymerkle")
@@ -116,9 +121,12 @@ def measured(
         ),
         "intake": lambda: _intake(folder / "intake", sizes["intake"], times, others["pandera"]),
         "geography": lambda: _postcodes(folder / "geography", sizes, TURNS * times, others["duckdb"]),
+        "airflow": lambda: compare_ways(
+            folder / "airflow", births=sizes["births"], centres=sizes["centres"], month=month, times=times
+        ),
     }
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "on": str(date.today())}
-    return {"machine": machine, **{part: measure[part]() for part in PARTS if part in parts}}
+    return {"machine": machine, **{part: measure[part]() for part in measure if part in parts}}
 
 
 def _last_month() -> str:

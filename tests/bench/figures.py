@@ -24,6 +24,7 @@ def as_text(figures: Figures) -> str:
         "ledger": _ledger,
         "intake": _intake,
         "geography": _geography,
+        "airflow": _airflow,
     }
     parts = [table(figures[part]) for part, table in tables.items() if part in figures]
     return "\n".join([head, *(line for part in parts for line in ("", *part))])
@@ -261,6 +262,16 @@ def _geography(geography: Figures) -> Iterator[str]:
     pandas = few["seconds"]["pandas"] / few["seconds"]["ours"]
     yield _line("  pandas, times Birthshare's geography", f"{pandas:.0f}")
     yield from _in_bulk(geography["many"])
+
+
+def _airflow(month: Figures) -> Iterator[str]:
+    yield f"A month in Airflow: {month['births']} births, {month['lists']} lists, {month['server']}"
+    for way, seconds in month["seconds"].items():
+        more = f", {month['added'][way]:+.1f} s" if way in month["added"] else ""
+        yield _line(way, f"{_each_time(seconds)}{more}")
+    for way, tasks in month["tasks"].items():
+        spent = ", ".join(f"{name} {one['seconds']:.1f} s" for name, one in tasks["by_task"].items())
+        yield _line(f"  {way}, by task", f"{spent}; between them {tasks['between']:.1f} s")
 
 
 def _in_bulk(many: Figures) -> Iterator[str]:

@@ -35,7 +35,7 @@ class Side:
 def compare(folder: Path, *, births: int, centres: int, month: str, pairs: int) -> Answer:
     """So many pairs of runs, each in fresh processes and, for Birthshare, on a fresh home."""
     decisions = folder / "decisions.csv"
-    with _host(folder / "authority", births, centres, month) as (places, ask):
+    with host(folder / "authority", births, centres, month) as (places, ask):
         ours, theirs = [], []
         for number in range(pairs):
             home = folder / f"home-{number}"
@@ -60,12 +60,12 @@ def compare(folder: Path, *, births: int, centres: int, month: str, pairs: int) 
 
 
 @contextmanager
-def _host(folder: Path, births: int, centres: int, month: str) -> Iterator[tuple[Answer, Ask]]:
+def host(folder: Path, births: int, centres: int, month: str) -> Iterator[tuple[Answer, Ask]]:
     """The other side in its own process: its places, and how to ask it (see host.py)."""
     command = [sys.executable, str(HERE / "host.py"), str(folder), str(births), str(centres), month]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as host:
-        assert host.stdin is not None and host.stdout is not None
-        questions, answers = host.stdin, host.stdout
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None and other.stdout is not None
+        questions, answers = other.stdin, other.stdout
 
         def ask(question: str, **given: Any) -> Answer:
             print(json.dumps([question, given]), file=questions, flush=True)

@@ -97,7 +97,8 @@ def send(world: World) -> None:
 
 def call_back(world: World) -> None:
     """What a feed says of families on those lists, to the recipients that have them."""
-    recalls.run_day(world.home, now=NOW)
+    recalls.hear(world.home, now=NOW)
+    recalls.call_back(world.home, now=NOW)
 
 
 ACTS: tuple[Act, ...] = (prepare, approve, send, call_back)

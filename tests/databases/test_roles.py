@@ -160,7 +160,8 @@ def test_a_month_a_recall_and_an_erasure_need_no_more(
     state = authority.run()
     assert (state["state"], state["ledger"]["verified"]) == ("closed", True)
     authority.say("child_died", died)
-    assert recalls.run_day(authority.home, now=NOW)["recalled"] == 1
+    assert recalls.hear(authority.home, now=NOW)["recalled"] == 1
+    assert recalls.call_back(authority.home, now=NOW)["notices"] == 1
     number = number_of(authority, forgotten)
     erase(authority.home, number, principal=APPROVERS["data_lead"], purpose="the parents asked", now=NOW)
     with opened_ledger(authority.home) as ledger:

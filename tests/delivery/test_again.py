@@ -227,6 +227,43 @@ def test_a_run_that_lost_its_lease_leaves_the_part_for_which_leave_was_given(
     assert names(there) == [f".{NAME}.{leave.parts[0]}.part"]
 
 
+def test_a_run_whose_leave_was_taken_back_cannot_put_its_list_over_the_newer_one(
+    way: Way, there: Path, side: type, permit_for: Callable[[bytes], Permit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had leave and was about to rename, on a server that does not list names beginning with a dot."""
+    own = side.rename  # type: ignore[attr-defined]
+    monkeypatch.setattr(side, "known", lambda *beginnings: [])
+    older, newer, leave = permit_for(SEALED), permit_for(SEALED[1:]), Leave()
+
+    def meanwhile(far: Any, name: str, final: str) -> None:
+        monkeypatch.setattr(side, "rename", own)
+        push(
+            SEALED[1:], newer, way, stands=Leave(),
+            replaces=[older.sealed_sha256], withdrawn=leave.parts,
+        )  # fmt: skip
+        own(far, name, final)
+
+    monkeypatch.setattr(side, "rename", meanwhile)
+    with pytest.raises(DeliveryFailed) as stopped:
+        push(SEALED, older, way, stands=leave)
+    assert stopped.value.problem is Problem.OCCUPIED, "the newer list has the name"
+    assert hashlib.sha256((there / NAME).read_bytes()).hexdigest() == newer.sealed_sha256
+
+
+def test_a_part_that_cannot_be_withdrawn_stops_the_newer_list(
+    way: Way, there: Path, side: type, permit_for: Callable[[bytes], Permit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer, leave = permit_for(SEALED), permit_for(SEALED[1:]), Leave()
+    killed_at("rename", side, monkeypatch, after=False)
+    with pytest.raises(Killed):
+        push(SEALED, older, way, stands=leave)
+    monkeypatch.setattr(side, "discard", lambda *args: None)  # the server lets nobody remove a file
+    with pytest.raises(DeliveryFailed) as stopped:
+        push(SEALED[1:], newer, way, stands=Leave(), withdrawn=leave.parts)
+    assert stopped.value.problem is Problem.PERMISSION
+    assert NAME not in names(there)
+
+
 def test_leave_that_is_refused_leaves_nothing_behind(way: Way, there: Path, permit: Permit) -> None:
     def suspended(part: str) -> bool:
         raise Refused("This agreement is suspended")

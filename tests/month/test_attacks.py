@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,17 +18,19 @@ from pipeline.consent.words import heard
 from pipeline.encryption.signing import sign_ssh
 from pipeline.errors import (
     BirthshareError,
+    Busy,
     IntegrityError,
     NotAllDelivered,
     Refused,
     SettingsError,
     WaitingForPerson,
 )
+from pipeline.home import Home
 from pipeline.ledger.entries import Kind
 from pipeline.lists import compile as compiling
 from pipeline.lists import csv as writing
 from pipeline.stages import STAGES
-from pipeline.steps import closing
+from pipeline.steps import closing, dispatch
 from pipeline.steps.release import NAMESPACE, forgoing
 from pipeline.validation import checks
 
@@ -172,6 +175,17 @@ def test_an_older_database_put_back_does_not_undo_a_refusal(authority: Authority
 
 def suspend(authority: Authority) -> None:
     authority.agreement_file().with_suffix(".suspend.caldicott_guardian.sig").write_text("stop")
+
+
+def test_another_database_named_from_outside_is_not_believed(authority: Authority, tmp_path: Path) -> None:
+    """As by a Connection edited in Airflow: our signature of a longer ledger lies in the home."""
+    authority.prepare_and_approve()
+    elsewhere = {"BIRTHSHARE_DATABASE": f"sqlite:///{tmp_path}/another.db"}
+    home = Home.open(authority.home.path, environment=elsewhere)
+    for step in (months.prepare, months.deliver, months.close):
+        with pytest.raises(IntegrityError, match="longer ones were signed"):
+            step(home, MONTH, now=NOW)
+    assert authority.files() == {}
 
 
 def test_a_suspension_while_lists_are_being_sent_stops_the_rest(authority: Authority) -> None:
@@ -417,6 +431,32 @@ def test_two_deliveries_at_once_deliver_each_list_once(authority: Authority) -> 
     delivered = authority.recorded(Kind.DELIVERED)
     assert len(delivered) == len({body.permit for body in delivered}) == 4
     assert len(authority.files()) == 4
+
+
+def test_while_one_prepares_or_closes_nobody_else_begins(authority: Authority) -> None:
+    with months.alone(authority.home, MONTH, NOW):
+        for step in (months.prepare, months.close):
+            with pytest.raises(Busy):
+                step(authority.home, MONTH, now=NOW)
+
+
+def test_a_try_that_still_sends_keeps_the_month_from_being_closed_or_prepared_anew(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have outlived whoever began it, while another try has brought all the lists."""
+    authority.prepare_and_approve()
+    send, stopped = dispatch.send, list[str]()
+
+    def meanwhile(*arguments: Any, **options: Any) -> None:
+        send(*arguments, **options)
+        for step in (months.close, months.prepare):
+            with pytest.raises(Busy):
+                step(authority.home, MONTH, now=NOW)
+            stopped.append(step.__name__)
+
+    monkeypatch.setattr(dispatch, "send", meanwhile)
+    assert authority.run()["state"] == "closed"
+    assert set(stopped) == {"close", "prepare"}
 
 
 # --- books that would not balance -----------------------------------------------------------------

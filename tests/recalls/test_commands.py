@@ -124,23 +124,36 @@ def test_nothing_that_is_said_names_anybody(town: Town) -> None:
 
 def test_the_daily_run_gives_counts_alone(town: Town) -> None:
     feed(town, "Ada")
-    assert recalls.run_day(town.home, now=town.arrangement.now) == {
-        "feeds": 1,
-        "words": 1,
-        "recalled": 1,
-        "notices": 1,
-    }
-    assert recalls.run_day(town.home, now=town.arrangement.now)["recalled"] == 0
+    now = town.arrangement.now
+    assert recalls.hear(town.home, now=now) == {"feeds": 1, "words": 1, "recalled": 1}
+    assert town.notices("north") == []
+    assert recalls.call_back(town.home, now=now) == {"recalled": 0, "notices": 1}
+    assert recalls.hear(town.home, now=now)["recalled"] == 0
+    assert recalls.call_back(town.home, now=now)["notices"] == 0
 
 
 def test_the_daily_run_fails_where_anything_is_left_to_do(town: Town) -> None:
+    now = town.arrangement.now
     feed(town, "Ada")
+    recalls.hear(town.home, now=now)
     with away(town, "north"), pytest.raises(NotAllDelivered, match="north"):
-        recalls.run_day(town.home, now=town.arrangement.now)
+        recalls.call_back(town.home, now=now)
     (town.home.inbox("chis") / f"changes_chis_{TODAY - timedelta(days=1)}.csv.gpg").write_bytes(b"nonsense")
     with pytest.raises(IntegrityError):
-        recalls.run_day(town.home, now=town.arrangement.now)
+        recalls.hear(town.home, now=now)
+    with pytest.raises(recalls.NotHeard, match=r"not heard.*\n.*changes_chis"):
+        recalls.call_back(town.home, now=now)
     assert len(town.notices("north")) == 1
+
+
+def test_a_recall_that_was_heard_is_brought_by_whoever_comes_next(town: Town) -> None:
+    """The second half failed on the first day, or never ran: nothing of the first is lost."""
+    feed(town, "Ada")
+    recalls.hear(town.home, now=town.arrangement.now)
+    assert (len(town.raised()), town.notices("north")) == (1, [])
+    later = town.arrangement.now + timedelta(days=1)
+    assert recalls.call_back(town.home, now=later)["notices"] == 1
+    assert recalls.call_back(town.home, now=later)["notices"] == 0
 
 
 @pytest.mark.parametrize("option", [("--home", "elsewhere"), ("--json",)])

@@ -105,13 +105,15 @@ def test_a_feed_that_is_refused_does_not_keep_a_notice_from_being_tried_again_so
     try:
         town.hears(DIED)
         (town.home.inbox("chis") / "changes_chis_2026-01-01.csv.gpg").write_bytes(b"noise")
+        with pytest.raises(IntegrityError, match="changes_chis_2026-01-01"):
+            recalls.hear(town.home, now=town.arrangement.now)
         with pytest.raises(NotAllDelivered, match="north") as stop:
-            recalls.run_day(town.home, now=town.arrangement.now)
+            recalls.call_back(town.home, now=town.arrangement.now)
     finally:
         put_back()
     assert "changes_chis_2026-01-01.csv.gpg" in str(stop.value)
-    with pytest.raises(IntegrityError, match="changes_chis_2026-01-01"):
-        recalls.run_day(town.home, now=town.arrangement.now)
+    with pytest.raises(recalls.NotHeard, match="changes_chis_2026-01-01"):
+        recalls.call_back(town.home, now=town.arrangement.now)
     assert len(town.notices("north")) == 1
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import IntegrityError
-from pipeline.reporting import release_text
+from pipeline.reporting import release_markdown, release_text
 
 
 def text_of(pack: dict[str, Any]) -> str:
@@ -61,3 +61,25 @@ def test_a_reason_that_nobody_knows_makes_no_text(pack: dict[str, Any]) -> None:
 
     with pytest.raises(IntegrityError, match="invented"):
         text_of(pack)
+
+
+def test_in_markdown_counts_stand_in_tables_and_marks_in_names_are_only_names(pack: dict[str, Any]) -> None:
+    pack["authority"] = "Warwick | [District](http://example.org) *Council* <b>"
+
+    shown = release_markdown(pack, pack_sha256="09" * 32)
+
+    assert "| received: the books balance | 100 |" in shown
+    assert "| consent was refused (withhold, consent_refused) | 18 |" in shown
+    assert "| 3 lists | 58 |" in shown
+    assert r"Warwick \| \[District\](http://example.org) \*Council\* \<b\>" in shown
+
+
+def test_in_markdown_only_digests_that_nobody_compares_are_left_out_and_counted(pack: dict[str, Any]) -> None:
+    pack["something_new"] = {"deep": "ab12", "digest": "cd" * 32}
+
+    shown = release_markdown(pack, pack_sha256="09" * 32)
+
+    assert "09" * 32 in shown
+    assert "something_new › deep: ab12" in shown
+    assert "cd" * 32 not in shown
+    assert re.search(r"\b[1-9][0-9]* digests .*: birthshare release show 2026-10", shown)

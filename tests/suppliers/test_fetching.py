@@ -801,7 +801,7 @@ def test_the_day_hears_what_is_here_also_where_a_server_does_not_answer(
     shutil.move(server.files("chis") / FEED, waiting_there.inbox / FEED)
     waiting_there.setting(f"port = {server.port}", "port = 1")
     with pytest.raises(NotFetched, match="refuses connections"):
-        recalls.run_day(waiting_there.reopened(), now=TODAY)
+        recalls.hear(waiting_there.reopened(), now=TODAY)
     assert len(waiting_there.recorded(Kind.CHANGES_APPLIED)) == 1
 
 

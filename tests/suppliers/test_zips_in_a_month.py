@@ -76,7 +76,7 @@ def test_a_month_from_a_zip_and_its_signature(birthshare: CommandLine) -> None:
     file = zips(authority)
     answer = birthshare.run("--until", "intake")
     assert answer.code == 6
-    answer.says("The signature of a supplier's file has not arrived", file.name)
+    answer.says("The signature of a file of chis has not arrived", file.name)
     assert authority.recorded(Kind.EXTRACT_REFUSED) == []
 
     signature = sign(authority, file)

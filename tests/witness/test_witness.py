@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import facts
 from pipeline.encryption.cosigning import cosignatures, witness_of
 from pipeline.encryption.signing import key_id, note_verifier, sign_note
 from pipeline.errors import BirthshareError, IntegrityError, SettingsError
+from pipeline.keeping.renewal import renew_ledger_key
 from pipeline.ledger.checkpoints import unsigned
 from pipeline.outside.messages import read_request, write_request
 from pipeline.outside.witness import Outdated, Witness, answer_all
@@ -363,3 +365,18 @@ def test_what_is_no_file_keeps_no_request_from_its_answer(
     assert [one.file[0] for one in refused] == ["a", "b", "c", "d"]
     assert all("no file that can be read" in str(one.refusal) for one in refused)
     assert answered.refusal is None
+
+
+def test_a_ledger_that_got_a_new_key_is_watched_on_from_where_it_was(house: House, witness: Witness) -> None:
+    """Only who says that its owner replaced the key makes it so, and the past must be the same."""
+    house.count_on(witness)
+    before = witness.sign(house.grown_request(), at=NOW)
+    house.take_home(before.line)
+    renew_ledger_key(house.home)
+    with pytest.raises(SettingsError, match="with another key"):
+        witness.trust(house.verifier)
+    with pytest.raises(IntegrityError, match="good signature"):
+        witness.sign(house.grown_request(), at=NOW)
+    witness.trust(house.verifier, instead=True)
+    assert witness.sign(house.grown_request(), at=NOW).line
+    assert witness.watched()[facts.origin(house.home)][0] == house.size

@@ -1,0 +1,290 @@
+"""Makes this machine run Airflow for an authority, as systemd units.
+
+    sudo .venv/bin/python infra/airflow/install.py --home /srv/birthshare
+
+What it makes: the settings (kept as they are where there are some), the secrets (made once), Airflow's
+database or its new version, and the units. Then it starts them. Done again, it brings a newer program
+in. See infra/runbooks/airflow.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_environment import HERE, REPOSITORY, environment
+from airflow_parts import PARTS, ROOMS
+from airflow_settings import SERVERS, Settings, read_settings
+from pipeline.errors import BirthshareError, SettingsError
+from pipeline.home import Home
+from room_keys import share_out
+
+TEMPLATES = REPOSITORY / "infra" / "systemd"
+HARDENING = "hardening"  # the part of every unit that says what it may not do
+TARGET = "birthshare.target"
+CLEANING = "birthshare-clean.timer"
+RUNNING = Path("/run/systemd/system")  # there where systemd runs the machine
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where things are put."""
+
+    settings: Path  # the file
+    units: Path  # the folder
+    user: str
+
+    @property
+    def room_keys(self) -> Path:
+        """A folder with one for each room's own keys, and in it one for each home's."""
+        return self.settings.parent / "keys"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Install what the arguments ask for; the answer is the exit code."""
+    chosen = arguments_of(arguments)
+    machine = machine_of(chosen)
+    try:
+        _have_user(machine.user)
+        _can_run(machine.user)
+        settings = write_settings(machine, chosen)
+        if settings.site.broker:
+            for code, home in authorities_of(settings).items():
+                share_out(
+                    Home.open(home), machine.room_keys, of=code if code in own_workers(settings) else ""
+                )
+        write_units(machine, settings, chosen.parts or parts_of(settings))
+        return _start(machine)
+    except BirthshareError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def machine_of(chosen: argparse.Namespace) -> Machine:
+    """Where things are put on this machine."""
+    return Machine(chosen.etc / "airflow.toml", chosen.units, chosen.user)
+
+
+def write_settings(machine: Machine, chosen: argparse.Namespace) -> Settings:
+    """The settings, made where there are none, and every folder and secret that they name."""
+    secrets = machine.settings.parent / "secrets"
+    for folder in (machine.settings.parent, machine.room_keys):
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for folder in (secrets, chosen.folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for server in SERVERS:
+        if address := getattr(chosen, server):
+            shutil.copyfile(address, secrets / f"{server}.url")
+    if not machine.settings.exists():
+        machine.settings.write_text(_described(chosen, secrets), encoding="utf-8")
+    settings = read_settings(machine.settings)
+    environment(settings.site)  # makes the secrets
+    _give_to(machine.user, secrets, settings.site.folder)
+    for home in authorities_of(settings).values():
+        if home.is_dir() and home.owner() != machine.user:
+            raise SettingsError(
+                f"The home is not {machine.user}'s", where=str(home), do=f"chown -R {machine.user} {home}"
+            )
+    return settings
+
+
+def _give_to(name: str, secrets: Path, folder: Path) -> None:
+    """Airflow's own files and the secrets are the service's, and nobody else reads them."""
+    user = pwd.getpwnam(name)
+    for top in (secrets, folder):
+        for path in (top, *top.rglob("*")):
+            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    for file in secrets.iterdir():
+        file.chmod(0o600)
+
+
+def write_units(machine: Machine, settings: Settings, parts: Sequence[str]) -> None:
+    """The units of this machine; those that it has no part for are there too, and stay off."""
+    machine.units.mkdir(parents=True, exist_ok=True)
+    words = _words(machine, settings, parts)
+    words["hardening"] = _filled((TEMPLATES / HARDENING).read_text(encoding="utf-8"), words).strip()
+    for template in sorted(TEMPLATES.glob("birthshare*")):
+        text = _filled(template.read_text(encoding="utf-8"), words)
+        (machine.units / template.name).write_text(text, encoding="utf-8")
+    for part in parts:
+        if hidden := homes_hidden_from(settings, part):
+            extra = machine.units / f"birthshare-{part}.service.d" / "homes.conf"
+            extra.parent.mkdir(exist_ok=True)
+            extra.write_text(
+                f"[Service]\nInaccessiblePaths={' '.join(map(_plain, hidden))}\n", encoding="utf-8"
+            )
+
+
+def homes_hidden_from(settings: Settings, part: str) -> list[Path]:
+    """The homes that a worker has no tasks for; nothing for other parts, whose units say it themselves."""
+    if not part.startswith("worker@"):
+        return []
+    own, of = own_workers(settings), part.partition(".")[2]
+    return [home for code, home in authorities_of(settings).items() if (code if code in own else "") != of]
+
+
+def parts_of(settings: Settings) -> list[str]:
+    """What runs on a machine that does everything."""
+    if not settings.site.broker:
+        return list(PARTS)
+    own = own_workers(settings)
+    shared = [""] if len(own) < len(authorities_of(settings)) else []
+    queues = [f"{room}.{code}" if code else room for code in [*shared, *own] for room in ROOMS]
+    return [*PARTS, *(f"worker@{queue}" for queue in queues)]
+
+
+def authorities_of(settings: Settings) -> dict[str, Path]:
+    """The homes of all authorities that this Airflow serves, by code; "" where it serves one alone."""
+    if settings.site.birthshare_home:
+        return {"": settings.site.birthshare_home}
+    return {code: Path(table["home"]) for code, table in _tables(settings).items()}
+
+
+def own_workers(settings: Settings) -> list[str]:
+    """The authorities whose tasks go to queues of their own."""
+    return [code for code, table in _tables(settings).items() if table.get("own_workers")]
+
+
+def _tables(settings: Settings) -> dict[str, Any]:
+    """The file of several authorities, as dags/birthshare_authorities.py reads it."""
+    several = settings.site.authorities
+    return tomllib.loads(several.read_text(encoding="utf-8")) if isinstance(several, Path) else {}
+
+
+def _words(machine: Machine, settings: Settings, parts: Sequence[str]) -> dict[str, str]:
+    """What stands for each @word@ of a unit."""
+    homes = " ".join(map(_plain, authorities_of(settings).values()))
+    run = [sys.executable, HERE / "run.py", machine.settings]
+    return {
+        "repository": _plain(REPOSITORY),
+        "run": " ".join(map(_plain, run)),
+        "user": machine.user,
+        "group": str(pwd.getpwnam(machine.user).pw_gid),
+        "folder": _plain(settings.site.folder),
+        "homes": homes,
+        "keys": " ".join(f"{home}/keys:ro" for home in homes.split()),
+        "room_keys": _plain(machine.room_keys),
+        "parts": " ".join([*(f"birthshare-{part}.service" for part in parts), CLEANING]),
+        "tasks": "InaccessiblePaths" if settings.site.broker else "ReadWritePaths",
+    }
+
+
+def _plain(path: object) -> str:
+    if any(mark.isspace() or mark in "%\"'\\" for mark in str(path)):
+        raise SettingsError("A path must be without blanks, quotes, % and \\", where=str(path))
+    return str(path)
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    for name, word in words.items():
+        text = text.replace(f"@{name}@", word)
+    return text
+
+
+def _described(chosen: argparse.Namespace, secrets: Path) -> str:
+    """The first settings: what was asked for."""
+    whose = f"authorities = {_quoted(chosen.authorities)}" if chosen.authorities else ""
+    lines = [
+        "# Without any secret. What can stand here: infra/airflow/airflow_settings.py",
+        f"folder = {_quoted(chosen.folder)}",
+        whose or f"home = {_quoted(chosen.home)}",
+        f"secrets = {_quoted(secrets)}",
+        f"port = {chosen.port}",
+        *(f'{server} = "{name}"' for server, name in SERVERS.items() if getattr(chosen, server)),
+        *([f"outside = {_quoted(chosen.outside)}"] if chosen.outside else []),
+        *(['sign_on = "fab"'] if chosen.sign_on == "fab" else []),
+        "",
+        "[users]",
+        *(f'{name} = "{role}"' for name, _, role in (login.partition("=") for login in chosen.login)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(value: Path | str) -> str:
+    return json.dumps(str(value))
+
+
+def _have_user(name: str) -> None:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        nobody_logs_in = ("--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin")
+        subprocess.run(["useradd", *nobody_logs_in, name], check=True)
+
+
+def _can_run(user: str) -> None:
+    """Raises SettingsError where the service could not even start."""
+    try:
+        if _as_user(user, [sys.executable, "-c", "import pipeline"]) == 0:
+            return
+    except PermissionError:
+        pass
+    raise SettingsError(
+        f"{user} cannot read this program or its Python",
+        where=f"{REPOSITORY}, {sys.base_prefix}",
+        do="Put them where every user may read, as /opt, and not into anybody's home folder.",
+    )
+
+
+def _as_user(name: str, command: Sequence[str]) -> int:
+    """Run a command with the rights of a user and nothing of our own environment."""
+    user = pwd.getpwnam(name)
+    words = {"HOME": "/", "PATH": os.defpath, "LANG": "C.UTF-8"}
+    rights: dict[str, Any] = (
+        {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    )
+    return subprocess.run(command, env=words, cwd="/", umask=0o077, check=False, **rights).returncode
+
+
+def _start(machine: Machine) -> int:
+    """Bring Airflow's database up to date while nothing runs, then start everything."""
+    under_systemd = RUNNING.exists()
+    if under_systemd:
+        subprocess.run(["systemctl", "stop", TARGET], check=False, capture_output=True)
+    prepare = [sys.executable, str(HERE / "run.py"), str(machine.settings), "prepare"]
+    if code := _as_user(machine.user, prepare):
+        return code
+    if not under_systemd:
+        print(f"Installed. systemd does not run here; where it does: systemctl enable --now {TARGET}")
+        return 0
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    for unit in (TARGET, CLEANING):
+        subprocess.run(["systemctl", "enable", "--now", unit], check=True)
+    print(f"Runs. See: systemctl list-dependencies {TARGET}, journalctl --unit 'birthshare-*'")
+    return 0
+
+
+def arguments_of(arguments: Sequence[str]) -> argparse.Namespace:
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_written)
+    whose = parser.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--home", type=Path, help="of the authority")
+    whose.add_argument("--authorities", type=Path, help="the file that names the homes of several")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("/var/lib/birthshare-airflow"), help="Airflow's own"
+    )
+    parser.add_argument("--etc", type=Path, default=Path("/etc/birthshare"), help="for settings and secrets")
+    parser.add_argument("--units", type=Path, default=Path("/etc/systemd/system"))
+    parser.add_argument("--user", default="birthshare", help="whom it runs as; made where missing")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--outside", default="", help="what people type, where a proxy stands before it")
+    parser.add_argument("--database", type=Path, help="a file with PostgreSQL's address; else SQLite")
+    parser.add_argument("--broker", type=Path, help="a file with Redis's address; else no Celery workers")
+    parser.add_argument("--sign-on", choices=("simple", "fab"), default="simple")
+    parser.add_argument("--login", action="append", default=[], metavar="NAME=ROLE", help="simple sign-on")
+    parser.add_argument("--parts", nargs="+", help="those of this machine alone, as worker@opening")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,355 @@
+"""One machine with systemd: what the units say is what is started here, behind the walls that they ask for.
+
+As an unprivileged user, from the settings that one command makes. A month is taken to the question to a
+person; then the machine is lost, Airflow's database is put back from its backup, and the person answers.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+import install
+from airflow_environment import Site
+from airflow_server import AirflowServer, Login, Run, free_port
+from airflow_settings import Settings
+from install import Machine
+from pipeline import month as months
+from pipeline.demo.authority import Demonstration, make_authority
+from pipeline.errors import SettingsError
+from pipeline.home import Home
+from pipeline.outside import check
+from pipeline.records import Month
+from room_keys import share_out
+from servers.installing import one_at_a_time
+from servers.units import CannotBuildWalls, Unit, behind_walls, ensure_possible
+
+USER = "daemon"  # there on every Debian, with a group of its name, and without any right
+NOW = datetime.now(UTC)
+MONTH = Month(NOW.year, NOW.month).plus(-1)
+PARTS = ("api-server", "scheduler", "dag-processor")
+WORST = 2.5  # of systemd's own measure of exposure: 0 is shut, 10 is open
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What the command left on the machine."""
+
+    demo: Demonstration
+    machine: Machine
+    settings: Settings
+
+    def unit(self, name: str, instance: str = "") -> Unit:
+        return Unit(self.machine.units / f"birthshare-{name}.service", instance=instance)
+
+
+@contextmanager
+def place_for_a_machine() -> Iterator[Path]:
+    """Under /var/lib: /tmp is not there for a unit."""
+    place = Path(tempfile.mkdtemp(prefix="birthshare-units-", dir="/var/lib" if os.geteuid() == 0 else None))
+    place.chmod(0o755)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place)
+
+
+@pytest.fixture(scope="module")
+def installed() -> Iterator[Installed]:
+    """An authority's machine."""
+    with place_for_a_machine() as place:
+        yield install_at(place)
+
+
+def install_at(place: Path, *options: str) -> Installed:
+    user = USER if os.geteuid() == 0 else Path("/proc/self").owner()
+    demo = make_authority(
+        place / "demo", month=MONTH, births=120, centres=2, seed=1, now=NOW,
+        host="127.0.0.1", port=1, host_key="ssh-ed25519 AAAA",
+    )  # fmt: skip
+    check.run_day(Home.open(demo.home), now=NOW)
+    for path in (demo.home, *demo.home.rglob("*")):
+        shutil.chown(path, user)
+    where = ["--folder", place / "airflow", "--etc", place / "etc", "--units", place / "units"]
+    asked = ["--home", demo.home, *where, "--user", user, "--port", free_port(), "--login", "data_lead=admin"]
+    chosen = install.arguments_of([*map(str, asked), *options])
+    machine = install.machine_of(chosen)
+    settings = install.write_settings(machine, chosen)
+    install.write_units(machine, settings, install.parts_of(settings))
+    return Installed(demo, machine, settings)
+
+
+@pytest.fixture
+def celery(tmp_path: Path) -> Iterator[Installed]:
+    """A machine with workers: its units, and its keys as the two rooms have them."""
+    addresses = {"database": "postgresql+psycopg://airflow@127.0.0.1/airflow", "broker": "redis://127.0.0.1"}
+    options = []
+    for server, address in addresses.items():
+        (tmp_path / server).write_text(address)
+        options += [f"--{server}", str(tmp_path / server)]
+    with place_for_a_machine() as place:
+        installed = install_at(place, *options)
+        share_out(Home.open(installed.demo.home), installed.machine.room_keys)
+        yield installed
+
+
+@dataclass(frozen=True)
+class Course:
+    """What was seen of a month on that machine."""
+
+    before: str | None  # the question's state when the machine was lost
+    restored: str | None  # and when it was back
+    states: dict[str, list[str | None]]  # after the answer
+    logs: str
+
+
+@pytest.fixture(scope="module")
+def course(installed: Installed) -> Course:
+    """A month through the units, with the loss of Airflow's database while a person is asked."""
+    walls_possible()
+    prepare(installed)
+    folder = installed.settings.site.folder
+    backup = folder.with_name("backup.db")
+    with started(installed) as login:
+        login.open_dag("monthly_births")
+        asked = login.trigger("monthly_births", {"month": str(MONTH)})
+        asked.until_asked("release_decision", seconds=180)
+        before = state_of(asked)
+        with sqlite3.connect(folder / "airflow.db") as live, sqlite3.connect(backup) as copy:
+            live.backup(copy)
+    for file in folder.glob("airflow.db*"):
+        file.unlink()
+    shutil.copyfile(backup, folder / "airflow.db")
+    (folder / "airflow.db").chmod(0o600)
+    shutil.chown(folder / "airflow.db", USER)
+    prepare(installed)  # nothing is new, and nothing is harmed
+    with started(installed) as login:
+        again = Run(login, "monthly_births", asked.run_id)
+        restored = state_of(again)
+        again.answer("release_decision", again.question("release_decision")["options"][0])
+        again.until_task("second_decision", "success", seconds=120)
+        return Course(before, restored, again.states(), logs_of(installed))
+
+
+def prepare(installed: Installed) -> None:
+    unit = installed.unit("scheduler")
+    done = behind_walls(unit, [*unit.words("ExecStart")[:-1], "prepare"])
+    assert done.wait(timeout=180) == 0
+
+
+def state_of(run: Run) -> str | None:
+    return run.states()["release_decision"][0]
+
+
+def logs_of(installed: Installed) -> str:
+    return "".join(file.read_text() for file in installed.settings.site.logs.rglob("*.log"))
+
+
+def walls_possible() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("walls of units: only root may put them up")
+    try:
+        ensure_possible()
+    except CannotBuildWalls as reason:
+        pytest.skip(f"walls of units: {reason}")
+
+
+class started:  # noqa: N801 - read as `with started(...)`
+    """The machine's units run; a login of the data lead."""
+
+    def __init__(self, installed: Installed) -> None:
+        self._installed = installed
+
+    def __enter__(self) -> Login:
+        site = self._installed.settings.site
+        server = AirflowServer(site)
+        output = server.output("").parent
+        output.mkdir(parents=True, exist_ok=True)
+        for folder in (site.logs, output):
+            shutil.chown(folder, USER)
+        self._parts = {name: self._installed.unit(name).start(server.output(name)) for name in PARTS}
+        try:
+            server.until(self._all_healthy, "all parts are healthy", seconds=240)
+            return server.login("data_lead")
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _all_healthy(self) -> bool:
+        assert all(part.poll() is None for part in self._parts.values())
+        run = self._installed.unit("scheduler").words("ExecStart")[:-1]
+        return all(
+            subprocess.run([*run, "healthy", part], check=False).returncode == 0 for part in reversed(PARTS)
+        )
+
+    def __exit__(self, *_: object) -> None:
+        families = [psutil.Process(part.pid).children(recursive=True) for part in self._parts.values()]
+        for part in self._parts.values():
+            part.terminate()
+        for part in self._parts.values():
+            part.wait(timeout=60)
+        for process in (one for family in families for one in family if one.is_running()):
+            process.kill()
+
+
+def test_the_months_question_survives_the_loss_of_airflows_database(course: Course) -> None:
+    assert course.before == course.restored == "awaiting_input"
+    assert course.states["release_decision"] == course.states["second_decision"] == ["success"]
+
+
+def test_the_answer_after_the_loss_is_in_our_ledger(course: Course, installed: Installed) -> None:
+    [approval] = months.status(Home.open(installed.demo.home), MONTH, now=NOW)["approvals"]
+    assert (approval["principal"], approval["way"]) == ("data.lead@example.org", "airflow")
+
+
+def test_work_was_done_behind_the_walls_without_root(course: Course, installed: Installed) -> None:
+    everything = [
+        *installed.settings.site.folder.rglob("*"),
+        *(installed.demo.home / "state" / "working").rglob("*"),
+    ]
+    written = [file for file in everything if file.parent.name != "parts"]  # that is this test's own
+    assert [file for file in written if "working" in file.parts]
+    assert {file.owner() for file in written} == {USER}
+    assert [file for file in written if file.is_file() and file.stat().st_mode & 0o077] == []
+
+
+def test_a_unit_writes_nowhere_else_and_sees_no_keys_that_are_not_its_own(installed: Installed) -> None:
+    walls_possible()
+    keys = installed.demo.home / "keys"
+    elsewhere = installed.machine.settings.parent / "secrets"  # the service's own, but not to write to
+    script = ["sh", "-c", f"touch {elsewhere}/x || ls {keys}"]
+    for name, sees in {"scheduler": "decryption.key", "api-server": ""}.items():
+        said = installed.machine.units.parent / name
+        assert behind_walls(installed.unit(name), script, output=said).wait(timeout=30) == 0
+        lines = said.read_text().splitlines()
+        assert "Read-only file system" in lines[0]
+        assert ("decryption.key" in lines) == bool(sees)
+
+
+def test_systemd_understands_every_unit(installed: Installed, celery: Installed) -> None:
+    systemd_possible()
+    for one in (installed, celery):
+        files = sorted(one.machine.units.glob("birthshare*"))
+        assert len(files) == 7
+        looked = subprocess.run(
+            ["systemd-analyze", "verify", *map(str, files)], capture_output=True, text=True, check=False
+        )
+        assert (looked.returncode, ours(looked.stderr)) == (0, [])
+
+
+def ours(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "birthshare" in line]
+
+
+def test_every_unit_is_shut_as_far_as_its_work_allows(installed: Installed) -> None:
+    systemd_possible()
+    for file in sorted(installed.machine.units.glob("*.service")):
+        concrete = file.with_name(file.name.replace("@", "@opening"))
+        if concrete != file:
+            shutil.copyfile(file, concrete)
+        looked = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", f"--threshold={WORST * 10:.0f}", str(concrete)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert looked.returncode == 0, looked.stdout[-300:]
+        if concrete != file:
+            concrete.unlink()
+
+
+def systemd_possible() -> None:
+    if shutil.which("systemd-analyze"):
+        return
+    with one_at_a_time():
+        if os.geteuid() == 0 and shutil.which("apt-get") and not shutil.which("systemd-analyze"):
+            quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            for words in (["update"], ["install", "-y", "--no-install-recommends", "systemd"]):
+                subprocess.run(["apt-get", "-q", *words], env=quiet, check=False, capture_output=True)
+    if not shutil.which("systemd-analyze"):
+        if os.environ.get("CI"):
+            raise RuntimeError("systemd-analyze is missing; install the Debian package systemd")
+        pytest.skip("units: no systemd-analyze")
+
+
+def test_a_machine_with_workers_runs_one_for_each_room_and_keeps_homes_from_the_others(
+    celery: Installed,
+) -> None:
+    target = (celery.machine.units / "birthshare.target").read_text()
+    assert "birthshare-worker@opening.service birthshare-worker@sealing.service" in target
+    home = str(celery.demo.home)
+    assert home in celery.unit("scheduler").words("InaccessiblePaths")
+    assert home in celery.unit("dag-processor").words("InaccessiblePaths")
+    assert celery.unit("worker@", "opening").words("ExecStart")[-2:] == ["worker", "opening"]
+
+
+def test_a_worker_has_its_own_rooms_keys_and_the_other_rooms_are_not_there(celery: Installed) -> None:
+    walls_possible()
+    room_keys = celery.machine.room_keys
+    for room, other in {"opening": "sealing", "sealing": "opening"}.items():
+        said = celery.machine.units.parent / room
+        unit = celery.unit("worker@", room)
+        looked = behind_walls(unit, ["sh", "-c", f"ls {room_keys}"], output=said)
+        looked.wait(timeout=30)
+        assert said.read_text().split() == [room]
+        assert (room_keys / other / celery.demo.home.name).is_dir()
+
+
+def test_no_secret_stands_in_settings_units_or_what_a_part_is_started_with(celery: Installed) -> None:
+    from airflow_environment import environment
+
+    secrets = {file.read_text() for file in (celery.machine.settings.parent / "secrets").iterdir()}
+    assert len(secrets) == 5
+    texts = [celery.machine.settings, *celery.machine.units.iterdir()]
+    told = [*(file.read_text() for file in texts), *environment(celery.settings.site).values()]
+    assert not [secret for secret in secrets if any(secret in text for text in told)]
+    assert all(
+        file.stat().st_mode & 0o777 == 0o600
+        for file in (celery.machine.settings.parent / "secrets").iterdir()
+    )
+
+
+def test_keys_stay_where_they_are_until_the_other_room_can_check_signatures(celery: Installed) -> None:
+    (celery.demo.home / "keys" / "ledger.vkey").unlink()
+    with pytest.raises(SettingsError, match="birthshare ledger check"):
+        share_out(Home.open(celery.demo.home), celery.machine.room_keys)
+
+
+def test_keys_that_one_room_needs_leave_the_home_that_is_shared(celery: Installed) -> None:
+    keys, folder = celery.demo.home / "keys", celery.machine.room_keys
+    assert (keys / "decryption.key").resolve() == folder / "opening" / "home" / "decryption.key"
+    assert (keys / "ledger.key").resolve() == folder / "sealing" / "home" / "ledger.key"
+    assert not (keys / "staging.key").is_symlink()  # replaced by whoever destroys something, for both
+    assert share_out(Home.open(celery.demo.home), folder) == []
+    (keys / "ledger.key").unlink()
+    (keys / "ledger.key").write_bytes(b"new")
+    assert share_out(Home.open(celery.demo.home), folder) == [folder / "sealing" / "home" / "ledger.key"]
+    assert (keys / "ledger.key").read_bytes() == b"new"
+
+
+def test_an_authority_with_workers_of_its_own_shares_neither_home_nor_keys(tmp_path: Path) -> None:
+    """Of three authorities one has its own; the paths are enough here, nothing is started."""
+    file = tmp_path / "authorities.toml"
+    names = {"camden": "own_workers = true", "leeds": "", "poole": ""}
+    file.write_text("".join(f'[{code}]\nhome = "/srv/{code}"\n{own}\n' for code, own in names.items()))
+    settings = Settings(Site(tmp_path, 8080, {}, authorities=file, broker="redis://queue"), 400)
+    workers = [part for part in install.parts_of(settings) if part.startswith("worker")]
+    assert workers == ["worker@opening", "worker@sealing", "worker@opening.camden", "worker@sealing.camden"]
+    assert install.homes_hidden_from(settings, "worker@opening.camden") == [
+        Path("/srv/leeds"),
+        Path("/srv/poole"),
+    ]
+    assert install.homes_hidden_from(settings, "worker@opening") == [Path("/srv/camden")]
+    machine = Machine(tmp_path / "etc" / "airflow.toml", tmp_path / "units", Path("/proc/self").owner())
+    install.write_units(machine, settings, workers)
+    said = (machine.units / "birthshare-worker@opening.camden.service.d" / "homes.conf").read_text()
+    assert said == "[Service]\nInaccessiblePaths=/srv/leeds /srv/poole\n"

@@ -1,0 +1,90 @@
+"""Three families whose values occur nowhere else, and the search for them.
+
+One is shared, one is held, one breaks a rule. Whatever is not a sealed file must hold none of their values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+CANARY = {
+    "record_id": "canary-record",
+    "given_name": "Quillawren",
+    "family_name": "Zanthwick",
+    "parent_given_name": "Ysoldewyn",
+    "parent_family_name": "Zanthwick-Brume",
+    "parent_date_of_birth": "1987-02-13",
+    "address_line_1": "Flat 4711, Plumstone Wharf",
+    "address_line_2": "Vixenhollow",
+    "address_line_3": "Umberleigh Quay",
+    "address_line_4": "Xerxesford",
+    "address_line_5": "Kestrelshire",
+    "address_since": "1999-07-23",
+    "language": "quenya-dialect",
+    "consent_given_by": "foster-aunt-in-law",
+}
+SHARED = {"nhs_number": "9997786424", "parent_nhs_number": "9994994972"}
+HELD = {"nhs_number": "9995790114", "postcode": "QX4 7ZQ"}
+# At a home of its own: where nobody knows whom a row means, its home stands in for the child.
+SET_ASIDE = {"nhs_number": "999 123 4567", "given_name": "=Quarrelsome", "postcode": "QX4 7ZR"}
+
+# As careless code would quote them.
+QUOTED = " ".join([*CANARY.values(), *SHARED.values(), *HELD.values(), *SET_ASIDE.values()])
+
+# Not made from families: what the postcode directory and the reach areas say of every postcode.
+PUBLIC = ("reference", "state/reach")
+
+
+def with_canaries(extract: pd.DataFrame) -> pd.DataFrame:
+    """The extract with the three families in the place of its first three rows."""
+    ordinary = extract[extract["record_id"] == "case-death-removed-1"].iloc[0].to_dict()
+    families = [
+        ordinary | CANARY | {"death_status": "", "record_id": f"canary-record-{place}"} | own
+        for place, own in enumerate((SHARED, HELD, SET_ASIDE))
+    ]
+    return pd.concat([pd.DataFrame(families, dtype="str"), extract.iloc[3:]], ignore_index=True)
+
+
+def values_of(extract: pd.DataFrame) -> list[str]:
+    """Every personal value of the three families."""
+    own = [*CANARY, *SHARED, *HELD, "date_of_birth"]
+    return sorted({value for column in own for value in extract[column].iloc[:3] if value})
+
+
+def spellings(value: str) -> set[bytes]:
+    """The ways in which a value could be written somewhere."""
+    words = {value, value.upper(), value.lower(), value.replace(" ", ""), value.replace("-", "")}
+    if value.startswith("999"):
+        words.add(f"{value[:3]} {value[3:6]} {value[6:]}")
+    return {word.encode(coding) for word in words for coding in ("utf-8", "utf-16-le")}
+
+
+@dataclass
+class Search:
+    """Where the canaries were found, by value and place; never the place's content."""
+
+    values: list[str]
+    found: set[tuple[str, str]] = field(default_factory=set)
+
+    def text(self, place: str, content: str) -> None:
+        self.bytes(place, content.encode())
+
+    def bytes(self, place: str, content: bytes) -> None:
+        for value in self.values:
+            if any(spelling in content for spelling in spellings(value)):
+                self.found.add((value, place))
+
+    def kept(self, places: Iterable[tuple[str, bytes]]) -> None:
+        """Search places as `airflow_kept` gives them."""
+        for place, content in places:
+            self.bytes(place, content)
+
+    def folder(self, folder: Path, *, leaving_out: tuple[str, ...] = ()) -> None:
+        for file in folder.rglob("*"):
+            inside = file.relative_to(folder)
+            if file.is_file() and not any(inside.is_relative_to(part) for part in leaving_out):
+                self.bytes(str(inside), file.read_bytes())
