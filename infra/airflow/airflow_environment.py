@@ -132,6 +132,8 @@ def _core(site: Site) -> dict[str, str]:
         "CORE__FERNET_KEY_CMD": _secret_command(site, "fernet.key", new_fernet_key),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        # A new scheduler asks every half minute, not every five, whether tasks of a dead one wait for it.
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
     }
 
 

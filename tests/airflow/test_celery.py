@@ -27,11 +27,15 @@ from soak.world import Authority, approve, authority, begin, site_for, tries
 SOONER = {
     "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "20",  # what the dead held comes again
     "CORE__PARALLELISM": "6",  # more than the workers take: one batch waits in Redis
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
 }
 WORKERS = ("worker-1", "worker-2")
+
+pytestmark = pytest.mark.timeout(600)  # one story for all tests, on a machine that may be busy
 
 
 @pytest.fixture(scope="module")

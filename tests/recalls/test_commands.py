@@ -67,6 +67,21 @@ def test_a_notice_that_is_not_delivered_is_said_and_tried_again(town: Town) -> N
     assert town.commands("recalls").code == DONE
 
 
+def test_a_machine_that_cannot_seal_says_whom_nobody_has_told(town: Town) -> None:
+    """Another machine may have the keys. This may also be the only one, and have lost them."""
+    key = town.home.at("keys/ledger.key")
+    aside = key.rename(key.with_name("aside"))
+    feed(town, "Ada", "Cleo")
+    for command in (("changes", "apply"), ("recalls", "send")):
+        answer = town.commands(*command, "--json")
+        assert answer.code == NOT_DELIVERED
+        assert ["north" in one or "south" in one for one in answer.json["recalls"]["not_delivered"]] == [True] * 2
+        assert "does not have the keys for sealing" in answer.json["recalls"]["not_delivered"][0]
+    aside.rename(key)
+    assert town.commands("recalls", "send", "--json").json["recalls"]["notices"] == 2
+    assert town.commands("recalls", "send").code == DONE
+
+
 def test_a_refused_feed_is_told_first_and_the_others_are_followed_up(town: Town) -> None:
     feed(town, "Ada")
     (town.home.inbox("chis") / "changes_chis_2026-01-01.csv.gpg").write_bytes(b"nonsense")

@@ -47,6 +47,8 @@ PATIENCE = 1_800.0  # seconds for anything to happen
 
 # A dead worker is noticed sooner than in production.
 SOONER = {
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "20",  # what dead workers held comes again
