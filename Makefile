@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 DEMO ?= demo
-WORKERS ?= 2
+WORKERS ?= 3  # more than cores: many tests wait for servers
 
 .PHONY: demo test check fix bench crash soak fuzz airflow screenshots lock clean
 

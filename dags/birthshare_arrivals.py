@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import BaseSensorOperator
 
 from birthshare_tasks import LONGEST, OPENING, TRIED_AGAIN, quietly, run_of
-from pipeline.errors import WaitingForPerson, one_to_a_line
+from pipeline.errors import SettingsError, WaitingForPerson, one_to_a_line
 
 FIRST_WAIT = timedelta(minutes=1)  # about, between the first two looks; each wait is twice the one before
 LONGEST_WAIT = timedelta(hours=1)  # between two looks
@@ -45,11 +45,17 @@ class Arrivals(BaseSensorOperator):
         super().execute(context)
 
     def poke(self, context: Any) -> bool:
-        """Whether everything is here; raises WaitingForPerson where it has not come for too long."""
+        """Whether everything is here; raises WaitingForPerson where it has not come for too long.
+
+        Raises SettingsError for a month to come: by a slip of the pen it would keep the others waiting.
+        """
         from pipeline import month
+        from pipeline.afterwards.sent import day_of
 
         home, when = run_of(context)
         now = datetime.now(UTC)
+        if when.first_day > day_of(now):
+            raise SettingsError(f"{when} has not begun", do="Trigger the month that you mean.")
         awaited = month.look_for_files(home, when, now=now)
         for one in awaited:
             self.log.info("Awaited: %s", one.words)

@@ -80,7 +80,7 @@ def _found() -> tuple[list[Authority], list[str]]:
     """The authorities, and what is wrong with those that cannot be used."""
     file, home = os.environ.get(AUTHORITIES), os.environ.get(HOME)
     if file:
-        return _read(Path(file))
+        return named_in(Path(file))
     if home:
         return [Authority("", Path(home))], []
     raise SettingsError(
@@ -88,7 +88,11 @@ def _found() -> tuple[list[Authority], list[str]]:
     )
 
 
-def _read(file: Path) -> tuple[list[Authority], list[str]]:
+def named_in(file: Path) -> tuple[list[Authority], list[str]]:
+    """The authorities in a file of several, and what is wrong with those that cannot be used.
+
+    Raises SettingsError where it cannot be read or names none.
+    """
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -19,10 +19,19 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from birthshare_authorities import Authority
+from pipeline.errors import SettingsError
 from pipeline.home import DATABASE_VARIABLE, PASSPHRASE_VARIABLE
 
 DATABASE = "birthshare_database"
 PASSPHRASE = "birthshare_passphrase_"  # noqa: S105  # the beginning of a name
+
+_KINDS = {
+    "postgres",
+    "postgresql",
+    "generic",
+    "",
+    None,
+}  # of Connections that mean PostgreSQL, or say nothing
 
 
 def secrets_of(authority: Authority) -> Mapping[str, str]:
@@ -61,11 +70,12 @@ def _asked(variable: str, code: str) -> str:
     from airflow.sdk.exceptions import AirflowNotFoundException
     from airflow.sdk.log import mask_secret
 
+    name = f"{_name(variable)}.{code}" if code else _name(variable)
     try:
-        found = Connection.get(f"{_name(variable)}.{code}" if code else _name(variable))
+        found = Connection.get(name)
     except AirflowNotFoundException:
         return ""
-    secret = _address(found) if variable == DATABASE_VARIABLE else str(found.password or "")
+    secret = _address(name, found) if variable == DATABASE_VARIABLE else str(found.password or "")
     mask_secret(secret)
     return secret
 
@@ -77,12 +87,23 @@ def _name(variable: str) -> str:
     return PASSPHRASE + variable.removeprefix(PASSPHRASE_VARIABLE).lower()
 
 
-def _address(database: Any) -> str:
-    """A Connection to PostgreSQL as an address; what stands in its extra, as sslmode, follows the "?"."""
+def _address(name: str, database: Any) -> str:
+    """A Connection to PostgreSQL as an address; what stands in its extra, as sslmode, follows the "?".
+
+    Raises SettingsError for one that is filled in by half: it would lead to whatever database is the
+    server's own, or make a login of the password, and errors name logins.
+    """
+    known = database.conn_type in _KINDS
+    if not known or not database.schema or (database.password and not database.login):
+        raise SettingsError(
+            "The Connection to the ledger's database is of another kind, or not filled in",
+            where=name,
+            do="Give it the type postgres, and host, schema (the database), login and password.",
+        )
     login = ":".join(quote(part, safe="") for part in (database.login, database.password) if part)
     host = f"{database.host or ''}{f':{database.port}' if database.port else ''}"
     options = urlencode(database.extra_dejson)
     return (
-        f"postgresql://{login}{'@' if login else ''}{host}/{quote(database.schema or '', safe='')}"
+        f"postgresql://{login}{'@' if login else ''}{host}/{quote(database.schema, safe='')}"
         f"{'?' if options else ''}{options}"
     )

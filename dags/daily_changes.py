@@ -32,7 +32,7 @@ from birthshare_dags import LONDON, dag_of
 from birthshare_tasks import OPENING, SEALING, home_of, step
 
 
-@step(OPENING)
+@step(OPENING, task_display_name="hear later words")
 def hear() -> dict[str, int]:
     """Apply what suppliers say of families; the answer is counts. Raises until all of it is heard."""
     from pipeline.afterwards import recalls

@@ -19,6 +19,7 @@ Beside them **bring** brings recalls that the extract raised, and suppliers' rep
 **When something is red**, open the task's log: the error says what happened and what to do. Running a step
 again is safe: what was done is not done twice. `birthshare status MONTH` shows the month in more detail.
 
+- *arrivals*: the month has not begun, or is none: trigger the right one.
 - *arrivals*: something has not come for a week, and the log says which supplier's. Ask for it. Clear the task
   to look at once and to wait for another week.
 - *prepare*: most often an extract is not what was agreed. Put it right, then clear the task. Or it differs
@@ -27,7 +28,7 @@ again is safe: what was done is not done twice. `birthshare status MONTH` shows 
 - *arrivals* or *prepare*: a supplier's server could not be looked through, and a death may wait there. Clear
   the task when it is back.
 - *release_decision* or *second_decision*: refused, and the log says why. Correct what led to it, then trigger
-  the month again: it makes a new release.
+  the month again: it makes a new release. Where nothing has changed since, *prepare* says so and stops.
 - *hear*: a feed of later words cannot be used, or a supplier's server cannot be looked through. Nothing is
   sent meanwhile: it may be a death. Put it right, as `daily_changes` says, then clear the task.
 - *bring*: what it could not bring, `daily_changes` brings and tells of. A red one stopped at the ledger.
@@ -82,7 +83,7 @@ def prepare() -> list[int]:
     return batches(len(prepared.deliveries))
 
 
-@step(SEALING, trigger_rule="all_done")
+@step(SEALING, trigger_rule="all_done", task_display_name="bring recalls and reports")
 def bring() -> dict[str, int]:
     """Bring recalls that the extract raised, and suppliers' reports, also where preparing stopped; counts."""
     from pipeline.afterwards import recalls
@@ -90,7 +91,7 @@ def bring() -> dict[str, int]:
     return recalls.bring_waiting(run_of(get_current_context())[0], now=datetime.now(UTC))
 
 
-@step(OPENING)
+@step(OPENING, task_display_name="hear later words")
 def hear() -> dict[str, int]:
     """Hear what suppliers say of families until the last moment; counts. Raises until all of it is heard."""
     from pipeline.afterwards import recalls

@@ -7,6 +7,7 @@ in a browser, as a data lead does it.
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -35,6 +36,7 @@ COLOURS = 256  # enough for screens, and a third of the bytes
 
 def main() -> int:
     """Take every picture; the answer is the exit code."""
+    ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter).parse_args()
     now = datetime.now(UTC)
     month = Month(now.year, now.month).plus(-1)
     try:

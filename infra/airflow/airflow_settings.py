@@ -39,7 +39,7 @@ _TEXTS = {"listen": "127.0.0.1", "outside": "", "api": "", "sign_on": SIMPLE}
 _NUMBERS = {"port": 8080, "keep_days": KEEP_DAYS}
 SERVERS = {"database": "postgresql", "broker": "redis"}
 _TABLES = ("users", "extra")
-_ROLES = ("viewer", "user", "op", "admin")
+ROLES = ("viewer", "user", "op", "admin")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _fits(name: str, value: Any) -> bool:
     if name in SERVERS:
         return bool(value == SERVERS[name])
     if name == "users":
-        return isinstance(value, dict) and all(role in _ROLES for role in value.values())
+        return isinstance(value, dict) and all(role in ROLES for role in value.values())
     return name in _TABLES and isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
 
 

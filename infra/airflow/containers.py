@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airflow_environment import REPOSITORY, new_fernet_key
+from airflow_parts import ROOMS
 from pipeline.errors import BirthshareError, SettingsError
 from pipeline.home import Home
 from room_keys import share_out
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
             do = f"chown -R {AIRFLOW}:{AIRFLOW} {home.path}"
             raise SettingsError("The home is not the containers' user's", where=str(home.path), do=do)
         make_secrets(chosen.folder / "secrets")
-        for room in ("opening", "sealing"):
+        for room in ROOMS:
             (chosen.folder / "keys" / room).mkdir(mode=0o711, parents=True, exist_ok=True)
         share_out(home, chosen.folder / "keys", seen_as=SEEN_AS)
     except BirthshareError as error:
@@ -96,11 +97,16 @@ def _described(home: Path, folder: Path) -> str:
     return f"COMPOSE_PROJECT_NAME=birthshare\n{named}"
 
 
+def _whole(path: str) -> Path:
+    """From / on: the file of the containers lies elsewhere than where the command is typed."""
+    return Path(path).absolute()
+
+
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     as_written = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_written)
-    parser.add_argument("--home", type=Path, required=True, help="of the authority, owned by user 10001")
-    parser.add_argument("--folder", type=Path, default=Path("/etc/birthshare-containers"), help="for both")
+    parser.add_argument("--home", type=_whole, required=True, help="of the authority, owned by user 10001")
+    parser.add_argument("--folder", type=_whole, default=Path("/etc/birthshare-containers"), help="for both")
     parser.add_argument("--up", action="store_true", help="build the image and start; else say how")
     return parser.parse_args(arguments)
 

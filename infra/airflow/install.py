@@ -10,6 +10,7 @@ in. See infra/runbooks/airflow.md.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import pwd
@@ -20,17 +21,24 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_environment import HERE, REPOSITORY, environment
+from airflow_environment import DAGS, HERE, REPOSITORY, SIMPLE, environment
 from airflow_parts import PARTS, ROOMS
-from airflow_settings import SERVERS, Settings, read_settings
-from pipeline.errors import BirthshareError, SettingsError
+from airflow_settings import ROLES, SERVERS, Settings, read_settings
+from pipeline.errors import BirthshareError, SettingsError, one_to_a_line
 from pipeline.home import Home
+from pipeline.premises import SETTINGS_FILE
 from room_keys import share_out
+
+if TYPE_CHECKING:
+    from birthshare_authorities import Authority
 
 TEMPLATES = REPOSITORY / "infra" / "systemd"
 HARDENING = "hardening"  # the part of every unit that says what it may not do
+FOLDER, PORT = Path("/var/lib/birthshare-airflow"), 8080
+_DEFAULTS = {"folder": str(FOLDER), "port": PORT}  # not asked for, where settings are kept
+_UNASKED = ("secrets", "users")
 TARGET = "birthshare.target"
 CLEANING = "birthshare-clean.timer"
 RUNNING = Path("/run/systemd/system")  # there where systemd runs the machine
@@ -57,7 +65,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _have_user(machine.user)
         _can_run(machine.user)
+        check_libraries(chosen)
         settings = write_settings(machine, chosen)
+        check_parts(chosen.parts or [], parts_of(settings))
         if settings.site.broker:
             for code, home in authorities_of(settings).items():
                 share_out(
@@ -68,6 +78,9 @@ def main(arguments: Sequence[str]) -> int:
     except BirthshareError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except PermissionError as error:
+        print(f"Not allowed ({error.filename}). Run it as root, with sudo.", file=sys.stderr)
+        return SettingsError.exit_code
 
 
 def machine_of(chosen: argparse.Namespace) -> Machine:
@@ -76,8 +89,12 @@ def machine_of(chosen: argparse.Namespace) -> Machine:
 
 
 def write_settings(machine: Machine, chosen: argparse.Namespace) -> Settings:
-    """The settings, made where there are none, and every folder and secret that they name."""
+    """The settings, made where there are none, and every folder and secret that they name.
+
+    Raises SettingsError, with nothing made, where what was asked for cannot be used.
+    """
     secrets = machine.settings.parent / "secrets"
+    _can_be_used(machine, chosen, _described(chosen, secrets))
     for folder in (machine.settings.parent, machine.room_keys):
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     for folder in (secrets, chosen.folder):
@@ -90,12 +107,41 @@ def write_settings(machine: Machine, chosen: argparse.Namespace) -> Settings:
     settings = read_settings(machine.settings)
     environment(settings.site)  # makes the secrets
     _give_to(machine.user, secrets, settings.site.folder)
-    for home in authorities_of(settings).values():
-        if home.is_dir() and home.owner() != machine.user:
+    return settings
+
+
+def _can_be_used(machine: Machine, chosen: argparse.Namespace, described: str) -> None:
+    """Raises SettingsError where a home, a file or settings that are kept are not what was asked for."""
+    for home in _homes_asked_for(machine, chosen):
+        if not (home / SETTINGS_FILE).is_file():
+            raise SettingsError("There is no home", where=str(home), do=f"birthshare init {home}")
+        if home.owner() != machine.user:
             raise SettingsError(
                 f"The home is not {machine.user}'s", where=str(home), do=f"chown -R {machine.user} {home}"
             )
-    return settings
+    for server in SERVERS:
+        if (address := getattr(chosen, server)) and not address.is_file():
+            raise SettingsError(f"The file with the address of the {server} is missing", where=str(address))
+    if not machine.settings.exists():
+        return
+    kept = tomllib.loads(machine.settings.read_text(encoding="utf-8"))
+    asked = {name: value for name, value in tomllib.loads(described).items() if name not in _UNASKED}
+    asked = {name: value for name, value in asked.items() if value != _DEFAULTS.get(name)}
+    if differs := [name for name, value in asked.items() if value != kept.get(name)]:
+        raise SettingsError(
+            f"The settings are kept, and say otherwise: {', '.join(differs)}",
+            where=str(machine.settings),
+            do="Correct them there, or ask for what they say.",
+        )
+
+
+def _homes_asked_for(machine: Machine, chosen: argparse.Namespace) -> list[Path]:
+    if chosen.home:
+        return [chosen.home]
+    found = several(chosen.authorities)
+    if _as_user(machine.user, ["test", "-r", str(chosen.authorities)]):
+        raise SettingsError(f"{machine.user} cannot read the authorities", where=str(chosen.authorities))
+    return [one.home for one in found]
 
 
 def _give_to(name: str, secrets: Path, folder: Path) -> None:
@@ -147,18 +193,28 @@ def authorities_of(settings: Settings) -> dict[str, Path]:
     """The homes of all authorities that this Airflow serves, by code; "" where it serves one alone."""
     if settings.site.birthshare_home:
         return {"": settings.site.birthshare_home}
-    return {code: Path(table["home"]) for code, table in _tables(settings).items()}
+    return {one.code: one.home for one in _several(settings)}
 
 
 def own_workers(settings: Settings) -> list[str]:
     """The authorities whose tasks go to queues of their own."""
-    return [code for code, table in _tables(settings).items() if table.get("own_workers")]
+    return [one.code for one in _several(settings) if one.own_workers]
 
 
-def _tables(settings: Settings) -> dict[str, Any]:
-    """The file of several authorities, as dags/birthshare_authorities.py reads it."""
-    several = settings.site.authorities
-    return tomllib.loads(several.read_text(encoding="utf-8")) if isinstance(several, Path) else {}
+def several(file: Path) -> list[Authority]:
+    """The authorities that a file names; raises SettingsError where any of them cannot be used."""
+    if str(DAGS) not in sys.path:
+        sys.path.append(str(DAGS))  # as Airflow has it
+    from birthshare_authorities import named_in
+
+    found, unusable = named_in(file)
+    if unusable:
+        raise SettingsError(one_to_a_line("These authorities cannot be used", unusable), where=str(file))
+    return found
+
+
+def _several(settings: Settings) -> list[Authority]:
+    return several(settings.site.authorities) if isinstance(settings.site.authorities, Path) else []
 
 
 def _words(machine: Machine, settings: Settings, parts: Sequence[str]) -> dict[str, str]:
@@ -172,7 +228,9 @@ def _words(machine: Machine, settings: Settings, parts: Sequence[str]) -> dict[s
         "group": str(pwd.getpwnam(machine.user).pw_gid),
         "folder": _plain(settings.site.folder),
         "homes": homes,
+        "states": " ".join(f"{home}/state" for home in homes.split()),
         "keys": " ".join(f"{home}/keys:ro" for home in homes.split()),
+        "signers": " ".join(f"-{home}/keys/approvers" for home in homes.split()),
         "room_keys": _plain(machine.room_keys),
         "parts": " ".join([*(f"birthshare-{part}.service" for part in parts), CLEANING]),
         "tasks": "InaccessiblePaths" if settings.site.broker else "ReadWritePaths",
@@ -218,6 +276,8 @@ def _have_user(name: str) -> None:
     try:
         pwd.getpwnam(name)
     except KeyError:
+        if os.geteuid() != 0:
+            raise SettingsError(f"There is no user {name} yet", do="Run it as root, with sudo.") from None
         nobody_logs_in = ("--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin")
         subprocess.run(["useradd", *nobody_logs_in, name], check=True)
 
@@ -234,6 +294,24 @@ def _can_run(user: str) -> None:
         where=f"{REPOSITORY}, {sys.base_prefix}",
         do="Put them where every user may read, as /opt, and not into anybody's home folder.",
     )
+
+
+def check_libraries(chosen: argparse.Namespace) -> None:
+    """Raises SettingsError where the lock that was installed lacks what was asked for."""
+    for asked, library, lock in (
+        (chosen.broker, "airflow.providers.celery", "workers"),
+        (chosen.sign_on == "fab", "airflow.providers.fab", "sign_on"),
+    ):
+        if asked and importlib.util.find_spec(library) is None:
+            do = f"sh infra/install.sh {lock} (sign_on holds all of workers)"
+            raise SettingsError(f"{library} is not installed", where=str(REPOSITORY), do=do)
+
+
+def check_parts(parts: Sequence[str], every: Sequence[str]) -> None:
+    """Raises SettingsError for a part that these settings do not have."""
+    if unknown := [part for part in parts if part not in every]:
+        known = ", ".join(every)
+        raise SettingsError(f"There is no part {', '.join(unknown)}", do=f"With these settings: {known}.")
 
 
 def _as_user(name: str, command: Sequence[str]) -> int:
@@ -253,6 +331,8 @@ def _start(machine: Machine) -> int:
         subprocess.run(["systemctl", "stop", TARGET], check=False, capture_output=True)
     prepare = [sys.executable, str(HERE / "run.py"), str(machine.settings), "prepare"]
     if code := _as_user(machine.user, prepare):
+        said = "Airflow's database could not be prepared, and nothing runs: the last lines above say why."
+        print(f"{said} Put it right, and run this again.", file=sys.stderr)
         return code
     if not under_systemd:
         print(f"Installed. systemd does not run here; where it does: systemctl enable --now {TARGET}")
@@ -268,22 +348,42 @@ def arguments_of(arguments: Sequence[str]) -> argparse.Namespace:
     as_written = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_written)
     whose = parser.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--home", type=Path, help="of the authority")
-    whose.add_argument("--authorities", type=Path, help="the file that names the homes of several")
+    whose.add_argument("--home", type=_whole, help="of the authority")
+    whose.add_argument("--authorities", type=_whole, help="the file that names the homes of several")
+    parser.add_argument("--folder", type=_whole, default=FOLDER, help="Airflow's own")
     parser.add_argument(
-        "--folder", type=Path, default=Path("/var/lib/birthshare-airflow"), help="Airflow's own"
+        "--etc", type=_whole, default=Path("/etc/birthshare"), help="for settings and secrets"
     )
-    parser.add_argument("--etc", type=Path, default=Path("/etc/birthshare"), help="for settings and secrets")
-    parser.add_argument("--units", type=Path, default=Path("/etc/systemd/system"))
+    parser.add_argument("--units", type=_whole, default=Path("/etc/systemd/system"))
     parser.add_argument("--user", default="birthshare", help="whom it runs as; made where missing")
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--outside", default="", help="what people type, where a proxy stands before it")
-    parser.add_argument("--database", type=Path, help="a file with PostgreSQL's address; else SQLite")
-    parser.add_argument("--broker", type=Path, help="a file with Redis's address; else no Celery workers")
-    parser.add_argument("--sign-on", choices=("simple", "fab"), default="simple")
-    parser.add_argument("--login", action="append", default=[], metavar="NAME=ROLE", help="simple sign-on")
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--outside", type=_address, help="what people type, where a proxy stands before it")
+    parser.add_argument("--database", type=_whole, help="a file with PostgreSQL's address; else SQLite")
+    parser.add_argument("--broker", type=_whole, help="a file with Redis's address; else no Celery workers")
+    parser.add_argument("--sign-on", choices=(SIMPLE, "fab"), default=SIMPLE)
+    parser.add_argument(
+        "--login", type=_login, action="append", default=[], metavar="NAME=ROLE", help="simple sign-on"
+    )
     parser.add_argument("--parts", nargs="+", help="those of this machine alone, as worker@opening")
     return parser.parse_args(arguments)
+
+
+def _whole(path: str) -> Path:
+    """From / on, wherever the command was typed."""
+    return Path(path).absolute()
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise argparse.ArgumentTypeError("begins with https://")
+    return text.rstrip("/")
+
+
+def _login(text: str) -> str:
+    name, _, role = text.partition("=")
+    if not name or role not in ROLES:
+        raise argparse.ArgumentTypeError(f"NAME=ROLE, where ROLE is one of {', '.join(ROLES)}")
+    return text
 
 
 if __name__ == "__main__":

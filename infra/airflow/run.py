@@ -34,7 +34,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("command", metavar="COMMAND")
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...")
     chosen = parser.parse_args(arguments)
-    os.umask(0o077)
     try:
         settings = read_settings(chosen.settings)
         return _OURS.get(chosen.command, _become)(settings, [chosen.command, *chosen.rest])
@@ -106,4 +105,5 @@ def _ran(settings: Settings, command: Sequence[str]) -> int:
 _OURS = {"worker": _work, "prepare": _prepare, "clean": _clean, "healthy": _look}
 
 if __name__ == "__main__":
+    os.umask(0o077)  # also of what this process becomes and starts
     sys.exit(main(sys.argv[1:]))

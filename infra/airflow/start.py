@@ -26,7 +26,7 @@ Airflow runs at {address}
 Log in as  data_lead  with the password  {password}
 
   1. Open  {address}/dags/{dag}  and press Trigger.
-     Enter the month {month}; the home is filled in. Press Trigger again.
+     Enter the month {month}, and press Trigger again.
   2. When release_decision waits, open it, choose Required Actions, read the counts, choose Approve, submit.
      (Where an agreement asks for two persons, second_decision then asks another login.)
   3. Every centre now has its list, with a note on how to open it:

@@ -27,6 +27,7 @@ from pipeline.afterwards.sent import Sent
 from pipeline.agreements.loading import Version
 from pipeline.agreements.model import Agreement
 from pipeline.asking import check_known
+from pipeline.custody import Custody
 from pipeline.errors import NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
@@ -193,15 +194,23 @@ def follow_up(desk: Desk) -> Followed:
     """Raise a recall for every row of a list that a later word is about, and bring all that wait.
 
     No recipient's trouble is raised: it is recorded, and in the answer. On a machine without the keys for
-    it nothing is brought: what is recorded waits for one that has them.
+    it nothing is brought: what is recorded waits for one that has them, and the answer says whom nobody told.
     """
     with desk.stage("recalls"):
         raised = _raise(desk)
     with desk.stage("notices"):
-        brought = notices.bring(desk, _drafts(desk)) if custody.seals(desk.home) else Brought()
+        brought = notices.bring(desk, _drafts(desk)) if custody.seals(desk.home) else _left(desk)
     rows = {one.row for one in raised}
     recipients = {one.recipient for one in raised}
     return Followed(len(rows), len(recipients), brought)
+
+
+def _left(desk: Desk) -> Brought:
+    """Who waits to be told where nothing can be sealed: this may be the only machine, without its key."""
+    untold = {one.recipient for one in _drafts(desk)}
+    untold |= {one.recipient for one in notices.SoFar.read(desk.ledger).waiting}
+    why = f"This machine does not have the keys for {Custody.SEALING}"
+    return Brought(failures=tuple(NotAllDelivered(why, where=code) for code in sorted(untold)))
 
 
 # --- the rule -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from pipeline.home import Home
 from pipeline.keeping import kept
 from pipeline.questions.things import Thing, Urgency
 from pipeline.questions.waiting_for_people import things_to_do
+from pipeline.records import Month
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def digest(home: Home, parted: Parted, today: date) -> Message:
     waits = _counted(len(named) + len(parted.known))
     also = f", {urgent} now" if urgent else ""
     lines = [
-        f"{waits[0].upper()}{waits[1:]} for a person at {authority.code}{also}.",
+        f"{waits[0].upper()}{waits[1:]} for a person at {authority.name}{also}.",
         *_section("New", parted.new, home, in_full=True),
         *_section("Still waiting", parted.still, home, in_full=False),
         "",
@@ -138,9 +139,12 @@ def digest(home: Home, parted: Parted, today: date) -> Message:
 
 
 def link(home: Home, thing: Thing) -> str:
-    """Where to look: the page of its month, or where everything is; "" where the settings name none."""
+    """Where to look: the page of its month, or where everything is; "" where the settings name none.
+
+    A month has no page before it is closed: nobody is sent to where there is nothing yet.
+    """
     notices = home.settings.notices
-    if thing.month and notices.month_link:
+    if thing.month and notices.month_link and home.month_page(Month.parse(thing.month)).exists():
         return notices.month_link.replace("{month}", thing.month)
     return notices.link
 
@@ -152,7 +156,8 @@ def _section(title: str, things: Iterable[Thing], home: Home, *, in_full: bool) 
         lines.append(f"- {one.urgency} ({one.role.words}): {one.words}.{since}")
         if in_full:
             lines.append(f"    {one.command}")
-            lines += [f"    {where}"] if one.month and (where := link(home, one)) else []
+            where = link(home, one)
+            lines += [f"    {where}"] if where != home.settings.notices.link else []
     return ["", f"{title}:", *lines] if lines else []
 
 

@@ -43,7 +43,8 @@ def _for_a_mailbox(home: Home, words: str) -> str:
     """Without what a person wrote as a reason, and with roles in place of approvers: a log is not a chat."""
     for person in home.settings.approvers:
         words = words.replace(person.principal, f"the {' and '.join(person.roles)}")
-    return re.sub('"[^"]*"', "(its words are in the log)", words)
+    # From the first quotation mark to the last: a reason may have some of its own.
+    return re.sub('".*"', "(its words are in the log)", words, flags=re.DOTALL)
 
 
 def message(home: Home, failure: Failure, today: str) -> Message:

@@ -43,7 +43,7 @@ def mail(home: Home, to: str, *, subject: str, text: str, name: str, now: dateti
             if settings.user:
                 line.login(settings.user, password)
             line.send_message(message)
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, smtplib.SMTPException, UnicodeError) as error:  # logins are ASCII
         raise _not_sent(error, f"{settings.host}:{settings.port}") from None
 
 
@@ -59,16 +59,19 @@ def webhook(home: Home, content: Mapping[str, Any]) -> None:
     for noisy in ("httpx", "httpcore"):  # they log the whole address, which is a secret
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
-        answer = httpx.post(
+        # Its words are not waited for: an answer could go on for ever, and others wait to be told meanwhile.
+        with httpx.stream(
+            "POST",
             address,
             json=content,
             verify=_context(home, settings.trust),
             timeout=settings.timeout_seconds,
-        )
+        ) as answer:
+            taken, status = answer.is_success, answer.status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _not_sent(error, "the webhook") from None
-    if not answer.is_success:  # a redirection is not followed: it would hand the message to somebody else
-        raise NotAllDelivered("The message was not taken", where=f"the webhook, HTTP {answer.status_code}")
+    if not taken:  # a redirection is not followed: it would hand the message to somebody else
+        raise NotAllDelivered("The message was not taken", where=f"the webhook, HTTP {status}")
 
 
 _OURS = "[127.0.0.1]"  # how we greet a mail server; asking for our own name could wait for a name server

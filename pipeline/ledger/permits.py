@@ -232,8 +232,14 @@ def delivered(connection: Connection, month: str, *, after: int = 0) -> dict[int
 
 
 def arrive(connection: Connection, body: Delivered, *, month: str, at: datetime, taken: bool) -> bool:
-    """Record that a list or notice arrived, once, and that it was taken since; whether that was new."""
+    """Record that a list or notice arrived, once, and that it was taken since; whether that was new.
+
+    That it was taken is concluded from its being gone. Where leave was taken back we may have withdrawn it
+    ourselves, so nothing follows from that, and it stays one of which nobody can tell.
+    """
     if body.permit in delivered(connection, month, after=body.permit):
+        return False
+    if taken and body.permit in _annulled(connection, month, after=body.permit):
         return False
     said = [body, Collected(of=body.permit)] if taken else [body]
     write(connection, [Entry(one, month) for one in said], at)

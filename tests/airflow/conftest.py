@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,3 +53,29 @@ def dags(modules: dict[str, ModuleType]) -> dict[str, Any]:
     authority = modules["birthshare_authorities"].Authority("", Path("/nowhere"))
     names = [name for name in modules if not name.startswith(("birthshare_", "show_"))]
     return {name: getattr(modules[name], name)(authority) for name in names}
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new Airflow's database, an SQLite file; made once for all processes of this test session."""
+    from airflow_environment import Site
+    from airflow_server import AirflowServer
+
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "new-airflow"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    database = folder / "airflow.db"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            AirflowServer(Site(folder, 1, {})).prepare()
+            (folder / "made").touch()
+    return database
+
+
+@pytest.fixture(scope="module")
+def airflow_folder(tmp_path_factory: pytest.TempPathFactory, new_database: Path) -> Path:
+    """The folder of an Airflow whose database is prepared."""
+    folder = tmp_path_factory.mktemp("airflow")
+    shutil.copy(new_database, folder)
+    return folder

@@ -37,9 +37,9 @@ class Waiting:
     def __init__(self, modules: dict[str, ModuleType], authority: Authority) -> None:
         self._module, self.authority = modules["birthshare_arrivals"], authority
 
-    def look(self, after: timedelta = timedelta(0)) -> None:
+    def look(self, after: timedelta = timedelta(0), month: str = str(MONTH)) -> None:
         first = (lambda context: datetime.now(UTC) - after) if after else (lambda context: None)
-        context = context_of("monthly_births", str(MONTH)) | {
+        context = context_of("monthly_births", month) | {
             "ti": SimpleNamespace(get_first_reschedule_date=first)
         }
         self._module.Arrivals(task_id="arrivals").execute(context)
@@ -98,6 +98,14 @@ def test_after_a_week_it_says_which_suppliers_file_has_not_come_and_what_to_do(a
     assert said.startswith(f"WaitingForPerson, exit code 6: {MONTH} has waited for 7 days:")
     assert f"The extract of chis for {MONTH} has not arrived." in said
     assert "Ask the supplier. Clear this task" in said
+
+
+def test_a_month_that_has_not_begun_keeps_nobody_waiting(arrivals: Waiting) -> None:
+    """One run at a time: whoever types 2062 for 2026 would keep the next month from its own."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="2062-10 has not begun. Trigger the month that you mean"):
+        arrivals.look(month="2062-10")
 
 
 def test_a_file_that_comes_in_the_last_moment_is_taken(arrivals: Waiting) -> None:

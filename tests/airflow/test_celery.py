@@ -18,6 +18,7 @@ import pytest
 
 from airflow_kept import everything_kept
 from airflow_server import AirflowServer, Run
+from pipeline.home import Delivery
 from servers import postgres, redis
 from servers.postgres import PostgresServer
 from servers.redis import RedisServer
@@ -34,6 +35,7 @@ SOONER = {
     "WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
 }
 WORKERS = ("worker-1", "worker-2")
+AT_ONCE = Delivery().at_once  # lists that one batch has under way
 
 pytestmark = pytest.mark.timeout(600)  # one story for all tests, on a machine that may be busy
 
@@ -82,8 +84,6 @@ def airflow(
     site = site_for(folder, homes, database=database.url("airflow"), broker=broker.url(), extra=SOONER)
     with AirflowServer(site) as started:
         yield started
-        for name in (*WORKERS, "scheduler"):  # they have nothing left to end in peace
-            started.kill(name)
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,15 @@ def story(
     south: Authority,
 ) -> Story:
     runs = {"north": begin(airflow, north)}
-    north.gate.shut_at(14)
+    north.gate.shut_at(10)
     approve(runs["north"])
-    assert north.gate.shut.wait(120)
-    runs["north"].until_task("deliver", "running", seconds=60)  # every batch
+    airflow.until(lambda: north.gate.held == 3 * AT_ONCE, "lists of every batch stand still", seconds=120)
     of_north = {name: tasks_of(airflow, name) for name in WORKERS}
 
     runs["south"] = begin(airflow, south)
     south.gate.shut_at(3)
     approve(runs["south"])
-    assert south.gate.shut.wait(120)
+    airflow.until(lambda: south.gate.held == AT_ONCE, "lists of a batch stand still", seconds=120)
     until_states(airflow, runs["south"], "running", "queued")
 
     full, other = sorted(WORKERS, key=lambda name: -len(of_north[name]))

@@ -18,7 +18,7 @@ import containers
 from airflow_parts import PARTS, ROOMS
 from airflow_settings import read_settings
 from pipeline.custody import Custody
-from servers.installing import one_at_a_time
+from servers.installing import provided
 
 INFRA = Path(__file__).resolve().parent.parent.parent / "infra"
 COMPOSE = INFRA / "compose.yaml"
@@ -58,12 +58,7 @@ def compose_program() -> list[str]:
     docker = ["docker", "compose"]
     if shutil.which("docker") and not subprocess.run([*docker, "version"], capture_output=True).returncode:
         return docker
-    with one_at_a_time():
-        if not shutil.which("docker-compose") and os.geteuid() == 0 and shutil.which("apt-get"):
-            quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            for words in (["update"], ["install", "-y", "--no-install-recommends", "docker-compose"]):
-                subprocess.run(["apt-get", "-q", *words], env=quiet, check=False, capture_output=True)
-    if not shutil.which("docker-compose"):
+    if not provided("docker-compose", lambda: shutil.which("docker-compose")):
         if os.environ.get("CI"):
             raise RuntimeError("docker-compose is missing; install the Debian package of that name")
         pytest.skip("compose file: no docker compose")
@@ -120,6 +115,35 @@ def test_each_room_has_its_own_keys_and_nobody_else_any(services: dict[str, Any]
     assert any(one.startswith("/srv/birthshare/keys:") for one in services["api-server"]["tmpfs"])
 
 
+def test_the_api_server_has_no_key_but_knows_who_may_sign(
+    services: dict[str, Any], values: dict[str, Any]
+) -> None:
+    """Its pages say whose signature an agreement has. One folder goes into the empty place of keys."""
+    keys, signers = "/srv/birthshare/keys", "keys/approvers"
+    volumes = services["api-server"]["volumes"]
+    assert f"${{BIRTHSHARE_HOME:?the home}}/{signers}:{keys}/approvers:ro" in volumes
+    mounts = values["apiServer"]["extraVolumeMounts"]
+    last = {"name": "home", "mountPath": f"{keys}/approvers", "subPath": signers, "readOnly": True}
+    assert [mounts[-2], mounts[-1]] == [{"name": "no-keys", "mountPath": keys}, last]
+
+
+def test_the_api_server_can_change_no_settings_agreements_or_register(
+    services: dict[str, Any], values: dict[str, Any]
+) -> None:
+    """Whoever may write birthshare.toml says who the approvers are. Its pages write in the ledger alone."""
+    place = "/srv/birthshare"
+    home, state = [one for one in services["api-server"]["volumes"] if "HOME" in one][:2]
+    assert home.endswith(f"}}:{place}:ro")
+    assert state.endswith(f"}}/state:{place}/state")
+    mounts = values["apiServer"]["extraVolumeMounts"]
+    assert mounts[:2] == [
+        {"name": "home", "mountPath": place, "readOnly": True},
+        {"name": "home", "mountPath": f"{place}/state", "subPath": "state"},
+    ]
+    unit = (INFRA / "systemd" / "birthshare-api-server.service").read_text()
+    assert "ReadWritePaths=@folder@ @states@\n" in unit
+
+
 def test_the_settings_in_the_image_are_ones_that_we_know(tmp_path: Path) -> None:
     """Read as in a container, where the secrets are."""
     for name in ("database.url", "broker.url"):
@@ -129,6 +153,15 @@ def test_the_settings_in_the_image_are_ones_that_we_know(tmp_path: Path) -> None
     file.write_text(text.replace("/run/secrets", str(tmp_path)))
     site = read_settings(file).site
     assert (site.listen, site.address, site.sign_on) == ("0.0.0.0", "http://api-server:8080", "fab")
+
+
+def test_a_home_is_found_from_where_the_command_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file of the containers lies elsewhere, and would look for it there."""
+    monkeypatch.chdir(tmp_path)
+    assert containers.main(["--home", "home", "--folder", "made"]) == 2
+    assert str(tmp_path / "home") in capsys.readouterr().err
 
 
 def test_one_command_makes_every_secret_once_and_for_one_reader(tmp_path: Path) -> None:

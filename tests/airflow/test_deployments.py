@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ from pipeline.home import Home
 from pipeline.outside import check
 from pipeline.records import Month
 from room_keys import share_out
-from servers.installing import one_at_a_time
+from servers.installing import provided
 from servers.units import CannotBuildWalls, Unit, behind_walls, ensure_possible
 
 USER = "daemon"  # there on every Debian, with a group of its name, and without any right
@@ -90,14 +90,15 @@ def install_at(place: Path, *options: str) -> Installed:
     return Installed(demo, machine, settings)
 
 
-@pytest.fixture
-def celery(tmp_path: Path) -> Iterator[Installed]:
+@pytest.fixture(scope="module")
+def celery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """A machine with workers: its units, and its keys as the two rooms have them."""
+    given = tmp_path_factory.mktemp("addresses")
     addresses = {"database": "postgresql+psycopg://airflow@127.0.0.1/airflow", "broker": "redis://127.0.0.1"}
     options = []
     for server, address in addresses.items():
-        (tmp_path / server).write_text(address)
-        options += [f"--{server}", str(tmp_path / server)]
+        (given / server).write_text(address)
+        options += [f"--{server}", str(given / server)]
     with place_for_a_machine() as place:
         installed = install_at(place, *options)
         share_out(Home.open(installed.demo.home), installed.machine.room_keys)
@@ -180,27 +181,23 @@ class started:  # noqa: N801 - read as `with started(...)`
             shutil.chown(folder, USER)
         self._parts = {name: self._installed.unit(name).start(server.output(name)) for name in PARTS}
         try:
-            server.until(self._all_healthy, "all parts are healthy", seconds=240)
+            run = self._installed.unit("scheduler").words("ExecStart")[:-1]
+            for part in PARTS:
+                subprocess.run([*run, "healthy", part, "--wait", "240"], check=True)
+            assert all(part.poll() is None for part in self._parts.values())
             return server.login("data_lead")
         except BaseException:
             self.__exit__()
             raise
 
-    def _all_healthy(self) -> bool:
-        assert all(part.poll() is None for part in self._parts.values())
-        run = self._installed.unit("scheduler").words("ExecStart")[:-1]
-        return all(
-            subprocess.run([*run, "healthy", part], check=False).returncode == 0 for part in reversed(PARTS)
-        )
-
     def __exit__(self, *_: object) -> None:
-        families = [psutil.Process(part.pid).children(recursive=True) for part in self._parts.values()]
+        """The machine has no power any more."""
         for part in self._parts.values():
-            part.terminate()
-        for part in self._parts.values():
-            part.wait(timeout=60)
-        for process in (one for family in families for one in family if one.is_running()):
-            process.kill()
+            family = [psutil.Process(part.pid), *psutil.Process(part.pid).children(recursive=True)]
+            for process in family:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            part.wait()
 
 
 def test_the_months_question_survives_the_loss_of_airflows_database(course: Course) -> None:
@@ -237,6 +234,20 @@ def test_a_unit_writes_nowhere_else_and_sees_no_keys_that_are_not_its_own(instal
         assert ("decryption.key" in lines) == bool(sees)
 
 
+def test_the_unit_that_answers_people_knows_who_may_sign_and_has_no_key(installed: Installed) -> None:
+    """Its pages say whose signature an agreement has."""
+    walls_possible()
+    keys = installed.demo.home / "keys"
+    said = installed.machine.units.parent / "signers"
+    look = ["sh", "-c", f"find {keys} -type f; cat {keys}/approvers/allowed_signers"]
+    assert behind_walls(installed.unit("api-server"), look, output=said).wait(timeout=30) == 0
+    found, *allowed = said.read_text().splitlines()
+    assert found == f"{keys}/approvers/allowed_signers"
+    assert str(keys.parent) not in installed.unit("api-server").words("ReadWritePaths")
+    assert str(keys.parent / "state") in installed.unit("api-server").words("ReadWritePaths")
+    assert allowed == (keys / "approvers" / "allowed_signers").read_text().splitlines()
+
+
 def test_systemd_understands_every_unit(installed: Installed, celery: Installed) -> None:
     systemd_possible()
     for one in (installed, celery):
@@ -268,14 +279,7 @@ def test_every_unit_is_shut_as_far_as_its_work_allows(installed: Installed) -> N
 
 
 def systemd_possible() -> None:
-    if shutil.which("systemd-analyze"):
-        return
-    with one_at_a_time():
-        if os.geteuid() == 0 and shutil.which("apt-get") and not shutil.which("systemd-analyze"):
-            quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            for words in (["update"], ["install", "-y", "--no-install-recommends", "systemd"]):
-                subprocess.run(["apt-get", "-q", *words], env=quiet, check=False, capture_output=True)
-    if not shutil.which("systemd-analyze"):
+    if not provided("systemd", lambda: shutil.which("systemd-analyze")):
         if os.environ.get("CI"):
             raise RuntimeError("systemd-analyze is missing; install the Debian package systemd")
         pytest.skip("units: no systemd-analyze")
@@ -319,9 +323,11 @@ def test_no_secret_stands_in_settings_units_or_what_a_part_is_started_with(celer
 
 
 def test_keys_stay_where_they_are_until_the_other_room_can_check_signatures(celery: Installed) -> None:
-    (celery.demo.home / "keys" / "ledger.vkey").unlink()
+    verifier = celery.demo.home / "keys" / "ledger.vkey"
+    verifier.rename(verifier.with_suffix(".away"))
     with pytest.raises(SettingsError, match="birthshare ledger check"):
         share_out(Home.open(celery.demo.home), celery.machine.room_keys)
+    verifier.with_suffix(".away").rename(verifier)
 
 
 def test_keys_that_one_room_needs_leave_the_home_that_is_shared(celery: Installed) -> None:

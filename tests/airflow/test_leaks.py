@@ -158,7 +158,7 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def ground(tmp_path_factory: pytest.TempPathFactory, airflow_folder: Path) -> Iterator[Ground]:
     root = tmp_path_factory.mktemp("leaks")
     with ExitStack() as stack:
         try:
@@ -184,7 +184,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         breaking = Breaking(root / "breaking")
         backend = write_backend(root / "backend.json", postgres)
         site = Site(
-            root / "airflow",
+            airflow_folder,
             free_port(),
             {"data_lead": "user", "operator": "op"},
             authorities={OURS: demo.home, OTHER: root / OTHER},
@@ -193,7 +193,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
                 "SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(backend)}),
             },
         )
-        server = AirflowServer(site)
+        server = AirflowServer(site, prepared=True)
         server._environment["PYTHONPATH"] = os.pathsep.join(map(str, (breaking.folder, SITE, REPOSITORY)))
         stack.enter_context(server)
         make_connection(server.login("operator"), postgres)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ class World:
     def read_again(self) -> None:
         """Airflow reads the DAG again, and thinks anew about which month it should run next."""
         now = self.lead.get(f"/dags/{DAG}")
-        self.lead.status("PUT", f"/parseSources/{now['file_token']}")
+        assert self.lead.status("PUT", f"/parseDagFile/{now['file_token']}") == 201
         self.lead.until(
             lambda: self.lead.get(f"/dags/{DAG}")["last_parsed_time"] != now["last_parsed_time"],
             "the DAG was read again",
@@ -139,10 +140,10 @@ def finish(authority: Authority, month: Month) -> None:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[World]:
+def world(airflow_folder: Path, authority: Authority) -> Iterator[World]:
     people = {"hazel_data_lead": "op"}
-    site = Site(tmp_path_factory.mktemp("airflow"), free_port(), people, birthshare_home=authority.home.path)
-    with AirflowServer(site) as server:
+    site = Site(airflow_folder, free_port(), people, birthshare_home=authority.home.path)
+    with AirflowServer(site, prepared=True) as server:
         lead = server.login("hazel_data_lead")
         lead.open_dag(DAG)
         yield World(server, authority, lead)

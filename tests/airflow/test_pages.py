@@ -22,6 +22,7 @@ from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.ledger.entries import Kind
 from pipeline.records import Month
+from servers.installing import provided
 
 NOW = datetime.now(UTC)
 MONTH = Month(NOW.year, NOW.month).plus(-1)
@@ -66,17 +67,15 @@ def other_home(tmp_path_factory: pytest.TempPathFactory, authority: Demonstratio
 
 
 @pytest.fixture(scope="module")
-def airflow(
-    tmp_path_factory: pytest.TempPathFactory, authority: Demonstration, other_home: Path
-) -> Iterator[AirflowServer]:
+def airflow(airflow_folder: Path, authority: Demonstration, other_home: Path) -> Iterator[AirflowServer]:
     site = Site(
-        tmp_path_factory.mktemp("airflow"),
+        airflow_folder,
         free_port(),
         USERS,
         authorities={OURS: authority.home, THEIRS: other_home},
         extra={"CORE__AUTH_MANAGER": "tests.airflow.narrow_logins.NarrowLogins"},
     )
-    with AirflowServer(site) as server:
+    with AirflowServer(site, prepared=True) as server:
         server.login("operator").open_dag(DAG)
         yield server
 
@@ -100,6 +99,7 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(airflow: AirflowServer) -> Iterator[Seen]:
     """A month from the form that starts it to its report, by mouse and keyboard alone."""
+    provided("chromium", lambda: shutil.which("chromium"))
     try:
         with browser() as chromium:
             lead = Screens(chromium, airflow.site.address)

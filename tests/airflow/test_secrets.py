@@ -60,6 +60,25 @@ def test_the_database_and_passphrases_are_connections(
     assert camden[passphrase_variable("st-marys")] == OPENS
 
 
+@pytest.mark.parametrize(
+    "filled_in",
+    [
+        {"host": "db"},
+        {"host": "db", "schema": "births", "password": OPENS},
+        {"host": "/tmp/sqlite.db", "schema": "births", "conn_type": "sqlite"},
+    ],
+    ids=["no database", "no login", "another kind"],
+)
+def test_a_connection_that_is_filled_in_by_half_is_no_address(
+    secrets: ModuleType, modules: dict[str, ModuleType], connections: Callable[..., None], filled_in: Any
+) -> None:
+    """It would lead to some other database, or make a login of the password, and errors name logins."""
+    connections("birthshare_database.camden", **{"conn_type": "postgres", **filled_in})
+    with pytest.raises(SettingsError, match=r"birthshare_database\.camden") as refused:
+        of(secrets, modules, "camden").get(DATABASE_VARIABLE)
+    assert OPENS not in str(refused.value)
+
+
 def test_another_authority_has_its_own_or_none(
     secrets: ModuleType, modules: dict[str, ModuleType], connections: Callable[..., None]
 ) -> None:

@@ -122,6 +122,15 @@ def test_a_command_says_what_is_wrong_and_gives_the_exit_code(
     assert "port is unknown, or not what it should be" in capsys.readouterr().err
 
 
+def test_a_command_leaves_the_rights_of_its_callers_new_files_as_they_were(file: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        run.main([str(add(file, "port = 0")), "prepare"])
+    finally:
+        after = os.umask(before)
+    assert after == 0o022
+
+
 def test_old_logs_go_and_new_ones_stay(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_settings(add(file, "keep_days = 30"))
     asked: list[list[str]] = []

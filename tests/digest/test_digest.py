@@ -14,8 +14,10 @@ from pipeline.errors import NotAllDelivered, SettingsError
 from pipeline.home import Home
 from pipeline.keeping import limits
 from pipeline.questions.things import Urgency
+from pipeline.records import Month
 
 EVERYBODY = 3  # two mailboxes and the webhook
+UNCOLLECTED_OF_MONTH = replace(UNCOLLECTED, month="2026-10")
 
 
 def test_each_mailbox_gets_what_is_its_turn_and_the_webhook_all(office: Office) -> None:
@@ -27,10 +29,22 @@ def test_each_mailbox_gets_what_is_its_turn_and_the_webhook_all(office: Office) 
     assert "maple" not in officer
     for text in (lead, officer):  # nobody has a mailbox for approvers alone
         assert "the release of 2026-10 waits for approval" in text
-        assert "https://airflow.council.example/birthshare/months/2026-10" in text
+        assert "https://airflow.council.example" in text.splitlines()
     [posted] = office.webhook.taken
     assert [one["kind"] for one in posted["things"]] == ["release_first", "uncollected", "agreement_expiry"]
     assert posted["text"].startswith("3 things wait for a person at ")
+
+
+def test_a_month_is_linked_to_once_it_has_a_page(office: Office) -> None:
+    """What waits most often is the release of a month that is not closed, and has no page yet."""
+    page = office.home.month_page(Month.parse("2026-10"))
+    for day, address in enumerate(("", "/birthshare/months/2026-10")):
+        office.tell(APPROVAL if not day else UNCOLLECTED_OF_MONTH, day=day)
+        assert ("/birthshare/months/" in office.texts()[-1]) == bool(address)
+        told = office.webhook.taken[-1]["things"][0]
+        assert told["link"] == f"https://airflow.council.example{address}"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.touch()
 
 
 def test_it_is_plain_text_with_a_subject_of_counts_alone(office: Office) -> None:
@@ -94,6 +108,21 @@ def test_a_message_that_could_not_be_sent_is_owed_and_nobody_else_waits_for_it(o
     office.mail.refused = set()
     assert office.tell(APPROVAL).sent == 1
     assert len(office.texts()) == len(office.texts(OFFICER)) == len(office.webhook.taken) == 1
+
+
+def test_a_password_that_mail_cannot_carry_keeps_nobody_else_from_being_told(office: Office) -> None:
+    (office.home.path / "keys" / "mail.password").write_text("Schlüssel und Tinte", encoding="utf-8")
+    told = office.tell(APPROVAL)
+    assert told.sent == 1, "the webhook"
+    assert len(told.failed) == EVERYBODY - 1
+    assert "ü" not in "".join(told.failed)
+
+
+def test_nobody_waits_for_what_a_webhook_says_beside_its_yes(office: Office) -> None:
+    """An answer without an end would hold every notice up, and could fill the memory."""
+    office.webhook.promised = 1_000_000_000
+    assert office.tell(APPROVAL).sent == EVERYBODY
+    assert len(office.webhook.taken) == 1
 
 
 @pytest.mark.parametrize("answer", [302, 404, 500])

@@ -58,7 +58,8 @@ def test_a_failure_that_could_not_be_told_is_told_by_the_next_one(office: Office
 
 def test_neither_an_approver_nor_what_one_wrote_is_named_in_a_mailbox(office: Office) -> None:
     person = office.home.settings.approvers[0]
-    refused = f'Refused, exit code 3: {person.principal} refused it: "not the Quillfeathers". Correct it.'
+    note = 'not the "Quillfeathers" again'  # with quotation marks of its own
+    refused = f'Refused, exit code 3: {person.principal} refused it: "{note}". Correct it.'
     failed(office, replace(FAILED, words=refused))
     for text in (office.texts()[0], office.webhook.taken[0]["text"]):
         assert person.principal not in text

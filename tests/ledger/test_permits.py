@@ -297,6 +297,17 @@ def test_a_list_that_was_taken_is_delivered_and_collected_at_once(approved: Ledg
     assert verify(approved, check_note=None).problem is None
 
 
+def test_what_is_gone_because_leave_was_taken_back_was_not_delivered(approved: Ledger, later: Later) -> None:
+    """A try that was held up finds its part gone: we withdrew it ourselves, and no recipient has it."""
+    permit, token = issue(approved, later()), approved.take("key")
+    approved.publish(permit, "key", token, at=later())
+    approved.annul(permit, at=later())
+    body = Delivered(permit=permit.entry, sha256=permit.sealed_sha256, size=10, found_there=True)
+    assert not approved.arrive(body, month=MONTH, at=later(), taken=True)
+    assert approved.delivered(MONTH) == {}
+    assert approved.arrive(body, month=MONTH, at=later()), "seen there, it is recorded all the same"
+
+
 def test_the_parts_for_which_leave_was_given_are_known_for_each_list_apart(
     approved: Ledger, later: Later
 ) -> None:

@@ -75,7 +75,9 @@ def test_a_machine_that_cannot_seal_says_whom_nobody_has_told(town: Town) -> Non
     for command in (("changes", "apply"), ("recalls", "send")):
         answer = town.commands(*command, "--json")
         assert answer.code == NOT_DELIVERED
-        assert ["north" in one or "south" in one for one in answer.json["recalls"]["not_delivered"]] == [True] * 2
+        assert ["north" in one or "south" in one for one in answer.json["recalls"]["not_delivered"]] == [
+            True
+        ] * 2
         assert "does not have the keys for sealing" in answer.json["recalls"]["not_delivered"][0]
     aside.rename(key)
     assert town.commands("recalls", "send", "--json").json["recalls"]["notices"] == 2

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from servers.installing import one_at_a_time
+from servers.installing import provided
 
 KILL = "SIGKILL"
 SECONDS = 120  # in which an act must have ended
@@ -130,19 +130,5 @@ def _attached(process: BaseProcess, trace: Path, options: Sequence[str]) -> Iter
 
 def ensure_possible() -> None:
     """Install strace where it is missing; raises CannotTrace where that is not possible."""
-    if shutil.which("strace") is None:
-        with one_at_a_time():
-            if shutil.which("strace") is None:
-                _install()
-
-
-def _install() -> None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if not provided("strace", lambda: shutil.which("strace")):
         raise CannotTrace("strace is missing; install the Debian package strace")
-    wait = ("-o", "DPkg::Lock::Timeout=180")
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", *wait, "update"], ["apt-get", *wait, "install", "-y", "strace"]):
-        try:
-            subprocess.run(command, check=True, capture_output=True, env=quiet)
-        except (OSError, subprocess.CalledProcessError):
-            raise CannotTrace("no strace, and apt-get cannot install it") from None

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+# Debian would start servers of its own; at this run level it does not.
+_QUIETLY = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+_APT_GET = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=180", "-o", "Dpkg::Options::=--force-confold")
 
 
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Nobody else on this machine installs anything for these tests meanwhile."""
+def provided(package: str, find: Callable[[], Found | None]) -> Found | None:
+    """What `find` finds; where that is nothing, Debian's package is installed first, if we may."""
+    found = find()
+    if found or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return found
     with (Path(tempfile.gettempdir()) / "birthshare-tests-install.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        fcntl.flock(lock, fcntl.LOCK_EX)  # nobody else installs anything for these tests meanwhile
+        if not find():
+            for words in (["update"], ["install", "-y", "--no-install-recommends", package]):
+                subprocess.run(
+                    [*_APT_GET, *words], env=os.environ | _QUIETLY, check=False, capture_output=True
+                )
+    return find()

@@ -136,7 +136,7 @@ class Webhook(ThreadingHTTPServer):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.trust, key)
         self.socket = context.wrap_socket(self.socket, server_side=True)
-        self.path, self.answer = path, 200
+        self.path, self.answer, self.promised = path, 200, 0  # bytes that are said to follow, and never do
         self.taken: list[dict[str, Any]] = []
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -157,7 +157,7 @@ class _Answering(BaseHTTPRequestHandler):
             self.server.taken.append(json.loads(content))
         self.send_response(answer)
         self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(self.server.promised))
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -14,7 +14,7 @@ from time import monotonic
 from types import TracebackType
 from urllib.parse import quote
 
-from servers.installing import one_at_a_time
+from servers.installing import provided
 
 USER = "birthshare"
 
@@ -193,12 +193,9 @@ def _unprivileged() -> str | None:
 
 
 def _programs() -> Path:
-    found = _newest()
-    if found is None:
-        with one_at_a_time():
-            if _newest() is None:
-                _install()
-        found = _newest()
+    if _newest() is None and os.geteuid() == 0:
+        _want_programs_only()
+    found = provided("postgresql", _newest)
     if found is None:
         raise ServerMissing("PostgreSQL is missing; install the Debian package postgresql")
     return found
@@ -210,16 +207,9 @@ def _newest() -> Path | None:
     return newest.parent if newest else None
 
 
-def _install() -> None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return
-    # Debian would make and start a server of its own; we want the programs only.
+def _want_programs_only() -> None:
+    """Debian would make and start a server of its own."""
     settings = Path("/etc/postgresql-common/createcluster.conf")
     settings.parent.mkdir(parents=True, exist_ok=True)
     if not settings.exists():
         settings.write_text("create_main_cluster = false\n", encoding="ascii")
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    keep_settings = ["-o", "Dpkg::Options::=--force-confold"]
-    install = ["install", "-y", "--no-install-recommends", *keep_settings, "postgresql"]
-    for arguments in (["update"], install):
-        subprocess.run(["apt-get", "-q", *arguments], env=quiet, check=False, stdout=subprocess.DEVNULL)

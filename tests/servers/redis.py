@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from servers.installing import one_at_a_time
+from servers.installing import provided
 
 PROGRAM = "redis-server"
 
@@ -120,23 +120,7 @@ def _free_port() -> int:
 
 
 def _program() -> str:
-    found = shutil.which(PROGRAM)
-    if found is None:
-        with one_at_a_time():
-            if shutil.which(PROGRAM) is None:
-                _install()
-        found = shutil.which(PROGRAM)
+    found = provided("redis-server", lambda: shutil.which(PROGRAM))
     if found is None:
         raise ServerMissing("Redis is missing; install the Debian package redis-server")
     return found
-
-
-def _install() -> None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return
-    # Debian would start a server of its own; at this run level it does not.
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    install = ["install", "-y", "--no-install-recommends", "redis-server"]
-    patient = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=180"]
-    for arguments in (["update"], install):
-        subprocess.run([*patient, *arguments], env=quiet, check=False, stdout=subprocess.DEVNULL)

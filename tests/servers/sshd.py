@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import Thread
 from types import TracebackType
 
-from servers.installing import one_at_a_time
+from servers.installing import provided
 
 SSHD = Path("/usr/sbin/sshd")
 SSHD_RUN = Path("/run/sshd")
@@ -185,20 +185,9 @@ def ensure_installed() -> None:
     """Install the OpenSSH server where it is missing; raises CannotServe where that is not possible."""
     if os.geteuid() != 0:
         raise CannotServe("accounts and chroot folders need root")
-    with one_at_a_time():
-        if not SSHD.exists():
-            _install()
+    if not provided("openssh-server", SSHD.exists):
+        raise CannotServe("no OpenSSH server, and apt-get cannot install it")
     SSHD_RUN.mkdir(mode=0o755, exist_ok=True)
-
-
-def _install() -> None:
-    wait = ("-o", "DPkg::Lock::Timeout=180")
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", *wait, "update"], ["apt-get", *wait, "install", "-y", "openssh-server"]):
-        try:
-            subprocess.run(command, check=True, capture_output=True, env=quiet)
-        except (OSError, subprocess.CalledProcessError):
-            raise CannotServe("no OpenSSH server, and apt-get cannot install it") from None
 
 
 def _descendants(pid: int) -> list[int]:

@@ -41,7 +41,7 @@ from soak.world import LEAD, MONTH, Authority, approve, authority, begin, on_ope
 BIRTHSHARE = Path(sys.executable).with_name("birthshare")
 WORKERS = ("worker-1", "worker-2")
 RECIPIENTS, BIRTHS = 240, 3_000
-POINTS = (1, 8, 20, 40, 58)  # connections to centres after which everything loses its power
+POINTS = (1, 8, 20, 40, 55)  # uploads after which everything loses its power
 AUTHORITIES = 20
 PATIENCE = 1_800.0  # seconds for anything to happen
 
@@ -150,7 +150,7 @@ def kills(folder: Path) -> Figures:
             _end(run)
             seconds[point] = round(perf_counter() - begun, 1)
             assert one.check_sent_once() == 60
-            _say(f"cut at connection {point}: ended {seconds[point]} s later, each list once")
+            _say(f"cut at upload {point}: ended {seconds[point]} s later, each list once")
     return {"recipients": 60, "seconds_after_the_cut": seconds, "settings": SOONER}
 
 
