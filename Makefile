@@ -4,13 +4,17 @@ BIN := .venv/bin
 DEMO ?= demo
 WORKERS ?= 3  # more than cores: many tests wait for servers
 
-.PHONY: demo test check fix bench crash soak fuzz airflow screenshots lock clean
+.PHONY: demo test long check fix bench crash soak fuzz airflow screenshots lock clean
 
 demo: .venv/runtime  ## a whole authority in the folder demo/, and one month run in it
 	$(BIN)/birthshare demo --dir $(DEMO)
 
 test: .venv/dev  ## every test, on real servers that the tests install and start themselves
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+long: .venv/dev  ## tests that take long: Airflow through accidents, backfills and a browser; the figures still run
+	BIRTHSHARE_LONG=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/bench \
+	  $(foreach name,celery months pages,tests/airflow/test_$(name).py)
 
 check: .venv/dev  ## looks at everything, changes nothing
 	$(BIN)/ruff check .

@@ -8,7 +8,8 @@ you trigger it.
    fetches what waits at suppliers' servers, and looks again after a minute, then less and less often, up to
    every hour.
 2. **prepare** opens and checks the files, decides for each family, and counts.
-3. **release_decision** shows the counts and waits for an approver. Nothing has been sent yet.
+3. **release_decision** shows the counts and waits for an approver. Nothing has been sent yet. A page that was
+   open before shows the question after it is loaded again.
 4. **second_decision** asks another person, where an agreement wants two; else it is over at once.
 5. **hear** fetches and applies what suppliers have said of families meanwhile: a death, a withdrawal.
 6. **deliver** seals each list for its recipient and sends it. Centres that cannot be reached are tried again.

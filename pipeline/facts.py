@@ -247,10 +247,20 @@ def _signed_by_ours(ours: str, former: list[tuple[str, int]], note: str) -> str:
 
 
 def _former(home: Home) -> Iterator[tuple[str, int]]:
-    """The public halves of keys that signed before, and how far the ledger went when each was replaced."""
+    """The public halves of keys that signed before, and how far the ledger went when each was replaced.
+
+    Raises IntegrityError for a line that `replace_key` did not write.
+    """
     file = _former_file(home)
-    for line in file.read_text(encoding="ascii").splitlines() if file.is_file() else []:
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
+    for number, line in enumerate(lines, 1):
         vkey, _, size = line.partition(" ")
+        if not (size.isascii() and size.isdigit()):
+            raise IntegrityError(
+                "The list of keys that signed before is damaged",
+                where=f"{file}, line {number}",
+                do="Put the file back from a backup.",
+            )
         yield vkey, int(size)
 
 

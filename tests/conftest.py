@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from pipeline.contract import Contract
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# What `make long` runs, and `make test` has no time for: whole Airflows through accidents, backfills and a
+# browser, and whether the figures can still be measured.
+LONG = ["bench", *(f"airflow/test_{name}.py" for name in ("celery", "months", "pages"))]
+collect_ignore = [] if os.environ.get("BIRTHSHARE_LONG") else LONG
 
 
 @pytest.fixture(autouse=True)

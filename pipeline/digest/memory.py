@@ -27,6 +27,12 @@ class Memory:
     things: dict[str, list[str]] = field(default_factory=dict)  # by name: the day, how urgent it was then
     failures: dict[str, str] = field(default_factory=dict)  # by DAG, the day of the newest notice
 
+    def check(self) -> None:
+        """Raises ValueError or TypeError where this is not what `remember` wrote."""
+        for day, urgency in self.things.values():
+            date.fromisoformat(day)
+            Urgency(urgency)
+
     def parted(self, things: Iterable[Thing], today: date) -> Parted:
         """Which of the things to tell today: new ones and such as became more urgent, and old ones again."""
         parted = Parted([], [], [])
@@ -62,10 +68,13 @@ class Parted:
 
 
 def read(home: Home) -> dict[str, Memory]:
-    """By mailbox or webhook; empty where nothing is remembered."""
+    """By mailbox or webhook; empty where nothing is remembered, or nothing that can be read."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
         kept = json.loads(_file(home).read_text(encoding="utf-8"))
-        return {name: Memory(**one) for name, one in kept.items()}
+        memories = {name: Memory(**one) for name, one in kept.items()}
+        for one in memories.values():
+            one.check()
+        return memories
     return {}
 
 

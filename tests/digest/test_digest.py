@@ -182,9 +182,18 @@ def test_what_is_remembered_is_the_owners_alone_and_names_no_mailbox(office: Off
     assert of is limits.MADE_AGAIN
 
 
-def test_a_memory_that_is_lost_or_broken_means_to_tell_once_more(office: Office) -> None:
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "[]",
+        '{"webhook": {"things": {"release_first:2026-10": ["yesterday", "soon"]}}}',
+        '{"webhook": {"things": {"release_first:2026-10": ["2026-11-02", "somewhat"]}}}',
+        '{"webhook": {"things": {"release_first:2026-10": []}}}',
+    ],
+)
+def test_a_memory_that_is_lost_or_broken_means_to_tell_once_more(office: Office, broken: str) -> None:
     office.tell(APPROVAL)
-    (office.home.state / "told.json").write_text("[]")
+    (office.home.state / "told.json").write_text(broken)
     assert office.tell(APPROVAL, day=1).sent == EVERYBODY
 
 

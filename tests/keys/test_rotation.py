@@ -160,6 +160,12 @@ def test_a_renewal_that_was_killed_in_between_changes_nothing_and_can_be_done_ag
 # --- the key that later words are compared by -----------------------------------------------------
 
 
+def test_a_damaged_list_of_former_keys_is_named_and_counts_for_nothing(authority: Authority) -> None:
+    (authority.home.path / "keys" / "ledger.former").write_text("birthshare+0+key many\n")
+    with pytest.raises(IntegrityError, match="signed before is damaged .*line 1"):
+        facts.note_check(authority.home)
+
+
 def test_another_key_for_families_references_stops_everything(authority: Authority) -> None:
     """It is never replaced: with another every death and refusal would be forgotten."""
     authority.run(until="intake")

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 NAMESPACE = ("unshare", "--mount", "--propagation", "private")
 HOMES = ("/home", "/root", "/run/user")  # what ProtectHome=yes hides
 READ_ONLY = (  # each place that anything is mounted at, but for the system's own
@@ -98,15 +99,19 @@ def _walls(unit: Unit) -> list[str]:
         *filter(os.path.isdir, HOMES),
         *(word.partition(":")[0] for word in unit.words("TemporaryFileSystem")),
     ]
+    # So may its whole tree, under an empty /tmp.
+    covered = [path for path in {REPOSITORY, Path(sys.prefix)} if path.is_relative_to("/tmp")]
     shut = [word for word in unit.words("InaccessiblePaths") if Path(word.removeprefix("-")).exists()]
     return [
         "mount -t tmpfs -o mode=700 tmpfs /media",
         *(f"mount --bind {path} {path}" for path in writable),
         *(f"mkdir /media/{n} && mount --bind {path} /media/{n}" for n, path in enumerate(seen)),
+        *(f"mkdir /media/t{n} && mount --bind {path} /media/t{n}" for n, path in enumerate(covered)),
         *(f"mount -t tmpfs -o mode=755 tmpfs {path}" for path in hidden),
         *(f"mkdir -p {path} && mount --bind /media/{n} {path}" for n, path in enumerate(seen)),
         f"while read -r _ _ _ _ place _; do {READ_ONLY}; done < /proc/self/mountinfo",
         *(f"mount -o remount,bind,rw {path}" for path in writable),
         *(f"mount -t tmpfs -o mode=1777 tmpfs {place}" for place in ("/tmp", "/var/tmp")),
+        *(f"mkdir -p {path} && mount --bind /media/t{n} {path}" for n, path in enumerate(covered)),
         *(f"mount -t tmpfs -o mode=000 tmpfs {path.removeprefix('-')}" for path in shut),
     ]
