@@ -19,7 +19,7 @@ SECTIONS = frozenset({
     "authority", "database", "suppliers", "approvers", "geography", "delivery", "receipts", "retention",
     "recipients", "ledger", "notices",
 })  # fmt: skip
-OTHERS = frozenset({"ward_names", "deprivation", "localities", "locality_names"})
+OTHERS = frozenset({"ward_names", "deprivation", "localities", "locality_names", "refresh_moves"})
 
 
 class Named(NamedTuple):
