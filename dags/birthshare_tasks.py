@@ -194,6 +194,7 @@ def _names() -> set[str]:
 
 
 def _is_count(value: object) -> bool:
+    # No subclass of int is one: it could bring a text of its own. mypy does not see that its type was asked.
     return value is None or (type(value) in (int, bool) and abs(value) < MOST)  # type: ignore[arg-type]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# The modules there are imported by their plain names, so their folder comes first.
 sys.path.insert(0, str(REPOSITORY / "infra" / "airflow"))
 
 from airflow_browser import HEIGHT, WIDTH, NoBrowser, Screens, browser  # noqa: E402
