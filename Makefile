@@ -14,7 +14,7 @@ test: .venv/dev  ## every test, on real servers that the tests install and start
 
 long: .venv/dev  ## tests that take long: Airflow through accidents, backfills and a browser; the figures still run
 	BIRTHSHARE_LONG=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/bench \
-	  $(foreach name,celery months pages,tests/airflow/test_$(name).py)
+	  $(foreach name,bypasses celery deployments months pages,tests/airflow/test_$(name).py)
 
 check: .venv/dev  ## looks at everything, changes nothing
 	$(BIN)/ruff check .
