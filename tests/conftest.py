@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 # What `make long` runs, and `make test` has no time for: whole Airflows through accidents, attacks,
 # backfills, behind walls and in a browser, and whether the figures can still be measured.
-LONG = ["bench", *(f"airflow/test_{name}.py" for name in ("bypasses", "celery", "deployments", "months", "pages"))]
+_SLOW = ("bypasses", "celery", "deployments", "months", "pages")
+LONG = ["bench", *(f"airflow/test_{name}.py" for name in _SLOW)]
 collect_ignore = [] if os.environ.get("BIRTHSHARE_LONG") else LONG
 
 
