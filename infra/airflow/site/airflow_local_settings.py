@@ -24,6 +24,6 @@ if sys.argv[1:2] == ["scheduler"] or sys.argv[1:3] == ["celery", "worker"]:
 
     import pipeline.delivery.push
     import pipeline.lists.compile
-    import pipeline.month  # noqa: F401
+    import pipeline.month  # noqa: F401  # with all that it imports, once for every task
 
 __all__: list[str] = []
