@@ -9,7 +9,7 @@ WORKERS ?= 3  # more than cores: many tests wait for servers
 demo: .venv/runtime  ## a whole authority in the folder demo/, and one month run in it
 	$(BIN)/birthshare demo --dir $(DEMO)
 
-test: .venv/dev  ## every test, on real servers that the tests install and start themselves
+test: .venv/dev  ## the tests, on real servers that the tests install and start themselves
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 long: .venv/dev  ## tests that take long: Airflow through accidents, backfills and a browser; the figures still run
