@@ -20,7 +20,7 @@ check: .venv/dev  ## looks at everything, changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	MYPYPATH=dags:infra/airflow:infra/airflow/site $(BIN)/mypy dags/*.py infra/airflow/*.py infra/airflow/site/*.py infra/airflow/plugins/*.py infra/screenshots.py
+	MYPYPATH=dags:infra:infra/airflow:infra/airflow/site $(BIN)/mypy dags/*.py infra/airflow/*.py infra/airflow/site/*.py infra/airflow/plugins/*.py infra/chromium_browser.py infra/screenshots.py
 	$(BIN)/lint-imports
 	$(BIN)/python infra/generate.py --check
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # The modules there are imported by their plain names, so their folder comes first.
-sys.path.insert(0, str(REPOSITORY / "infra" / "airflow"))
+sys.path[:0] = [str(REPOSITORY / "infra" / "airflow"), str(REPOSITORY / "infra")]
 
-from airflow_browser import HEIGHT, WIDTH, NoBrowser, Screens, browser  # noqa: E402
+from airflow_browser import HEIGHT, WIDTH, Screens  # noqa: E402
 from airflow_environment import Site  # noqa: E402
 from airflow_server import AirflowError, AirflowServer, Login, Run, free_port  # noqa: E402
+from chromium_browser import NoBrowser, browser  # noqa: E402
 from pipeline.demo.authority import APPROVERS  # noqa: E402
 from pipeline.demo.run import clear, laid_out  # noqa: E402
 from pipeline.errors import BirthshareError  # noqa: E402

@@ -31,6 +31,7 @@ from pydantic import (
 
 from pipeline import premises
 from pipeline.errors import SettingsError
+from pipeline.roles import Role
 
 if TYPE_CHECKING:  # it brings pandas
     from pipeline.records import Month
@@ -226,9 +227,9 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _different(values: tuple[str, ...]) -> tuple[str, ...]:
+def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
-        raise ValueError("a file is named twice")
+        raise ValueError("something is named twice")
     return values
 
 
@@ -335,7 +336,7 @@ class Webhook(Strict):
 class Notices(Strict):
     """Who is told what waits for people, and where they look."""
 
-    to: dict[Literal["data_lead", "ig_officer", "caldicott_guardian", "approver"], tuple[Mailbox, ...]] = {}
+    to: dict[Role, tuple[Mailbox, ...]] = {}
     mail: Mail | None = None
     webhook: Webhook | None = None
     link: Link = ""  # of the console or of Airflow
@@ -345,6 +346,42 @@ class Notices(Strict):
     def _can_be_sent(self) -> Notices:
         if any(self.to.values()) and self.mail is None:
             raise ValueError("to: a mail server is needed, see notices.mail")
+        return self
+
+
+class SignOn(Strict):
+    """The council's own sign-on, an OpenID provider, and our registration there."""
+
+    issuer: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$")]
+    client_id: Line
+    client_secret: Line = "keys/sign_on.secret"  # file of it, relative to the home  # noqa: S105  # no password
+    claim: Line = "email"  # what tells people apart there; `sign_on` of a person is its value
+    trust: Line = ""  # as Mail's
+
+
+class Person(Strict):
+    """Somebody who may use the console, and in which roles."""
+
+    principal: Line  # as approvers' and in keys/approvers/allowed_signers, where they sign
+    roles: Annotated[tuple[Role, ...], AfterValidator(_different), Field(min_length=1)]
+    sign_on: Line = ""  # what the sign-on's claim says of them; "" where they do not come in that way
+    airflow_user: Line = ""  # their login in Airflow
+
+
+class Console(Strict):
+    """The web pages for guardians, IG officers and approvers."""
+
+    # The origin under which people open it, and passkeys are made for; "" on this machine alone.
+    address: Annotated[str, StringConstraints(pattern=r"^(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?$")] = ""
+    sign_on: SignOn | None = None
+    people: tuple[Person, ...] = ()
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Console:
+        for what in ("principal", "sign_on", "airflow_user"):
+            named = [value for one in self.people if (value := getattr(one, what))]
+            if len(set(named)) < len(named):
+                raise ValueError(f"people: two have the same {what}")
         return self
 
 
@@ -362,6 +399,7 @@ class Settings(Strict):
     recipients: RecipientsSettings = RecipientsSettings()
     ledger: Outside = Outside()
     notices: Notices = Notices()
+    console: Console = Console()
 
 
 class Jump(Strict):

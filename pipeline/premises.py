@@ -17,7 +17,7 @@ HOSPITAL_POSTCODES = "reference/hospital_postcodes.csv"
 # What may stand in the settings, and beside our three under [geography]; `home.Settings` says what it is.
 SECTIONS = frozenset({
     "authority", "database", "suppliers", "approvers", "geography", "delivery", "receipts", "retention",
-    "recipients", "ledger", "notices",
+    "recipients", "ledger", "notices", "console",
 })  # fmt: skip
 OTHERS = frozenset({"ward_names", "deprivation", "localities", "locality_names", "refresh_moves"})
 

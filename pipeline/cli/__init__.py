@@ -22,6 +22,7 @@ UNEXPECTED, WRONG_USE, INTERRUPTED = 1, 2, 130
 _MODULES = {
     "agreement": "agreements",
     "changes": "changes",
+    "console": "console",
     "demo": "authority",
     "doctor": "authority",
     "explain": "explaining",

@@ -51,7 +51,7 @@ def waiting(and_send: bool, home: Home, voice: Voice) -> None:
 def _tell(voice: Voice, things: Sequence[Thing]) -> None:
     if not things:
         voice.say("Nothing waits for anybody.")
-    from pipeline.questions.things import Role
+    from pipeline.roles import Role
 
     for role in Role:
         mine = [one for one in things if one.role is role]

@@ -57,6 +57,14 @@ APPROVERS = {
     "data_lead": "data.lead@example.org",
 }
 
+# Who may use the console, by their login in Airflow, and in which roles.
+PEOPLE = {
+    "data_lead": (APPROVERS["data_lead"], ("data_lead", "approver")),
+    "data_protection_officer": (APPROVERS["data_protection_officer"], ("ig_officer",)),
+    "caldicott_guardian": (APPROVERS["caldicott_guardian"], ("caldicott_guardian", "approver")),
+    "auditor": ("auditor@example.org", ("auditor",)),
+}
+
 _BIRDS = (
     "Kingfisher", "Wagtail", "Nuthatch", "Goldcrest", "Lapwing", "Redstart", "Dunnock", "Siskin", "Linnet",
     "Curlew", "Skylark", "Chaffinch", "Fieldfare", "Whinchat", "Stonechat", "Bullfinch", "Moorhen", "Bittern",
@@ -190,6 +198,11 @@ def _write_settings(file: Path, supplier_fingerprint: str) -> None:
         f"airflow_user = {json.dumps(role)}\n"
         for role, principal in APPROVERS.items()
     )
+    people = "".join(
+        f"\n[[console.people]]\nprincipal = {json.dumps(principal)}\nroles = {json.dumps(roles)}\n"
+        f"airflow_user = {json.dumps(login)}\n"
+        for login, (principal, roles) in PEOPLE.items()
+    )
     file.write_text(
         f"""# The settings of an invented authority. Paths are relative to this folder.
 
@@ -205,7 +218,9 @@ signing_key = "keys/suppliers/{SUPPLIER}.asc"
 signing_fingerprint = "{supplier_fingerprint}"
 
 # Who may sign agreements and approve releases, and as what.
-{approvers.lstrip()}""",
+{approvers.lstrip()}
+# Who may use the console (`birthshare console`), and in which roles.
+{people.lstrip()}""",
         encoding="utf-8",
     )
 

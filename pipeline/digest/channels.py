@@ -10,7 +10,8 @@ from typing import Any
 
 from pipeline.digest import post
 from pipeline.home import Home
-from pipeline.questions.things import Role, Thing
+from pipeline.questions.things import Thing
+from pipeline.roles import Role
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class Channel:
 def channels(home: Home) -> list[Channel]:
     """Everybody whom the settings name; a role without a mailbox of its own is told to every mailbox."""
     notices = home.settings.notices
-    alone = {role for role in Role if not notices.to.get(role.value)}
+    alone = {role for role in Role if not notices.to.get(role)}
     boxes: dict[str, set[Role]] = {}
     for role, mailboxes in notices.to.items():
         for mailbox in mailboxes:
-            boxes.setdefault(mailbox, set(alone)).add(Role(role))
+            boxes.setdefault(mailbox, set(alone)).add(role)
     found = [
         Channel(
             f"the mailbox of {', '.join(sorted(one.words for one in roles - alone))}", frozenset(roles), box

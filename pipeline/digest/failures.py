@@ -11,7 +11,7 @@ from pipeline.digest.channels import Channel, Message
 from pipeline.digest.daily import Told, told_each
 from pipeline.digest.memory import Memory
 from pipeline.home import Home
-from pipeline.questions.things import Role
+from pipeline.roles import Role
 
 
 @dataclass(frozen=True)

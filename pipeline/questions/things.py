@@ -12,22 +12,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from pipeline.agreements.words import on_day
-
-
-class Role(StrEnum):
-    """Whose turn it is."""
-
-    DATA_LEAD = "data_lead"
-    IG_OFFICER = "ig_officer"
-    GUARDIAN = "caldicott_guardian"
-    APPROVER = "approver"  # whoever an agreement lets approve its releases
-
-    @property
-    def words(self) -> str:
-        """As people say it."""
-        return {"ig_officer": "IG officer", "caldicott_guardian": "Caldicott guardian"}.get(
-            self, self.replace("_", " ")
-        )
+from pipeline.roles import Role
 
 
 class Urgency(StrEnum):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -195,14 +199,48 @@ def _flat(content: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
     return pairs
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What stands around a page when it is shown in something larger, such as the console."""
+
+    templates: Path  # these come before ours; `page.html` there is what every page is put into
+    names: Mapping[str, Any] = field(repr=False)  # what that template asks of `around()`
+
+
+_FRAME: ContextVar[Frame | None] = ContextVar("frame", default=None)
+
+
+@contextmanager
+def framed(frame: Frame) -> Iterator[None]:
+    """Every page made in this block is put into the frame, and is not a file by itself."""
+    token = _FRAME.set(frame)
+    try:
+        yield
+    finally:
+        _FRAME.reset(token)
+
+
 def environment() -> Environment:
     """The templates, with everything that they show escaped."""
+    frame = _FRAME.get()
+    return _environment(*([frame.templates] if frame else []), TEMPLATES)
+
+
+@cache
+def _environment(*folders: Path) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
+    made = Environment(
+        loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["around"] = _around
+    return made
+
+
+def _around() -> Mapping[str, Any]:
+    frame = _FRAME.get()
+    return frame.names if frame else {}

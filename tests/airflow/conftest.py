@@ -16,7 +16,7 @@ import pytest
 from dag_runs import load
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(REPOSITORY / "infra" / "airflow"))
+sys.path[:0] = [str(REPOSITORY / "infra"), str(REPOSITORY / "infra" / "airflow")]
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from airflow_browser import NoBrowser, Screens, browser
+from airflow_browser import Screens
 from airflow_environment import Site
 from airflow_server import AirflowServer, Run, free_port
+from chromium_browser import NoBrowser, browser
 from pipeline.demo.authority import APPROVERS, Demonstration
 from pipeline.demo.run import laid_out
 from pipeline.facts import opened_ledger

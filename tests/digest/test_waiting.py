@@ -13,8 +13,9 @@ from pipeline.facts import opened_ledger
 from pipeline.keeping import retention
 from pipeline.ledger.entries import Entry, ExtractRefused, Fingerprinted, MonthClosed
 from pipeline.outside import check
-from pipeline.questions.things import Role, Thing, Urgency, Waits
+from pipeline.questions.things import Thing, Urgency, Waits
 from pipeline.questions.waiting_for_people import things_to_do
+from pipeline.roles import Role
 
 
 def found(authority: Authority, at: datetime = NOW) -> dict[Waits, Thing]:

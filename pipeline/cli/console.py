@@ -1,0 +1,31 @@
+"""`birthshare console`: the web pages for guardians, IG officers and approvers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.options import for_home
+from pipeline.cli.voice import Voice
+
+if TYPE_CHECKING:
+    from pipeline.home import Home
+
+
+@click.command(short_help="Open the web pages where people look and decide.")
+@click.option("--as", "who", metavar="WHO", help="Whom the one-time link is for: a person in [console].")
+@click.option("--port", type=click.IntRange(0, 65535), default=8470, help="On this machine. Default: 8470.")
+@for_home
+def console(who: str | None, port: int, home: Home, voice: Voice) -> None:
+    """Serve the console on this machine, until it is stopped (Ctrl-C).
+
+    Without a sign-on in the settings a link is printed that is good once, for one person.
+    """
+    from pipeline.console.serving import serve
+
+    serve(home, who=who, port=port, tell=voice.say)
+
+
+COMMANDS: Sequence[click.Command] = (console,)

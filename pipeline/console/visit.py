@@ -1,0 +1,181 @@
+"""One person's request: who it is, the home, the moment, and how pages are shown to them.
+
+Every page of the console is a function `(visit, …) -> Response`, registered by `Pages` with the `Act` that
+it is; it does not run for anybody who may not do that, nor, where it changes something, without the token
+that only our own forms have.
+"""
+
+from __future__ import annotations
+
+import hmac
+import inspect
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from pipeline.console.permissions import Act
+from pipeline.errors import BirthshareError
+from pipeline.home import Home, Person
+from pipeline.reporting.pages import Frame, environment, framed
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+TOKEN = "token"  # the name of the hidden field in every form  # noqa: S105  # no password
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Somebody who came in by an entrance."""
+
+    person: Person
+    secret: bytes = field(repr=False)  # of this session alone; what its forms' tokens are made from
+
+
+class NotSignedIn(Exception):
+    """Nobody is signed in; `way` is where to."""
+
+
+class NotAllowed(Exception):
+    """This person may not do this."""
+
+
+class Forged(Exception):
+    """A form was not one of ours, or is older than the session."""
+
+
+class Entrance(Protocol):
+    """How people get in."""
+
+    router: APIRouter  # its own pages: signing in and out
+    sign_in: str  # where somebody is sent who is not signed in; "" where that is not our matter
+
+    def guest(self, request: Request, home: Home) -> Guest | None:
+        """Who this is; None for nobody whom the settings name."""
+        ...
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One person's request."""
+
+    request: Request
+    home: Home
+    guest: Guest
+    now: datetime
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+
+    @property
+    def person(self) -> Person:
+        """Who it is."""
+        return self.guest.person
+
+    @property
+    def root(self) -> str:
+        """What stands before every address of ours: "" alone, and where we are mounted beside Airflow."""
+        return str(self.request.scope.get("root_path", ""))
+
+    def may(self, act: Act) -> bool:
+        """Whether this person may do that."""
+        return bool(act.roles & set(self.person.roles))
+
+    @property
+    def token(self) -> str:
+        """What every form of this session carries."""
+        return hmac.digest(self.guest.secret, b"form", "sha256").hex()
+
+    def page(self, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
+        """A page of the console's own templates."""
+        return self.report(lambda: environment().get_template(template).render(**shown), status)
+
+    def report(self, made: Callable[[], str], status: int = 200) -> HTMLResponse:
+        """A page of `pipeline.reporting`, with the console around it; a fragment of one comes out bare."""
+        with framed(Frame(TEMPLATES, self._names())):
+            return HTMLResponse(made(), status)
+
+    def to(self, path: str) -> RedirectResponse:
+        """To a page of ours, after something was done. `path` begins with "/"."""
+        return RedirectResponse(self.root + path, 303)
+
+    def _names(self) -> Mapping[str, Any]:
+        return {
+            "visit": self,
+            "root": self.root,
+            "here": self.request.scope["path"].removeprefix(self.root) or "/",
+            "authority": self.home.settings.authority.name,
+            "Act": Act,
+        }
+
+
+def visiting(request: Request) -> Visit:
+    """The request as a visit; raises NotSignedIn."""
+    console = request.app.state.console
+    home = console.home()
+    guest = console.entrance.guest(request, home)
+    if guest is None:
+        raise NotSignedIn
+    visit = Visit(request, home, guest, console.clock())
+    request.state.nonce = visit.nonce
+    return visit
+
+
+async def _checked_form(request: Request, visit: Annotated[Visit, Depends(visiting)]) -> None:
+    """Raises Forged where the form did not come from a page of ours, in this session."""
+    origin = request.headers.get("origin", "")
+    if origin and urlsplit(origin).netloc != request.headers.get("host", ""):
+        raise Forged
+    form = await request.form()
+    given = form.get(TOKEN)
+    if not (isinstance(given, str) and hmac.compare_digest(given.encode(), visit.token.encode())):
+        raise Forged
+
+
+def _allowed(act: Act) -> Callable[[Visit], None]:
+    def check(visit: Annotated[Visit, Depends(visiting)]) -> None:
+        if not visit.may(act):
+            raise NotAllowed
+
+    return check
+
+
+class Pages:
+    """Pages of the console, each with the act that it is."""
+
+    def __init__(self) -> None:
+        self.router = APIRouter()
+        self.acts: dict[tuple[str, str], Act] = {}
+
+    def page(self, path: str, act: Act) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+        """Register a function that shows something, and changes nothing but what must be recorded."""
+        return self._registered("GET", path, act)
+
+    def form(self, path: str, act: Act) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+        """Register a function that does what a form asks."""
+        return self._registered("POST", path, act)
+
+    def _registered(
+        self, method: str, path: str, act: Act
+    ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+        self.acts[method, path] = act
+        checks = [Depends(_allowed(act)), *([Depends(_checked_form)] if method == "POST" else [])]
+
+        def register(shown: Callable[..., Response]) -> Callable[..., Response]:
+            if inspect.iscoroutinefunction(shown):
+                raise TypeError("pages wait for files and databases, and would hold up everybody")
+            self.router.add_api_route(path, shown, methods=[method], dependencies=checks)
+            return shown
+
+        return register
+
+
+Asked = Annotated[Visit, Depends(visiting)]
+
+
+def said(error: BirthshareError) -> list[str]:
+    """What stopped somebody and what to do, as an error summary shows it: one line each."""
+    return [part for part in str(error).splitlines() if part.strip()]
