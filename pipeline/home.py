@@ -365,7 +365,7 @@ class Person(Strict):
     principal: Line  # as approvers' and in keys/approvers/allowed_signers, where they sign
     roles: Annotated[tuple[Role, ...], AfterValidator(_different), Field(min_length=1)]
     sign_on: Line = ""  # what the sign-on's claim says of them; "" where they do not come in that way
-    airflow_user: Line = ""  # their login in Airflow
+    airflow_user: Line = ""  # their login in Airflow, where [[approvers]] does not say it
 
 
 class Console(Strict):

@@ -5,7 +5,9 @@ One is shared, one is held, one breaks a rule. Whatever is not a sealed file mus
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,7 +86,10 @@ class Search:
             self.bytes(place, content)
 
     def folder(self, folder: Path, *, leaving_out: tuple[str, ...] = ()) -> None:
-        for file in folder.rglob("*"):
-            inside = file.relative_to(folder)
-            if file.is_file() and not any(inside.is_relative_to(part) for part in leaving_out):
-                self.bytes(str(inside), file.read_bytes())
+        # gpg's own helpers may take their files away while they are looked at; os.walk passes over these.
+        for place, _, names in os.walk(folder):
+            for file in (Path(place, name) for name in names):
+                inside = file.relative_to(folder)
+                if file.is_file() and not any(inside.is_relative_to(part) for part in leaving_out):
+                    with suppress(FileNotFoundError):
+                        self.bytes(str(inside), file.read_bytes())

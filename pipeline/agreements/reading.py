@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ _KEY = re.compile(r"[A-Za-z0-9_<-]{1,40}\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
+@lru_cache(maxsize=256)  # every step of a month reads the same bytes again, and PyYAML is slow
 def parse(content: bytes, file: Path) -> Agreement:
     """The agreement that the bytes hold; raises SettingsError with every wrong line, never a value."""
     top = _composed(_text(content, file), file)

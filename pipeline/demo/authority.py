@@ -200,7 +200,7 @@ def _write_settings(file: Path, supplier_fingerprint: str) -> None:
     )
     people = "".join(
         f"\n[[console.people]]\nprincipal = {json.dumps(principal)}\nroles = {json.dumps(roles)}\n"
-        f"airflow_user = {json.dumps(login)}\n"
+        + ("" if login in APPROVERS else f"airflow_user = {json.dumps(login)}\n")
         for login, (principal, roles) in PEOPLE.items()
     )
     file.write_text(

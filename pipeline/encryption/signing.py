@@ -20,6 +20,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from pipeline.encryption import sshsig
 from pipeline.errors import IntegrityError, SettingsError
 
 _SECONDS = 30.0
@@ -31,6 +32,10 @@ ED25519 = b"\x01"  # signature type of the C2SP signed note
 KEY_ID_BYTES = 4
 _SEED, _PUBLIC = 32, 33  # bytes; the public key with its type
 _SIGNATURE_LINE = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/]+={0,2})\Z")
+# Who signed, by everything that the answer depends on: each month's signatures are asked about many times, and
+# ssh-keygen has to be started twice for an answer. Only good ones are remembered.
+_GOOD: dict[bytes, str] = {}
+_MOST_REMEMBERED = 4096
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
@@ -64,17 +69,37 @@ def verify_ssh(
     """The principal who signed exactly `content` with a key that was allowed at that moment.
 
     `at` is the recorded time of signing (aware): keys expire, approvals do not. Raises
-    IntegrityError where the signature is not good or its key not allowed, SettingsError where the
-    list of allowed signers is missing.
+    IntegrityError where the signature is not good, its key not allowed, or a passkey's without a person
+    there; SettingsError where the list of allowed signers is missing.
     """
     _check_namespace(namespace)
-    if not allowed_signers.is_file():
-        raise SettingsError("The list of allowed signers is missing", where=str(allowed_signers))
+    try:
+        allowed = allowed_signers.read_bytes()
+    except OSError:
+        raise SettingsError("The list of allowed signers is missing", where=str(allowed_signers)) from None
     moment = f"-Overify-time={_utc(at):%Y%m%d%H%M%S}Z"
-    with tempfile.NamedTemporaryFile(suffix=".sig") as file:
-        file.write(signature)
-        file.flush()
-        common = ("-s", file.name, "-f", str(allowed_signers.resolve()), moment)
+    asked = _digest(content, signature, allowed, namespace.encode(), moment.encode())
+    if asked not in _GOOD:
+        if len(_GOOD) >= _MOST_REMEMBERED:
+            _GOOD.clear()
+        _GOOD[asked] = _verified(content, signature, allowed, namespace, moment)
+    return _GOOD[asked]
+
+
+def _digest(*parts: bytes) -> bytes:
+    """SHA-256 over parts whose borders cannot be moved."""
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+
+
+def _verified(content: bytes, signature: bytes, allowed: bytes, namespace: str, moment: str) -> str:
+    with (
+        tempfile.NamedTemporaryFile(suffix=".sig") as file,
+        tempfile.NamedTemporaryFile(suffix=".signers") as signers,
+    ):
+        for written, given in ((file, signature), (signers, allowed)):
+            written.write(given)
+            written.flush()
+        common = ("-s", file.name, "-f", signers.name, moment)
         principal = _principal(_ssh_keygen("find-principals", *common))
         verified = _ssh_keygen("verify", "-I", principal, "-n", namespace, *common, given=content)
     if verified.returncode != 0:
@@ -83,6 +108,7 @@ def verify_ssh(
             where=principal,
             do="Compare the file with the one that was signed.",
         )
+    sshsig.check_person(signature)
     return principal
 
 
