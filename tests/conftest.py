@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,13 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-# What `make long` runs, and `make test` has no time for: whole Airflows through accidents, attacks,
-# backfills, behind walls and in a browser, and whether the figures can still be measured.
-_SLOW = ("bypasses", "celery", "deployments", "months", "pages")
+from at_length import AT_LENGTH  # noqa: E402  # it is found by the line above
+
+# What `make long` runs, and `make test` has no time for: whole Airflows through accidents, backfills and
+# behind walls, and whether the figures can still be measured.
+_SLOW = ("celery", "deployments", "months")
 LONG = ["bench", *(f"airflow/test_{name}.py" for name in _SLOW)]
-collect_ignore = [] if os.environ.get("BIRTHSHARE_LONG") else LONG
+collect_ignore = [] if AT_LENGTH else LONG
 
 
 @pytest.fixture(autouse=True)

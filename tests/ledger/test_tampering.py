@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 from tampering import CHECK, fill, in_memory
 
+from at_length import AT_LENGTH
 from pipeline.errors import BirthshareError
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.merkle import TILE
@@ -138,14 +139,14 @@ def unnoticed(exposed: Exposed, changes: int, seed: int) -> tuple[Counter[str], 
     return made, missed
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(4 if AT_LENGTH else 1))
 def test_no_byte_of_a_small_ledger_changes_unnoticed(small: Exposed, seed: int) -> None:
     made, missed = unnoticed(small, 2_250, seed)
     assert missed == []
     assert set(made) == {table.name for table in METADATA.sorted_tables} - {"subtrees"}
 
 
-@pytest.mark.parametrize("seed", range(4, 6))
+@pytest.mark.parametrize("seed", range(4, 6 if AT_LENGTH else 5))
 def test_no_byte_of_a_ledger_with_a_complete_subtree_changes_unnoticed(large: Exposed, seed: int) -> None:
     made, missed = unnoticed(large, 500, seed)
     assert missed == []
