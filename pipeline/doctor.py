@@ -14,6 +14,7 @@ from pipeline import agreed, key_ends
 from pipeline.agreements.loading import NAMESPACE as AGREEMENT
 from pipeline.agreements.loading import Loaded
 from pipeline.contract import contract_of
+from pipeline.custody import Custody, custody_of
 from pipeline.errors import BirthshareError, SettingsError
 from pipeline.facts import damaged, opened_ledger, verified
 from pipeline.home import SETTINGS_FILE, Home, Place, Recipient, Supplier, passphrase_variable
@@ -47,16 +48,37 @@ class Finding:
     what: str
     well: bool
     advice: str = ""
+    key: str = ""  # the secret file that it is about, relative to the home
 
 
 def examine(
-    home: Home, *, now: datetime, connect: bool = False, watch: Watch = no_watch
+    home: Home,
+    *,
+    now: datetime,
+    connect: bool = False,
+    custody: Custody = Custody.BOTH,
+    watch: Watch = no_watch,
 ) -> Iterator[Finding]:
     """Everything that a month needs, looked at one by one.
 
     Nothing is changed, except that an empty database and a look-up file of places may be made under
     `state/`. With `connect` recipients' and suppliers' servers are logged in to; nothing is written there.
+    `custody` says whose keys this machine has; those of the other are not looked for.
     """
+    for finding in _everything(home, now, connect, watch):
+        if not _of_the_other(home, finding, custody):
+            yield finding
+
+
+def _of_the_other(home: Home, finding: Finding, custody: Custody) -> bool:
+    """Whether it is about a key that only the machine of the other custody has."""
+    if custody is Custody.BOTH or not finding.key:
+        return False
+    known = custody_of(home, home.at(finding.key))
+    return bool(known) and known.isdisjoint({custody, Custody.BOTH})
+
+
+def _everything(home: Home, now: datetime, connect: bool, watch: Watch) -> Iterator[Finding]:
     of_suppliers, of_recipients = partial(_suppliers, now=now), partial(_recipients, now=now)
     parts: tuple[Callable[[Home], Iterator[Finding]], ...] = (
         _programs, _settings, _keys, of_suppliers, _approvers, _places, of_recipients,
@@ -77,13 +99,13 @@ def examine(
         yield from _outside(home)
 
 
-def _tried(what: str, look: Callable[[], object]) -> Finding:
+def _tried(what: str, look: Callable[[], object], key: str = "") -> Finding:
     """Well where `look` raises nothing; else its own words are the advice."""
     try:
         look()
     except BirthshareError as error:
-        return Finding(what, False, str(error))
-    return Finding(what, True)
+        return Finding(what, False, str(error), key)
+    return Finding(what, True, key=key)
 
 
 def _programs(home: Home) -> Iterator[Finding]:
@@ -151,8 +173,8 @@ def _private(home: Home, file: str, meaning: str, advice: str) -> Finding:
     """A file that must be there, and be its owner's alone; `advice` is for where it is missing."""
     what = f"{file}: {meaning}"
     if not home.at(file).exists():
-        return Finding(what, False, advice)
-    return _tried(what, partial(_look_into, home, file))
+        return Finding(what, False, advice, file)
+    return _tried(what, partial(_look_into, home, file), file)
 
 
 def _look_into(home: Home, file: str) -> None:
@@ -210,9 +232,10 @@ def _supplier_passphrase(home: Home, code: str) -> Iterator[Finding]:
                 False,
                 "Agree one with the supplier by telephone, 16 letters or more; type it, then Ctrl+D:\n"
                 f"  (umask 077 && cat > {quote(str(home.at(file)))})",
+                file,
             )
         else:
-            yield _tried(what, partial(home.passphrase, code))
+            yield _tried(what, partial(home.passphrase, code), file)
 
 
 def _check_profiles(home: Home, code: str, supplier: Supplier) -> None:
@@ -286,15 +309,16 @@ def _recipients(home: Home, now: datetime) -> Iterator[Finding]:
 
 def _recipient_key(home: Home, code: str, recipient: Recipient, now: datetime) -> Finding:
     if recipient.format == "csv":
-        return _tried(f"the key of {code}", partial(check_key, home, recipient, at=now))
+        return _tried(f"the key of {code}", partial(check_key, home, recipient, at=now), recipient.key)
     what = f"{recipient.key}: the password of {code}"
     if home.at(recipient.key).exists():
-        return _tried(what, partial(check_key, home, recipient, at=now))
+        return _tried(what, partial(check_key, home, recipient, at=now), recipient.key)
     return Finding(
         what,
         False,
         "Make one, with a letter that hands it over:\n"
         f"  birthshare recipients password {code} --as WHO --home {quote(str(home.path))}",
+        recipient.key,
     )
 
 

@@ -160,16 +160,24 @@ def init(folder: Path | None, home_path: Path | None, voice: Voice) -> None:
 @click.option(
     "--connect", is_flag=True, help="Also log in to every recipient's server, to see whether a list could go."
 )
+@click.option(
+    "--keys",
+    type=click.Choice(["opening", "sealing", "both"]),
+    default="both",
+    show_default=True,
+    help="Which keys this machine has, where two share a home.",
+)
 @for_home
-def doctor(connect: bool, home: Home, voice: Voice) -> None:
+def doctor(connect: bool, keys: str, home: Home, voice: Voice) -> None:
     """Say in plain words what is missing before a month can run, and what to do about it.
 
     Nothing is sent and no extract is opened.
     """
+    from pipeline.custody import Custody
     from pipeline.doctor import examine, warnings
 
     with voice.progress() as watch:
-        findings = list(examine(home, now=moment(), connect=connect, watch=watch))
+        findings = list(examine(home, now=moment(), connect=connect, custody=Custody(keys), watch=watch))
     coming = warnings(home, moment())
     well = all(one.well for one in findings)
     voice.answer({"findings": [vars(one) for one in findings], "well": well, "warnings": coming})
