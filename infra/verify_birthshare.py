@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Check evidence from a Birthshare ledger, offline: a pack (.zip) or an export (.jsonl, .jsonl.gz).
 
-It needs Python 3.11 alone, no network, nothing of the authority's. It follows RFC 8032 (Ed25519), RFC 9162
-(Merkle proofs), c2sp.org/signed-note, c2sp.org/tlog-cosignature and PROTOCOL.sshsig; SSH keys of other kinds
-are left to ssh-keygen, where it is installed. It stops at the first thing that is WRONG, and says unsure
-where nobody here could tell. Exit code: 0 where nothing is wrong, 1 where something is, 2 for wrong use.
+It needs Python 3.11 alone, no network, nothing of the authority's. It follows RFC 8032 (Ed25519), SEC 1
+(ECDSA), RFC 9162 (Merkle proofs), c2sp.org/signed-note, c2sp.org/tlog-cosignature, PROTOCOL.sshsig and
+PROTOCOL.u2f (passkeys); SSH keys of other kinds are left to ssh-keygen, where it is installed. It stops at
+the first thing that is WRONG, and says unsure where nobody here could tell. Exit code: 0 where nothing is
+wrong, 1 where something is, 2 for wrong use.
 """
 
 import argparse
@@ -49,7 +50,7 @@ def add(p: tuple, q: tuple) -> tuple:
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def times(scalar: int, point: tuple, total: tuple = (0, 1, 1, 0)) -> tuple:
+def times(scalar: int, point: tuple, total: tuple = (0, 1, 1, 0), add=add) -> tuple:
     for bit in f"{scalar:b}":
         total = add(total, total)
         total = add(total, point) if bit == "1" else total
@@ -75,6 +76,41 @@ def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
     left, right = times(s % ORDER, point_of(bytes([88, *31 * [102]]))), add(r, times(k, key))
     same = all((left[axis] * right[2] - right[axis] * left[2]) % P == 0 for axis in (0, 1))
     return same and len(signature) == 64 and s < ORDER and times(8, key)[0] != 0
+
+
+# --- ECDSA with the curve P-256 and SHA-256: SEC 1, section 4.1.4; a point is (x, y), or () for none ---
+Q, N = 2**256 - 2**224 + 2**192 + 2**96 - 1, 2**256 - 2**224 + 2**192 - 0x4319055258E8617B0C46353D039CDAAF
+B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+BASE = bytes.fromhex(
+    "046B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"
+    "4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5"
+)
+
+
+def plus(p: tuple, q: tuple) -> tuple:
+    """The sum of two points (section 2.2.1), which may be the same point."""
+    if not p or not q or p == (q[0], -q[1] % Q):
+        return () if p and q else p or q
+    over, under = (3 * p[0] ** 2 - 3, 2 * p[1]) if p == q else (q[1] - p[1], q[0] - p[0])
+    slope = over * pow(under, -1, Q) % Q
+    x = (slope**2 - p[0] - q[0]) % Q
+    return x, (slope * (p[0] - x) - p[1]) % Q
+
+
+def p256_point(encoded: bytes) -> tuple:
+    x, y = (int.from_bytes(encoded[at : at + 32], "big") for at in (1, 33))
+    good = len(encoded) == 65 and encoded[0] == 4 and max(x, y) < Q and (x**3 - 3 * x + B - y**2) % Q == 0
+    need(good, "a passkey is not a point of its curve")
+    return x, y
+
+
+def is_ecdsa(public: bytes, digest: bytes, r: int, s: int) -> bool:
+    if not (0 < r < N and 0 < s < N):
+        return False
+    w = pow(s, -1, N)
+    first = times(int.from_bytes(digest, "big") * w % N, p256_point(BASE), (), plus)
+    both = plus(first, times(r * w % N, p256_point(public), (), plus))
+    return bool(both) and both[0] % N == r
 
 
 # --- signed notes and Merkle proofs ---------------------------------------------------------------
@@ -161,6 +197,26 @@ def strings_of(blob: bytes) -> list[bytes]:
     return [blob[4:end], *(strings_of(blob[end:]) if blob[end:] else [])]
 
 
+PASSKEY, IN_BROWSER = b"sk-ecdsa-sha2-nistp256@openssh.com", b"webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
+PAGE = re.compile(rb"(https?)://([a-z0-9.-]+)(?::[0-9]+)?")
+
+
+def is_by_passkey(key: list[bytes], message: bytes, raw: bytes) -> bool:
+    """A passkey's signature in a browser: by a person who unlocked it, on a page of the host it is for."""
+    end = 8 + len(IN_BROWSER) + int.from_bytes(raw[4 + len(IN_BROWSER) :][:4], "big")
+    (_, numbers), flags, (curve, point, host) = strings_of(raw[:end]), raw[end], key
+    origin, said, extensions = strings_of(raw[end + 5 :])
+    page = PAGE.fullmatch(origin)
+    challenge = base64.urlsafe_b64encode(message).rstrip(b"=")
+    good = said.startswith(b'{"type":"webauthn.get","challenge":"%s","origin":"%s"' % (challenge, origin))
+    good &= bool(page) and page[2] == host and (page[1] == b"https" or host == b"localhost")
+    good &= json.loads(said).get("crossOrigin", False) is False and curve == b"nistp256"
+    good &= flags & 0x45 == 5 and bool(flags & 0x80) == bool(extensions)  # there and unlocked; no key with it
+    r, s = (int.from_bytes(one, "big", signed=True) for one in strings_of(numbers))
+    signed = sha256(sha256(host), raw[end : end + 5], extensions, sha256(said))
+    return good and is_ecdsa(point, signed, r, s)
+
+
 def may_sign(line: str, who: str, public: bytes, at: str) -> bool:
     """Whether a line of allowed_signers lets this key sign agreements for that person at that time."""
     match = SIGNER.match(line)
@@ -183,11 +239,14 @@ def is_signed_by(who: str, content: bytes, armoured: str, at: str, signers: str)
     allowed = any(may_sign(line, who, public, at) for line in signers.splitlines())
     need(allowed, f"{who}'s signature is by a key that they were not allowed to use then")
     kind, *key = strings_of(public)
+    digest = hashlib.new({b"sha256": "sha256", b"sha512": "sha512"}[hash_name], content).digest()
+    strings = (len(one).to_bytes(4, "big") + one for one in (namespace, reserved, hash_name, digest))
+    message = MAGIC + b"".join(strings)
     if kind == b"ssh-ed25519":
-        digest = hashlib.new({b"sha256": "sha256", b"sha512": "sha512"}[hash_name], content).digest()
-        strings = (len(one).to_bytes(4, "big") + one for one in (namespace, reserved, hash_name, digest))
         [same_kind, signature] = strings_of(raw)
-        good = same_kind == kind and is_signed(*key, MAGIC + b"".join(strings), signature)
+        good = same_kind == kind and is_signed(*key, message, signature)
+    elif kind == PASSKEY and raw[4:].startswith(IN_BROWSER):
+        good = is_by_passkey(key, message, raw)
     elif not shutil.which("ssh-keygen"):
         return False
     else:

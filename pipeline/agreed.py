@@ -14,16 +14,27 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pipeline.agreements.deadlines import warnings as deadlines
-from pipeline.agreements.loading import Loaded, Version, load_all, read_agreement, standing, unreadable
+from pipeline.agreements.loading import (
+    Loaded,
+    Version,
+    file_of,
+    load_all,
+    parsed,
+    read_agreement,
+    standing,
+    unreadable,
+)
 from pipeline.agreements.model import Agreement
 from pipeline.agreements.signatures import (
     SignatureCheck,
+    check_asked,
     check_suspender,
     refused,
+    signature_file,
     suspension,
     suspension_files,
 )
-from pipeline.errors import Refused, SettingsError
+from pipeline.errors import IntegrityError, Refused, SettingsError
 from pipeline.home import Home
 from pipeline.ledger.entries import (
     AgreementPreviewed,
@@ -86,7 +97,16 @@ def signed(ledger: Ledger) -> list[tuple[AgreementSigned, datetime]]:
 
 def suspended(ledger: Ledger) -> set[Version]:
     """The versions that were suspended; for good."""
-    return {(one.agreement, one.version) for one in _suspensions(ledger)}
+    return {(one.agreement, one.version) for one, _ in suspensions(ledger)}
+
+
+def suspensions(ledger: Ledger) -> list[tuple[AgreementSuspended, datetime]]:
+    """Each suspension, and when it was recorded."""
+    return [
+        (entry.body, entry.at)
+        for entry in ledger.entries(kinds={Kind.AGREEMENT_SUSPENDED})
+        if isinstance(entry.body, AgreementSuspended)
+    ]
 
 
 def relied_on(ledger: Ledger) -> dict[str, int]:
@@ -139,7 +159,7 @@ def record_suspensions(home: Home, ledger: Ledger, versions: Collection[Loaded],
 
     The version's own signatures are recorded with it: without them an older version could come back.
     """
-    known = {(one.agreement, one.version, one.role) for one in _suspensions(ledger)}
+    known = {(one.agreement, one.version, one.role) for one, _ in suspensions(ledger)}
     for one in versions:
         files = suspension_files(home.agreements, one.agreement)
         new = {_role(one, file): file for file in files}
@@ -172,20 +192,47 @@ def suspend(home: Home, one: Loaded, *, role: str, signature: bytes, note: str, 
     return file
 
 
+def content_of(home: Home, one: Loaded) -> bytes:
+    """The exact bytes of a version's file; raises IntegrityError where they are not those that were read."""
+    content, _, digest = parsed(file_of(home.agreements, one.agreement))
+    if digest != one.digest:
+        raise IntegrityError(
+            "The agreement's file was changed while it was open here", do="Read it again, then decide."
+        )
+    return content
+
+
+def sign(home: Home, one: Loaded, *, role: str, signature: bytes, at: datetime) -> Path:
+    """Put a signature over a version, in a role, beside its file; gives where it lies.
+
+    Raises SettingsError for a role in which nobody must sign any more, IntegrityError where the file is not
+    what was read, and Refused where the signature is not good for exactly this file or its signer does not
+    hold the role.
+    """
+    check_asked(one.agreement, role, file_of(home.agreements, one.agreement))
+    if role not in one.awaits:
+        raise SettingsError("Nobody must sign this version in this role any more", where=role)
+    content = content_of(home, one)
+    file = signature_file(file_of(home.agreements, one.agreement), role)
+    _check(home, at).signer(content, file, signature, role, at)
+    _put_beside(file, signature)
+    return file
+
+
 def _put_beside(file: Path, signature: bytes) -> None:
     try:
         file.write_bytes(signature)
     except OSError as error:
         raise SettingsError(
-            "The file that says so cannot be written",
+            "The signature's file cannot be written",
             where=f"{file}: {error.strerror}",
-            do="See whether the agreement is suspended: birthshare agreement list",
+            do="See what stands now: birthshare agreement list",
         ) from None
 
 
 def check_signature(home: Home, file: Path, role: str, at: datetime) -> None:
     """Raises Refused where a role's signature beside an agreement's file does not count in this home."""
-    signed = file.with_suffix(f".{role}.sig")
+    signed = signature_file(file, role)
     _check(home, at).signer(file.read_bytes(), signed, signed.read_bytes(), role, at)
 
 
@@ -244,6 +291,7 @@ def _superseded(one: Loaded, versions: Collection[Loaded], used: Mapping[str, in
     file = Path(f"{name}.v{number}.yaml")
     return replace(
         one,
+        taken_by=newest,
         refusal=refused(
             Reason.AGREEMENT_NOT_IN_FORCE, file, f"A newer version, {newest}, has taken its place."
         ),
@@ -255,11 +303,6 @@ def _previews(ledger: Ledger) -> dict[str, str]:
     entries = ledger.entries(kinds={Kind.AGREEMENT_PREVIEWED})
     bodies = [entry.body for entry in entries]
     return {one.digest: one.preview_sha256 for one in bodies if isinstance(one, AgreementPreviewed)}
-
-
-def _suspensions(ledger: Ledger) -> list[AgreementSuspended]:
-    entries = ledger.entries(kinds={Kind.AGREEMENT_SUSPENDED})
-    return [entry.body for entry in entries if isinstance(entry.body, AgreementSuspended)]
 
 
 def _role(one: Loaded, file: Path) -> str:

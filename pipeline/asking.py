@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.errors import Refused, SettingsError
 from pipeline.home import Home
 from pipeline.ledger.entries import check_note
+from pipeline.roles import Role
 from pipeline.wording import stranger
 
 
@@ -21,6 +22,17 @@ def check_known(home: Home, principal: str) -> None:
 def check_asks(home: Home, principal: str, purpose: str) -> None:
     """Raises Refused as `check_known` does, SettingsError where nobody said why, or as `check_note` does."""
     check_known(home, principal)
+    _check_said(purpose)
+
+
+def check_takes(home: Home, principal: str, purpose: str) -> None:
+    """The same for evidence about no family: auditors take it, too, who sign nothing and are no approvers."""
+    if principal not in {one.principal for one in home.settings.console.people if Role.AUDITOR in one.roles}:
+        check_known(home, principal)
+    _check_said(purpose)
+
+
+def _check_said(purpose: str) -> None:
     if not purpose.strip():
         raise SettingsError("Nobody said why", where="why", do="Say it in a few words, without names.")
     check_note(purpose)

@@ -24,6 +24,7 @@ from pipeline.errors import SettingsError
 from pipeline.home import Home
 
 OPENS, SIGNS = "keys/decryption.key", "keys/ledger.key"
+VERIFIES = "keys/ledger.vkey"  # the public half of what signs, for machines without it
 
 
 class Custody(StrEnum):
@@ -66,6 +67,11 @@ def opens(home: Home) -> bool:
 def seals(home: Home) -> bool:
     """Whether lists can be sealed and sent, and the ledger signed, on this machine."""
     return home.at(SIGNS).is_file()
+
+
+def leaves_signing(home: Home) -> bool:
+    """Whether what is recorded on this machine is signed by the next work of one that has the key."""
+    return not seals(home) and home.at(VERIFIES).is_file()
 
 
 def check_seals(home: Home) -> None:

@@ -3,7 +3,7 @@
 A closed month's comes from the ledger (and the recipients' names from their register); an open one's
 also from the pack that is kept with its working files.
 
-Keys: month, authority, state, waiting_for, to_do, received, quarantined, duplicates, totals (the trusts' own
+Keys: month, authority, state, step and waiting_for (see `Turn`), to_do, received, quarantined, duplicates, totals (the trusts' own
 counts beside the extracts, see `pipeline.suppliers.totals.reconciled`), agreements (by id: shared, held,
 withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and warnings: the
 agreements that come to their end, or need something, what recipients should have done, and reports that
@@ -66,12 +66,14 @@ def of_month(desk: Desk) -> dict[str, Any]:
     recipients = _recipients(desk, mine, back)
     ledger = verified(desk.home, desk.ledger, whole=False)
     checkpoint = desk.ledger.latest_checkpoint()
+    waits = _turn(desk, recipients)
     return {
         "month": str(desk.month),
         "authority": desk.home.settings.authority.name,
         "demonstration": desk.home.settings.authority.demonstration,
         "state": "closed" if desk.closed else "open",
-        "waiting_for": _turn(desk, recipients).words,
+        "step": waits.step,
+        "waiting_for": waits.words,
         "to_do": _to_do(desk),
         "received": sum(one.rows for one in received.values()),
         "quarantined": sum(one.rows - one.accepted for one in received.values()),
@@ -101,6 +103,11 @@ def of_month(desk: Desk) -> dict[str, Any]:
         ],
         "seconds": {name: round(seconds, 3) for name, seconds in desk.seconds.items()},
     }
+
+
+def counted(desk: Desk) -> dict[str, dict[str, Any]]:
+    """By agreement what was decided so far, as `of_month` has it under `agreements`."""
+    return _agreements(desk, _last_by(desk.recorded(Validated), "supplier"))
 
 
 def in_full(desk: Desk) -> dict[str, Any]:
@@ -135,10 +142,15 @@ def opened_ledger(home: Home) -> Iterator[Ledger]:
 def sound_ledger(home: Home) -> Iterator[Ledger]:
     """The same, to show what stands in it; raises IntegrityError where it was altered since it was signed."""
     with opened_ledger(home) as ledger:
-        found = verified(home, ledger, whole=False)
-        if found.problem is not None:
-            raise damaged(home, found)
+        check_sound(home, ledger)
         yield ledger
+
+
+def check_sound(home: Home, ledger: Ledger) -> None:
+    """Raises IntegrityError where the ledger was altered since it was signed; enough to show what it says."""
+    found = verified(home, ledger, whole=False)
+    if found.problem is not None:
+        raise damaged(home, found)
 
 
 def check_trusted(desk: Desk) -> None:
@@ -147,6 +159,7 @@ def check_trusted(desk: Desk) -> None:
     if found.problem is not None:
         raise damaged(desk.home, found)
     desk.check_subject_key()
+    desk.wrapping_key.check()
 
 
 def verified(
@@ -299,7 +312,7 @@ def verifier(home: Home) -> str:
 
 
 def _verifier_file(home: Home) -> Path:
-    return home.at("keys/ledger.vkey")
+    return home.at(custody.VERIFIES)
 
 
 def checkpoint_file(home: Home) -> Path:
@@ -462,6 +475,9 @@ class Turn:
     recipients: tuple[str, ...] = ()  # who has not got a list; once for each
 
 
+NOTHING = Turn("", "")
+
+
 def turn(desk: Desk) -> Turn:
     """What the desk's month waits for."""
     sendings = sent.states(desk.ledger, month=str(desk.month))
@@ -470,7 +486,7 @@ def turn(desk: Desk) -> Turn:
 
 def _turn(desk: Desk, recipients: list[dict[str, Any]]) -> Turn:
     if desk.closed:
-        return Turn("", "")
+        return NOTHING
     if unlike := _unlike(desk):
         return unlike
     if not desk.staging.has(PACK):

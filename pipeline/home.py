@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -33,8 +34,10 @@ from pipeline import premises
 from pipeline.errors import SettingsError
 from pipeline.roles import Role
 
-if TYPE_CHECKING:  # it brings pandas
-    from pipeline.records import Month
+if TYPE_CHECKING:
+    import ssl
+
+    from pipeline.records import Month  # it brings pandas
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -349,10 +352,14 @@ class Notices(Strict):
         return self
 
 
+# The origin of a server that is spoken to over TLS, or is on this machine.
+_TLS_OR_HERE = r"^(https://[a-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?"
+
+
 class SignOn(Strict):
     """The council's own sign-on, an OpenID provider, and our registration there."""
 
-    issuer: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$")]
+    issuer: Annotated[str, StringConstraints(pattern=_TLS_OR_HERE + "(/[!-~]*)?$")]
     client_id: Line
     client_secret: Line = "keys/sign_on.secret"  # file of it, relative to the home  # noqa: S105  # no password
     claim: Line = "email"  # what tells people apart there; `sign_on` of a person is its value
@@ -372,7 +379,8 @@ class Console(Strict):
     """The web pages for guardians, IG officers and approvers."""
 
     # The origin under which people open it, and passkeys are made for; "" on this machine alone.
-    address: Annotated[str, StringConstraints(pattern=r"^(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?$")] = ""
+    address: Annotated[str, StringConstraints(pattern=f"^$|{_TLS_OR_HERE}$")] = ""
+    port: Port = 8470  # where it listens on its machine
     sign_on: SignOn | None = None
     people: tuple[Person, ...] = ()
 
@@ -596,6 +604,19 @@ class Home:
             )
         return file
 
+    def trusted(self, certificates: str) -> ssl.SSLContext:
+        """Who may vouch for a server: those whom this machine trusts, or the file `certificates`.
+
+        Raises SettingsError where that cannot be read.
+        """
+        import ssl
+
+        file = str(self.at(certificates)) if certificates else None
+        try:
+            return ssl.create_default_context(cafile=file)
+        except (OSError, ssl.SSLError):
+            raise SettingsError("A file of certificates cannot be read", where=file or "") from None
+
     def secret(self, name: str) -> bytes:
         """A secret of 32 bytes under `keys/`; raises SettingsError as `private_file` does, or for others."""
         file = self.private_file(f"keys/{name}")
@@ -643,19 +664,12 @@ class Home:
 
     def recipients(self) -> dict[str, Recipient]:
         """All recipients by code; raises SettingsError where the register cannot be read."""
-        import yaml
-
         file = self.path / "reference" / "recipients.yaml"
         try:
-            raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            mark = getattr(error, "problem_mark", None)
-            raise SettingsError(
-                "The register of recipients cannot be read",
-                where=f"{file}, line {mark.line + 1}" if mark else str(file),
-                do="Compare it with the register of a demonstration (birthshare demo), and put it right.",
-            ) from None
-        register = read_model(Recipients, raw, where=file).recipients
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise _unreadable_register(str(file)) from None
+        register = _register(text, file)
         self._check_apart(register, file)
         return {recipient.code: recipient for recipient in register}
 
@@ -679,6 +693,27 @@ class Home:
     def _content(self, relative: str) -> bytes:
         file = self.path / relative
         return file.read_bytes() if file.is_file() else b""
+
+
+@lru_cache(maxsize=8)
+def _register(text: str, file: Path) -> tuple[Recipient, ...]:
+    """The recipients in a register's text; the same text is read once in a process, which takes long."""
+    import yaml
+
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise _unreadable_register(f"{file}, line {mark.line + 1}" if mark else str(file)) from None
+    return read_model(Recipients, raw, where=file).recipients
+
+
+def _unreadable_register(where: str) -> SettingsError:
+    return SettingsError(
+        "The register of recipients cannot be read",
+        where=where,
+        do="Compare it with the register of a demonstration (birthshare demo), and put it right.",
+    )
 
 
 def key_check(key: bytes) -> str:

@@ -46,7 +46,10 @@ class WrappingKey:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._file, self._coming = (home.path / "keys" / name for name in (WRAPPING, COMING))
-        home.secret(WRAPPING)
+
+    def check(self) -> None:
+        """Raises SettingsError where the key is not here: nothing could be kept, or read again."""
+        self._home.secret(WRAPPING)
 
     def opened(self, key_file: Path) -> bytes | None:
         """The key in a file; None where there is no file. Raises IntegrityError where it does not open."""

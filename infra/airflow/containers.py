@@ -17,6 +17,7 @@ from pathlib import Path
 
 from airflow_environment import REPOSITORY, new_fernet_key
 from airflow_parts import ROOMS
+from pipeline.custody import Custody
 from pipeline.errors import BirthshareError, SettingsError
 from pipeline.home import Home
 from room_keys import share_out
@@ -58,12 +59,14 @@ def main(arguments: Sequence[str]) -> int:
         for room in ROOMS:
             (chosen.folder / "keys" / room).mkdir(mode=0o711, parents=True, exist_ok=True)
         share_out(home, chosen.folder / "keys", seen_as=SEEN_AS)
+        _recipients(chosen.folder, home).mkdir(mode=0o711, parents=True, exist_ok=True)
     except BirthshareError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     file = chosen.folder / "compose.env"
     file.write_text(_described(home.path, chosen.folder), encoding="utf-8")
-    command = ["docker", "compose", "--env-file", str(file), "--file", str(COMPOSE)]
+    with_console = ["--profile", "console"] if home.settings.console.sign_on else []
+    command = ["docker", "compose", "--env-file", str(file), "--file", str(COMPOSE), *with_console]
     build = [
         "docker",
         "build",
@@ -81,6 +84,11 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _recipients(folder: Path, home: Home) -> Path:
+    """Where recipients' keys are, which the console sees: it is mounted there, empty or not."""
+    return folder / "keys" / Custody.SEALING / home.path.name / "recipients"
+
+
 def _kept(file: Path, content: str, owner: int) -> str:
     """What the file holds; `content`, for its owner alone, where there is no file yet."""
     if not file.exists():
@@ -92,7 +100,7 @@ def _kept(file: Path, content: str, owner: int) -> str:
 
 
 def _described(home: Path, folder: Path) -> str:
-    places = {"HOME": home, "SECRETS": folder / "secrets", "KEYS": folder / "keys"}
+    places = {"HOME": home, "NAME": home.name, "SECRETS": folder / "secrets", "KEYS": folder / "keys"}
     named = "".join(f"BIRTHSHARE_{name}={place}\n" for name, place in places.items())
     return f"COMPOSE_PROJECT_NAME=birthshare\n{named}"
 

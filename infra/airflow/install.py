@@ -1,10 +1,10 @@
-"""Makes this machine run Airflow for an authority, as systemd units.
+"""Makes this machine run Airflow for an authority, and its console, as systemd units.
 
     sudo .venv/bin/python infra/airflow/install.py --home /srv/birthshare
 
 What it makes: the settings (kept as they are where there are some), the secrets (made once), Airflow's
 database or its new version, and the units. Then it starts them. Done again, it brings a newer program
-in. See infra/runbooks/airflow.md.
+in. See infra/runbooks/airflow.md, and infra/runbooks/console.md for the console.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ HARDENING = "hardening"  # the part of every unit that says what it may not do
 FOLDER, PORT = Path("/var/lib/birthshare-airflow"), 8080
 _DEFAULTS = {"folder": str(FOLDER), "port": PORT}  # not asked for, where settings are kept
 _UNASKED = ("secrets", "users")
+CONSOLE = "console"
+PUBLIC = ("approvers", "ledger.vkey")  # of what lies under keys/
 TARGET = "birthshare.target"
 CLEANING = "birthshare-clean.timer"
 RUNNING = Path("/run/systemd/system")  # there where systemd runs the machine
@@ -68,13 +70,10 @@ def main(arguments: Sequence[str]) -> int:
         check_libraries(chosen)
         settings = write_settings(machine, chosen)
         check_parts(chosen.parts or [], parts_of(settings))
-        if settings.site.broker:
-            for code, home in authorities_of(settings).items():
-                share_out(
-                    Home.open(home), machine.room_keys, of=code if code in own_workers(settings) else ""
-                )
-        write_units(machine, settings, chosen.parts or parts_of(settings))
-        return _start(machine)
+        share_keys(machine, settings)
+        parts = chosen.parts or parts_of(settings)
+        write_units(machine, settings, parts)
+        return _start(machine, with_airflow=_has_airflow(parts))
     except BirthshareError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -154,14 +153,22 @@ def _give_to(name: str, secrets: Path, folder: Path) -> None:
         file.chmod(0o600)
 
 
+def share_keys(machine: Machine, settings: Settings) -> None:
+    """Take the rooms' keys out of the homes, where anything runs that is not to see them all."""
+    if settings.site.broker or consoles_of(settings):
+        for code, home in authorities_of(settings).items():
+            share_out(Home.open(home), machine.room_keys, of=_room_of(settings, code))
+
+
 def write_units(machine: Machine, settings: Settings, parts: Sequence[str]) -> None:
     """The units of this machine; those that it has no part for are there too, and stay off."""
     machine.units.mkdir(parents=True, exist_ok=True)
     words = _words(machine, settings, parts)
     words["hardening"] = _filled((TEMPLATES / HARDENING).read_text(encoding="utf-8"), words).strip()
     for template in sorted(TEMPLATES.glob("birthshare*")):
-        text = _filled(template.read_text(encoding="utf-8"), words)
-        (machine.units / template.name).write_text(text, encoding="utf-8")
+        for name, own in _named(machine, settings, template).items():
+            text = _filled(template.read_text(encoding="utf-8"), words | own)
+            (machine.units / name).write_text(text, encoding="utf-8")
     for part in parts:
         if hidden := homes_hidden_from(settings, part):
             extra = machine.units / f"birthshare-{part}.service.d" / "homes.conf"
@@ -169,6 +176,47 @@ def write_units(machine: Machine, settings: Settings, parts: Sequence[str]) -> N
             extra.write_text(
                 f"[Service]\nInaccessiblePaths={' '.join(map(_plain, hidden))}\n", encoding="utf-8"
             )
+
+
+def _named(machine: Machine, settings: Settings, template: Path) -> dict[str, dict[str, str]]:
+    """The units that are made of a template, each with words of its own: a console for each authority."""
+    if template.stem != f"birthshare-{CONSOLE}":
+        return {template.name: {}}
+    homes = authorities_of(settings)
+    return {
+        f"birthshare-{_console(code)}.service": {
+            "of": f" of {code}" if code else "",
+            "program": _plain(Path(sys.executable).with_name("birthshare")),
+            "home": _plain(home),
+            "others": " ".join(_plain(other) for other in homes.values() if other != home),
+            "recipients": _plain(
+                machine.room_keys
+                / ".".join(filter(None, ("sealing", _room_of(settings, code))))
+                / home.name
+                / "recipients"
+            ),
+        }
+        for code, home in homes.items()
+    }
+
+
+def consoles_of(settings: Settings) -> list[str]:
+    """The parts that are consoles: of the authorities whose settings say how people sign in."""
+    there = {code: home for code, home in authorities_of(settings).items() if (home / SETTINGS_FILE).exists()}
+    return [_console(code) for code, home in there.items() if Home.open(home).settings.console.sign_on]
+
+
+def _has_airflow(parts: Sequence[str]) -> bool:
+    return any(not part.startswith(CONSOLE) for part in parts)
+
+
+def _console(code: str) -> str:
+    return f"{CONSOLE}-{code}" if code else CONSOLE
+
+
+def _room_of(settings: Settings, code: str) -> str:
+    """Whose rooms an authority's keys are for: its own, or "" for those of all together."""
+    return code if code in own_workers(settings) else ""
 
 
 def homes_hidden_from(settings: Settings, part: str) -> list[Path]:
@@ -182,11 +230,11 @@ def homes_hidden_from(settings: Settings, part: str) -> list[Path]:
 def parts_of(settings: Settings) -> list[str]:
     """What runs on a machine that does everything."""
     if not settings.site.broker:
-        return list(PARTS)
+        return [*PARTS, *consoles_of(settings)]
     own = own_workers(settings)
     shared = [""] if len(own) < len(authorities_of(settings)) else []
     queues = [f"{room}.{code}" if code else room for code in [*shared, *own] for room in ROOMS]
-    return [*PARTS, *(f"worker@{queue}" for queue in queues)]
+    return [*PARTS, *(f"worker@{queue}" for queue in queues), *consoles_of(settings)]
 
 
 def authorities_of(settings: Settings) -> dict[str, Path]:
@@ -221,6 +269,7 @@ def _words(machine: Machine, settings: Settings, parts: Sequence[str]) -> dict[s
     """What stands for each @word@ of a unit."""
     homes = " ".join(map(_plain, authorities_of(settings).values()))
     run = [sys.executable, HERE / "run.py", machine.settings]
+    cleaning = [CLEANING] if _has_airflow(parts) else []
     return {
         "repository": _plain(REPOSITORY),
         "run": " ".join(map(_plain, run)),
@@ -230,9 +279,9 @@ def _words(machine: Machine, settings: Settings, parts: Sequence[str]) -> dict[s
         "homes": homes,
         "states": " ".join(f"{home}/state" for home in homes.split()),
         "keys": " ".join(f"{home}/keys:ro" for home in homes.split()),
-        "signers": " ".join(f"-{home}/keys/approvers" for home in homes.split()),
+        "public": " ".join(f"-{home}/keys/{name}" for home in homes.split() for name in PUBLIC),
         "room_keys": _plain(machine.room_keys),
-        "parts": " ".join([*(f"birthshare-{part}.service" for part in parts), CLEANING]),
+        "parts": " ".join([*(f"birthshare-{part}.service" for part in parts), *cleaning]),
         "tasks": "InaccessiblePaths" if settings.site.broker else "ReadWritePaths",
     }
 
@@ -324,13 +373,13 @@ def _as_user(name: str, command: Sequence[str]) -> int:
     return subprocess.run(command, env=words, cwd="/", umask=0o077, check=False, **rights).returncode
 
 
-def _start(machine: Machine) -> int:
+def _start(machine: Machine, *, with_airflow: bool) -> int:
     """Bring Airflow's database up to date while nothing runs, then start everything."""
     under_systemd = RUNNING.exists()
     if under_systemd:
         subprocess.run(["systemctl", "stop", TARGET], check=False, capture_output=True)
     prepare = [sys.executable, str(HERE / "run.py"), str(machine.settings), "prepare"]
-    if code := _as_user(machine.user, prepare):
+    if with_airflow and (code := _as_user(machine.user, prepare)):
         said = "Airflow's database could not be prepared, and nothing runs: the last lines above say why."
         print(f"{said} Put it right, and run this again.", file=sys.stderr)
         return code
@@ -338,7 +387,7 @@ def _start(machine: Machine) -> int:
         print(f"Installed. systemd does not run here; where it does: systemctl enable --now {TARGET}")
         return 0
     subprocess.run(["systemctl", "daemon-reload"], check=True)
-    for unit in (TARGET, CLEANING):
+    for unit in (TARGET, CLEANING) if with_airflow else (TARGET,):
         subprocess.run(["systemctl", "enable", "--now", unit], check=True)
     print(f"Runs. See: systemctl list-dependencies {TARGET}, journalctl --unit 'birthshare-*'")
     return 0

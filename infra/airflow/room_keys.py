@@ -16,11 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pipeline.custody import Custody, held
+from pipeline.custody import VERIFIES, Custody, held
 from pipeline.errors import BirthshareError, SettingsError
 from pipeline.home import Home
-
-VERIFIER = "keys/ledger.vkey"
 
 
 def share_out(home: Home, folder: Path, *, seen_as: Path | None = None, of: str = "") -> list[Path]:
@@ -30,10 +28,10 @@ def share_out(home: Home, folder: Path, *, seen_as: Path | None = None, of: str 
 
     Raises SettingsError where the room that opens could not check what the other has signed.
     """
-    if not home.at(VERIFIER).is_file():
+    if not home.at(VERIFIES).is_file():
         raise SettingsError(
             "Nothing in the home shows yet how its ledger is signed",
-            where=str(home.at(VERIFIER)),
+            where=str(home.at(VERIFIES)),
             do="Run `birthshare ledger check` there, as the home's owner, and then this again.",
         )
     taken = []

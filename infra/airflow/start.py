@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_environment import REPOSITORY, Site
 from airflow_server import AirflowError, AirflowServer, free_port, is_free
-from pipeline.demo.authority import APPROVERS, Demonstration
+from pipeline.demo.authority import PEOPLE, Demonstration
 from pipeline.demo.run import clear, laid_out
 from pipeline.errors import BirthshareError
 from pipeline.records import Month
@@ -31,6 +31,9 @@ Log in as  data_lead  with the password  {password}
      (Where an agreement asks for two persons, second_decision then asks another login.)
   3. Every centre now has its list, with a note on how to open it:
      {received}
+  4. Birthshare, in the menu, is the console: what waits, months, agreements, and more. What each of
+     {people}
+     may do there differs. (For passkeys, open http://localhost:{port} instead.)
 
 Other logins and passwords: {passwords}
 Logs: {logs}
@@ -61,7 +64,7 @@ def _serve(folder: Path, port: int, births: int, centres: int) -> None:
     clear(folder)
     _tell(f"making a demonstration authority in {folder}")
     with laid_out(folder, month=month, births=births, centres=centres, seed=1, now=now) as demo:
-        users = dict.fromkeys(APPROVERS, "user") | {"operator": "op"}
+        users = dict.fromkeys(PEOPLE, "user") | {"auditor": "viewer", "operator": "op"}
         site = Site(
             folder / "airflow",
             port if is_free(port) else free_port(),
@@ -78,6 +81,8 @@ def _guide(site: Site, demo: Demonstration) -> str:
     return GUIDE.format(
         address=site.address,
         dag=DAG,
+        port=site.port,
+        people=", ".join(PEOPLE),
         month=demo.month,
         password=site.passwords()["data_lead"],
         received=demo.folder / "recipients",

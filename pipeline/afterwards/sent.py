@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pipeline.agreed import LONDON
 from pipeline.home import Receipts
+from pipeline.ledger import remembered
 from pipeline.ledger.entries import (
     Acknowledged,
     Collected,
@@ -35,7 +36,7 @@ What = Literal["list", "recall", "receipt", "destruction"]
 Clock = Literal["collection", "acknowledgement", "destruction", "recall"]
 
 # What says what was sent, and what became of it.
-KINDS = {
+KINDS = frozenset({
     Kind.PERMIT,
     Kind.PERMIT_ANNULLED,
     Kind.NOTICE,
@@ -46,7 +47,7 @@ KINDS = {
     Kind.DESTRUCTION_ATTESTED,
     Kind.FILE_REMOVED,
     Kind.OVERDUE,
-}
+})  # fmt: skip
 
 _WHEN = {
     Delivered: "delivered",
@@ -152,23 +153,45 @@ class Sent:
         return {**{name: getattr(self, name) for name in names}, **self.receipt(limits, today)}
 
 
+class Sendings:
+    """Lists and notices as far as entries were heard, by the number of their permit or notice."""
+
+    kinds = KINDS
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Sent] = {}
+
+    def hear(self, entry: Recorded) -> None:
+        """The next entry; kinds not in KINDS say nothing."""
+        row = _begun(entry)
+        if row is not None:
+            self.rows[entry.seq] = row
+        elif isinstance(entry.body, PermitAnnulled):
+            self.rows[entry.body.permit] = replace(self.rows[entry.body.permit], annulled=True)
+        else:
+            _hear(self.rows, entry)
+
+
 def states(ledger: Ledger, *, month: str | None = None) -> list[Sent]:
     """Every list that was permitted and every notice, or those of one month (`""`: the notices)."""
-    return followed(ledger.entries(month=month, kinds=KINDS))
+    if month is not None:
+        return followed(ledger.entries(month=month, kinds=KINDS))
+    with remembered.heard(ledger, Sendings) as sendings:
+        return list(sendings.rows.values())
 
 
 def followed(entries: Iterable[Recorded]) -> list[Sent]:
     """The same from entries that were read already, in their order; kinds not in KINDS say nothing."""
-    rows: dict[int, Sent] = {}
+    sendings = Sendings()
     for entry in entries:
-        row = _begun(entry)
-        if row is not None:
-            rows[entry.seq] = row
-        elif isinstance(entry.body, PermitAnnulled):
-            rows[entry.body.permit] = replace(rows[entry.body.permit], annulled=True)
-        else:
-            _hear(rows, entry)
-    return list(rows.values())
+        sendings.hear(entry)
+    return list(sendings.rows.values())
+
+
+def _raised(ledger: Ledger) -> list[tuple[int, RecallRaised]]:
+    """Every recall, oldest first, with its number."""
+    recalls = remembered.entries(ledger, {Kind.RECALL_RAISED})
+    return [(entry.seq, entry.body) for entry in recalls if isinstance(entry.body, RecallRaised)]
 
 
 @dataclass(frozen=True)
@@ -197,11 +220,10 @@ def open_recalls(ledger: Ledger, sent: Collection[Sent]) -> list[Unanswered]:
     rows = {one.entry: one for one in sent}
     notices = {entry: one for one in sent if one.what == "recall" and not one.annulled for entry in one.about}
     found: dict[int, list[RecallRaised]] = {}
-    for entry in ledger.entries(kinds={Kind.RECALL_RAISED}):
-        if isinstance(entry.body, RecallRaised):
-            told = notices.get(entry.seq, rows[entry.body.permit])
-            if told.is_list or told.open:
-                found.setdefault(told.entry, []).append(entry.body)
+    for number, recall in _raised(ledger):
+        told = notices.get(number) or rows.get(recall.permit)
+        if told and (told.is_list or told.open):  # what was permitted since `sent` was asked is not in it
+            found.setdefault(told.entry, []).append(recall)
     return [
         Unanswered(
             rows[told],
@@ -233,11 +255,17 @@ class CalledBack:
 
 def called_back(ledger: Ledger, sent: Collection[Sent]) -> dict[int, CalledBack]:
     """By the permit of each list that rows were called back from, where that stands."""
+    return rows_called_back(_raised(ledger), sent)
+
+
+def rows_called_back(
+    raised: Iterable[tuple[int, RecallRaised]], sent: Collection[Sent]
+) -> dict[int, CalledBack]:
+    """The same for these recalls, which come with their numbers."""
     notices = {entry: one for one in sent if one.what == "recall" and not one.annulled for entry in one.about}
     found: dict[int, list[tuple[int, RecallRaised, Sent | None]]] = {}
-    for entry in ledger.entries(kinds={Kind.RECALL_RAISED}):
-        if isinstance(entry.body, RecallRaised):
-            found.setdefault(entry.body.permit, []).append((entry.seq, entry.body, notices.get(entry.seq)))
+    for number, recall in raised:
+        found.setdefault(recall.permit, []).append((number, recall, notices.get(number)))
     return {permit: _called_back(recalls) for permit, recalls in found.items()}
 
 

@@ -28,8 +28,8 @@ from pipeline.home import Approver
 from pipeline.reasons import Reason
 
 __all__ = [
-    "NAMESPACE", "Loaded", "Signature", "check_still_stands", "load_all", "parsed", "read_agreement",
-    "standing", "unreadable",
+    "NAMESPACE", "Loaded", "Signature", "check_still_stands", "file_of", "load_all", "parsed",
+    "read_agreement", "standing", "unreadable",
 ]  # fmt: skip
 
 Version = tuple[str, int]  # of an agreement: its id and number
@@ -46,6 +46,7 @@ class Loaded:
     signed: bool  # by every role, and by two persons where two roles are asked for
     begun: bool
     suspended: bool
+    taken_by: int = 0  # the newer version that has taken its place; 0 for none
 
     @property
     def name(self) -> Version:
@@ -56,6 +57,15 @@ class Loaded:
     def replaces(self) -> bool:
         """Whether older versions are out, even while this one does not stand."""
         return self.signed and self.begun
+
+    @property
+    def awaits(self) -> tuple[str, ...]:
+        """The roles in which somebody must still sign; all of them, where one person did in every one."""
+        if self.signed or self.suspended or self.taken_by:
+            return ()
+        given = {one.role for one in self.signatures}
+        wanted = tuple(dict.fromkeys(self.agreement.approvers))
+        return tuple(role for role in wanted if role not in given) or wanted
 
 
 def standing(loaded: Iterable[Loaded]) -> tuple[list[Loaded], dict[str, Refused]]:
@@ -122,7 +132,7 @@ def check_still_stands(
 
     Its signatures were checked when it was loaded: here, its bytes, its dates and its suspension.
     """
-    file = _file(folder, one.agreement)
+    file = file_of(folder, one.agreement)
     if one.refusal is not None:
         raise one.refusal
     if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != one.digest:
@@ -141,7 +151,7 @@ def parsed(file: Path) -> tuple[bytes, Agreement, str]:
     """As `read_agreement`, with the very bytes that were read."""
     content = _read(file)
     agreement = parse(content, file)
-    if file.name != _file(file.parent, agreement).name:
+    if file.name != file_of(file.parent, agreement).name:
         raise SettingsError(
             "The file's name does not say which agreement it holds",
             where=str(file),
@@ -150,7 +160,8 @@ def parsed(file: Path) -> tuple[bytes, Agreement, str]:
     return content, agreement, hashlib.sha256(content).hexdigest()
 
 
-def _file(folder: Path, agreement: Agreement) -> Path:
+def file_of(folder: Path, agreement: Agreement) -> Path:
+    """Where a version lies."""
     return folder / f"{agreement.id}.v{agreement.version}.yaml"
 
 
@@ -248,7 +259,7 @@ def _refuse(one: Loaded, refusal: Refused | None) -> Loaded:
 def _claimed_twice(folder: Path, about: Agreement, older: Agreement, newer: Agreement) -> Refused:
     return refused(
         Reason.AGREEMENT_NOT_IN_FORCE,
-        _file(folder, about),
+        file_of(folder, about),
         f"Versions {older.version} and {newer.version} are both signed for the same days, and version "
         f"{newer.version} does not say that it replaces version {older.version}.",
         do=f"Write `replaces: {older.version}` into version {newer.version} and have it signed again, or "
@@ -259,7 +270,7 @@ def _claimed_twice(folder: Path, about: Agreement, older: Agreement, newer: Agre
 def _goes_on_after_suspension(folder: Path, older: int, newer: Agreement) -> Refused:
     return refused(
         Reason.AGREEMENT_SUSPENDED,
-        _file(folder, newer),
+        file_of(folder, newer),
         f"Version {older} was suspended, and version {newer.version} does not say that it replaces it.",
         do=f"Write `replaces: {older}` into version {newer.version} and have it signed again.",
     )

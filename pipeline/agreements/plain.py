@@ -81,10 +81,18 @@ def differences(changes: list[Change], *, same_bytes: bool) -> list[str]:
         same = "The two files are the same, to the letter."
         return [same if same_bytes else "Every rule is the same. Only comments or the layout differ."]
     lines: list[str] = []
-    for effect, heading in _EFFECTS.items():
-        said = [f"- {change.sentence}" for change in changes if change.effect is effect]
-        lines += ["", heading, *said] if said else []
+    for section in by_effect(changes):
+        lines += ["", section.heading, *(f"- {point}" for point in section.points)]
     return lines
+
+
+def by_effect(changes: list[Change]) -> list[Section]:
+    """The changes under what they do to the sharing; what widens it comes first."""
+    said = [
+        Section(heading, tuple(change.sentence for change in changes if change.effect is effect))
+        for effect, heading in _EFFECTS.items()
+    ]
+    return [section for section in said if section.points]
 
 
 def _about(agreement: Agreement) -> list[str]:

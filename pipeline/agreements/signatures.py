@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline.agreements.model import Agreement
 from pipeline.agreements.words import role as in_words
 from pipeline.encryption.signing import verify_ssh
-from pipeline.errors import IntegrityError, Refused
+from pipeline.errors import IntegrityError, Refused, SettingsError
 from pipeline.home import Approver
 from pipeline.reasons import Reason
 
@@ -72,7 +72,7 @@ class SignatureCheck:
 
     def _of(self, role: str, file: Path, digest: str) -> Signature:
         """The role's signature; raises Refused where it is missing, wrong, or another person's."""
-        beside = file.with_suffix(f".{role}.sig")
+        beside = signature_file(file, role)
         try:
             signed = beside.read_bytes()
         except OSError:
@@ -100,6 +100,21 @@ class SignatureCheck:
         if not any(principal == person.principal and role in person.roles for person in self.approvers):
             raise refused(Reason.AGREEMENT_NOT_APPROVED, beside, f"The signer does not hold the role {role}.")
         return principal
+
+
+def signature_file(file: Path, role: str) -> Path:
+    """Where a role's signature over an agreement's file lies."""
+    return file.with_suffix(f".{role}.sig")
+
+
+def check_asked(agreement: Agreement, role: str, file: Path) -> None:
+    """Raises SettingsError for a role whose signature the agreement does not ask for."""
+    if role not in agreement.approvers:
+        raise SettingsError(
+            "The agreement does not ask for this role's signature",
+            where=file.name,
+            do=f"It asks for: {', '.join(agreement.approvers)}.",
+        )
 
 
 def suspension(agreement: Agreement, digest: str) -> bytes:

@@ -178,21 +178,17 @@ def sign(file: Path, role: str, key: Path, home_path: Path, voice: Voice) -> Non
     """
     from pipeline.agreements.loading import NAMESPACE, parsed
     from pipeline.agreements.plain import as_text, plain
+    from pipeline.agreements.signatures import check_asked, signature_file
     from pipeline.encryption.signing import sign_ssh
 
     file = agreement_file(file, home_path)
     content, found, digest = parsed(file)
-    if role not in found.approvers:
-        raise SettingsError(
-            "The agreement does not ask for this role's signature",
-            where=file.name,
-            do=f"It asks for: {', '.join(found.approvers)}.",
-        )
+    check_asked(found, role, file)
     asking = sys.stdin.isatty() and not voice.as_json
     if asking:
         voice.advise("\n".join(as_text(plain(found, digest))))
         click.confirm(f"\nSign exactly this, as {role}?", abort=True, err=True)
-    signature = file.with_suffix(f".{role}.sig")
+    signature = signature_file(file, role)
     signed = sign_ssh(content, private_key=key, namespace=NAMESPACE, ask=sys.stdin.isatty())
     with writing(signature):
         signature.write_bytes(signed)

@@ -19,11 +19,10 @@ from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from pipeline.home import Home
-    from pipeline.ledger.ledger import Ledger
+    from pipeline.questions.evidence import Choose
     from pipeline.records import Month
 
 _NUMBERS = re.compile(r"[0-9]{1,12}(-[0-9]{1,12})?(,[0-9]{1,12}(-[0-9]{1,12})?)*\Z")
-_MOST = 100_000  # entries in one pack; more is an export
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 _OUT = click.Path(path_type=Path, dir_okay=False)
 
@@ -54,32 +53,24 @@ def prove(
     permits, releases, the signed agreements. Nobody can be known from a pack. Whoever gets it checks it with
     infra/verify_birthshare.py and the ledger's public key. That you took it out, and why, is recorded first.
     """
-    from pipeline import facts
-    from pipeline.asking import check_asks
     from pipeline.questions import evidence
 
     _check_ending(out, ".zip")
-    check_asks(home, who, why)
-    with facts.sound_ledger(home) as ledger:
-        chosen, title = _chosen(ledger, month, since, until, numbers)
-        about, now = "month" if month else "ledger", moment()
-        gathered = evidence.gather(home, ledger, chosen, about=about, title=title, now=now)
-        content = evidence.packed(gathered)
-        digest = evidence.record_given(ledger, content, about=about, principal=who, purpose=why, at=now)
+    given = evidence.give(home, _chosen(month, since, until, numbers), principal=who, why=why, now=moment())
     with _whole(out) as file:
-        file.write(content)
+        file.write(given.content)
     voice.answer(
         {
             "file": str(out),
-            "sha256": digest,
-            "entries": len(gathered["entries"]),
-            "checkpoint": gathered["checkpoint"],
+            "sha256": given.sha256,
+            "entries": given.entries,
+            "checkpoint": given.checkpoint,
         }
     )
     voice.say(
-        f"Written: {out}. Entries: {len(gathered['entries'])}. SHA-256: {digest}",
+        f"Written: {out}. Entries: {given.entries}. SHA-256: {given.sha256}",
         "README.txt in it says how it is checked. Give the ledger's public key in another way:",
-        "  " + gathered["files"]["ledger.vkey"].strip(),
+        f"  {given.verifier_key}",
     )
 
 
@@ -116,9 +107,9 @@ def _check_ending(out: Path, *endings: str) -> None:
 
 
 def _chosen(
-    ledger: Ledger, month: Month | None, since: datetime | None, until: datetime | None, numbers: str | None
-) -> tuple[list[int], str]:
-    """The entries that are meant, and what the pack is called; SettingsError where that is not one choice."""
+    month: Month | None, since: datetime | None, until: datetime | None, numbers: str | None
+) -> Choose:
+    """The entries that are meant; SettingsError where that is not one choice."""
     from pipeline.questions import evidence
 
     choices = [one for one in (month, since, numbers) if one is not None]
@@ -127,24 +118,25 @@ def _chosen(
             "Say which entries are to be shown", do="Give --month, or --since and --until, or --entries."
         )
     if month is not None:
-        return evidence.of_month(ledger, str(month)), f"The month {month}"
+        return evidence.the_month(str(month))
     if since is not None and until is not None:
-        days = since.date(), until.date()
-        return evidence.of_days(ledger, *days), f"What was recorded from {days[0]} to {days[1]}"
-    return _numbers(numbers or ""), f"Entries {numbers}"
+        return evidence.the_days(since.date(), until.date())
+    return evidence.the_numbers(_numbers(numbers or ""), numbers or "")
 
 
 def _numbers(text: str) -> list[int]:
     """Numbers such as 5,7-9; raises SettingsError for anything else."""
+    from pipeline.questions.evidence import MOST
+
     if _NUMBERS.match(text):
         parts = [part.partition("-") for part in text.split(",")]
         stretches = [(int(first), int(last or first)) for first, _, last in parts]
-        if sum(max(last - first, 0) + 1 for first, last in stretches) <= _MOST:
+        if sum(max(last - first, 0) + 1 for first, last in stretches) <= MOST:
             found = [number for first, last in stretches for number in range(first, last + 1)]
             if found:
                 return found
     raise SettingsError(
-        "These are not numbers of entries", where="entries", do=f"Write 5,7-9; at most {_MOST:,} at once."
+        "These are not numbers of entries", where="entries", do=f"Write 5,7-9; at most {MOST:,} at once."
     )
 
 

@@ -13,7 +13,7 @@ from pipeline.cli.voice import Voice
 from pipeline.errors import NotAllDelivered
 
 if TYPE_CHECKING:
-    from pipeline.home import Home, Recipient
+    from pipeline.home import Home
     from pipeline.recipients.reaching import Looked
     from pipeline.recipients.register import Standing
 
@@ -38,6 +38,7 @@ def list_(home: Home, voice: Voice) -> None:
     """Every recipient: where and how its lists go, for how long, and whether that is agreed."""
     from pipeline import agreed
     from pipeline.facts import opened_ledger
+    from pipeline.questions.recipients import way
     from pipeline.recipients import register
 
     now, known = moment(), home.recipients()
@@ -50,7 +51,7 @@ def list_(home: Home, voice: Voice) -> None:
             "code": code,
             "name": one.name,
             "kind": one.kind,
-            "way": _way(one),
+            "way": way(one),
             "format": one.format if one.labels is None else f"{one.format}, labels {one.labels}",
             "starts": str(one.starts or ""),
             "ends": str(one.ends or ""),
@@ -80,13 +81,6 @@ def list_(home: Home, voice: Voice) -> None:
             for row in rows
         ],
     )
-
-
-def _way(one: Recipient) -> str:
-    if one.via == "folder":
-        return f"the folder {one.folder}"
-    through = f", through {one.jump.host}" if one.jump else ", through a program" if one.proxy_command else ""
-    return f"{one.user}@{one.host}:{one.port} {one.folder}{through}"
 
 
 @recipients.command(short_help="Try the way to every recipient.")
@@ -200,8 +194,7 @@ def sign(who: str, key: Path, home: Home, voice: Voice) -> None:
         signature = sign_ssh(
             now.present.encode(), private_key=key, namespace=register.NAMESPACE, ask=sys.stdin.isatty()
         )
-        with writing(register.signature_file(home, who)):
-            now = register.sign(home, ledger, principal=who, signature=signature, at=moment())
+        now = register.sign(home, ledger, principal=who, signature=signature, at=moment())
     voice.answer(_standing(now))
     voice.say(f"Signed: {register.signature_file(home, who)}")
     _tell(voice, home, now)

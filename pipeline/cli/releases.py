@@ -11,7 +11,7 @@ import click
 
 from pipeline.cli.options import MonthType, for_home, moment, writing
 from pipeline.cli.voice import Voice
-from pipeline.errors import Refused, SettingsError, WaitingForPerson
+from pipeline.errors import SettingsError
 from pipeline.wording import SHOWN
 
 _AS = click.option(
@@ -202,25 +202,9 @@ def export(
 
 
 def _pack(home: Home, month: Month, seen: str = "") -> tuple[bytes, str]:
-    from pipeline import month as months
+    from pipeline.questions.releases import pack_asked_about
 
-    found = months.pack_asked_about(home, month, now=moment())
-    if found is None and months.status(home, month, now=moment())["state"] == "closed":
-        raise SettingsError(
-            f"{month} is closed, and its release was destroyed with its working files",
-            do=f"See what it came to: birthshare status {month}",
-        )
-    if found is None:
-        raise WaitingForPerson(
-            f"No release of {month} is asked about", do=f"Run the month first: birthshare run {month}"
-        )
-    if not found[1].startswith(seen.lower()):
-        raise Refused(
-            "This is not the release that is asked about now",
-            where=f"{month}, pack {found[1][:SHOWN]}",
-            do=f"Look at it again: birthshare release show {month}",
-        )
-    return found
+    return pack_asked_about(home, month, seen=seen, now=moment())
 
 
 def _signed(content: bytes, key: Path) -> str:

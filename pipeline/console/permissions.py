@@ -24,6 +24,7 @@ class Act(Enum):
     ACCEPT_DRIFT = ("Accept that a supplier's file differs from earlier ones", _WHO_DECIDE)
     SEE_AGREEMENTS = ("See agreements, what they change, and what they would have shared", _EVERYBODY)
     SIGN_AGREEMENT = ("Sign or suspend an agreement", _WHO_DECIDE)
+    PREVIEW_AGREEMENT = ("Try an agreement out on past months, which is recorded", _WHO_DECIDE)
     SEE_TRANSFERS = ("See the register of transfers", _EVERYBODY)
     EXPORT_TRANSFERS = ("Export the register of transfers", (_LEAD, _IG, _GUARDIAN, _AUDITOR))
     SEE_FAMILY = ("Look at what was shared about one family, for a recorded reason", (_IG, _GUARDIAN))

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from pipeline.console.looking import looks_only, where_it_is_done
 from pipeline.console.permissions import Act
 from pipeline.errors import BirthshareError
 from pipeline.home import Home, Person
@@ -38,15 +39,31 @@ class Guest:
 
 
 class NotSignedIn(Exception):
-    """Nobody is signed in; `way` is where to."""
+    """Nobody is signed in; `how` tells them what to do."""
+
+    def __init__(self, how: str = "Sign in, then open this page again.") -> None:
+        self.how = how
+        super().__init__()
 
 
 class NotAllowed(Exception):
     """This person may not do this."""
 
 
+class NotNamed(Exception):
+    """Somebody is signed in elsewhere, as nobody whom the settings name."""
+
+
 class Forged(Exception):
     """A form was not one of ours, or is older than the session."""
+
+
+class NotReadable(Exception):
+    """A form holds signs that no text has."""
+
+
+class OnlyLooking(Exception):
+    """A form was sent where there is not all that it takes."""
 
 
 class Entrance(Protocol):
@@ -89,14 +106,40 @@ class Visit:
         """What every form of this session carries."""
         return hmac.digest(self.guest.secret, b"form", "sha256").hex()
 
+    @property
+    def sign_out(self) -> str:
+        """Where the form to leave is sent; "" where people leave by another way."""
+        return str(self.request.app.state.console.entrance.sign_out)
+
+    @property
+    def looks_only(self) -> bool:
+        """Whether no form is taken here."""
+        return looks_only(self.home)
+
+    @property
+    def where_it_is_done(self) -> str:
+        """Where forms are taken instead, as a sentence."""
+        return where_it_is_done(self.home)
+
     def page(self, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
         """A page of the console's own templates."""
         return self.report(lambda: environment().get_template(template).render(**shown), status)
 
-    def report(self, made: Callable[[], str], status: int = 200) -> HTMLResponse:
-        """A page of `pipeline.reporting`, with the console around it; a fragment of one comes out bare."""
-        with framed(Frame(TEMPLATES, self._names())):
+    def report(
+        self, made: Callable[[], str], status: int = 200, *, above: str = "", **shown: Any
+    ) -> HTMLResponse:
+        """A page of `pipeline.reporting`, with the console around it; a fragment of one comes out bare.
+
+        `above` is a template of ours for what stands before it on the screen and is not printed, such as
+        links; it finds what is `shown` in `around()`.
+        """
+        with framed(Frame(TEMPLATES, {**self._names(), "above": above, **shown})):
             return HTMLResponse(made(), status)
+
+    def file(self, content: bytes, name: str) -> Response:
+        """A file to download under this name; no browser shows it as a page of ours."""
+        named = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(content, media_type="application/octet-stream", headers=named)
 
     def to(self, path: str) -> RedirectResponse:
         """To a page of ours, after something was done. `path` begins with "/"."""
@@ -124,15 +167,39 @@ def visiting(request: Request) -> Visit:
     return visit
 
 
-async def _checked_form(request: Request, visit: Annotated[Visit, Depends(visiting)]) -> None:
-    """Raises Forged where the form did not come from a page of ours, in this session."""
-    origin = request.headers.get("origin", "")
-    if origin and urlsplit(origin).netloc != request.headers.get("host", ""):
-        raise Forged
+async def checked_form(request: Request, visit: Annotated[Visit, Depends(visiting)]) -> None:
+    """Raises Forged where the form did not come from a page of ours, in this session.
+
+    Raises TooMany where this session sends form after form, and NotReadable for a text with steering signs.
+    """
+    console = request.app.state.console
+    console.forms.take(visit.guest.secret, visit.now)
     form = await request.form()
     given = form.get(TOKEN)
-    if not (isinstance(given, str) and hmac.compare_digest(given.encode(), visit.token.encode())):
+    if not _is_our_origin(request, console.address) or not (
+        isinstance(given, str) and hmac.compare_digest(given.encode(), visit.token.encode())
+    ):
         raise Forged
+    if any(_steers(text) for pair in form.multi_items() for text in pair):
+        raise NotReadable
+
+
+def _is_our_origin(request: Request, address: str) -> bool:
+    """Whether the browser says that the form was on a page of ours, where it says anything."""
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
+    return origin == address if address else urlsplit(origin).netloc == request.headers.get("host", "")
+
+
+def _steers(text: object) -> bool:
+    return not isinstance(text, str) or any(sign < " " and sign not in "\t\r\n" for sign in text)
+
+
+def _can_be_done(visit: Annotated[Visit, Depends(visiting)]) -> None:
+    """Raises OnlyLooking where what forms ask for could not be done whole."""
+    if visit.looks_only:
+        raise OnlyLooking
 
 
 def _allowed(act: Act) -> Callable[[Visit], None]:
@@ -162,7 +229,8 @@ class Pages:
         self, method: str, path: str, act: Act
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
         self.acts[method, path] = act
-        checks = [Depends(_allowed(act)), *([Depends(_checked_form)] if method == "POST" else [])]
+        of_forms = [Depends(checked_form), Depends(_can_be_done)] if method == "POST" else []
+        checks = [Depends(_allowed(act)), *of_forms]
 
         def register(shown: Callable[..., Response]) -> Callable[..., Response]:
             if inspect.iscoroutinefunction(shown):

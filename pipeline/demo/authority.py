@@ -39,12 +39,10 @@ from pipeline.facts import opened_ledger
 from pipeline.geography.areas import HEADER
 from pipeline.geography.building import build_directory
 from pipeline.home import SETTINGS_FILE, Home
-from pipeline.places.reviewed import NAMESPACE as PLACES
 from pipeline.recipients.register import NAMESPACE as REGISTER
 from pipeline.recipients.register import heard, in_force, present_text, signature_file, write_statement
 from pipeline.records import TEMPLATES, Month
-from pipeline.steps.release import NAMESPACE as RELEASE
-from pipeline.suppliers.drift import NAMESPACE as INTAKE
+from pipeline.signers import line_for
 
 SUPPLIER = "chis"
 AUTHORITY_NAME = "Sampleton Council (demonstration)"
@@ -183,9 +181,8 @@ def _make_approvers(folder: Path, home: Path) -> dict[str, Path]:
     """A key for each approver, and the list of whom the authority believes, and for what."""
     private = folder / "approvers"
     private.mkdir(mode=0o700)
-    may = f'namespaces="{AGREEMENT},{RELEASE},{REGISTER},{INTAKE},{PLACES}"'
     lines = [
-        f"{principal} {may} {make_ssh_key(private / role, principal)}\n"
+        line_for(principal, make_ssh_key(private / role, principal)) + "\n"
         for role, principal in APPROVERS.items()
     ]
     write_secret(home / "keys" / "approvers" / "allowed_signers", "".join(lines).encode())

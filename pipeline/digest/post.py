@@ -5,7 +5,6 @@ What a server answers is never repeated: it is another's words, and may hold a l
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,7 @@ def mail(home: Home, to: str, *, subject: str, text: str, name: str, now: dateti
     settings = home.settings.notices.mail
     assert settings is not None
     message = _message(settings, to, subject=subject, text=text, name=name, now=now)
-    context = _context(home, settings.trust)
+    context = home.trusted(settings.trust)
     password = home.password(settings.password) if settings.user else ""
     where = settings.host, settings.port
     try:
@@ -64,7 +63,7 @@ def webhook(home: Home, content: Mapping[str, Any]) -> None:
             "POST",
             address,
             json=content,
-            verify=_context(home, settings.trust),
+            verify=home.trusted(settings.trust),
             timeout=settings.timeout_seconds,
         ) as answer:
             taken, status = answer.is_success, answer.status_code
@@ -99,14 +98,6 @@ def _address(home: Home, settings: Webhook) -> str:
             do="Put the whole address into the file, alone, beginning with https://",
         )
     return address
-
-
-def _context(home: Home, trust: str) -> ssl.SSLContext:
-    """Who is trusted to vouch for the server: those that this machine trusts, or one file."""
-    try:
-        return ssl.create_default_context(cafile=str(home.at(trust)) if trust else None)
-    except (OSError, ssl.SSLError):
-        raise SettingsError("A file of certificates cannot be read", where=str(home.at(trust))) from None
 
 
 def _not_sent(error: Exception, where: str) -> NotAllDelivered:

@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import tempfile
+from bisect import bisect_left, bisect_right
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,10 +33,11 @@ ED25519 = b"\x01"  # signature type of the C2SP signed note
 KEY_ID_BYTES = 4
 _SEED, _PUBLIC = 32, 33  # bytes; the public key with its type
 _SIGNATURE_LINE = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/]+={0,2})\Z")
-# Who signed, by everything that the answer depends on: each month's signatures are asked about many times, and
-# ssh-keygen has to be started twice for an answer. Only good ones are remembered.
+# Who signed, by everything that the answer depends on: each month's signatures are asked about many times,
+# and ssh-keygen has to be started twice for an answer. Only good ones are remembered.
 _GOOD: dict[bytes, str] = {}
 _MOST_REMEMBERED = 4096
+_MOMENTS = re.compile(rb"valid-(?:after|before)=\"?([0-9]{8,14})")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
@@ -78,12 +80,28 @@ def verify_ssh(
     except OSError:
         raise SettingsError("The list of allowed signers is missing", where=str(allowed_signers)) from None
     moment = f"-Overify-time={_utc(at):%Y%m%d%H%M%S}Z"
-    asked = _digest(content, signature, allowed, namespace.encode(), moment.encode())
-    if asked not in _GOOD:
+    asked = _digest(content, signature, allowed, namespace.encode(), _stretch(_utc(at), allowed))
+    principal = _GOOD.get(asked)
+    if principal is None:
+        principal = _verified(content, signature, allowed, namespace, moment)
         if len(_GOOD) >= _MOST_REMEMBERED:
             _GOOD.clear()
-        _GOOD[asked] = _verified(content, signature, allowed, namespace, moment)
-    return _GOOD[asked]
+        _GOOD[asked] = principal
+    return principal
+
+
+def _stretch(at: datetime, allowed: bytes) -> bytes:
+    """What of a moment matters: which of the moments that the list of allowed signers names are past by then.
+
+    Where it names authorities, whose certificates have ends of their own, or moments that cannot be read
+    here, that is the moment itself.
+    """
+    moment, options = f"{at:%Y%m%d%H%M%S}".encode(), allowed.lower()
+    found = _MOMENTS.findall(options)
+    if b"cert-authority" in options or len(found) != options.count(b"valid-"):
+        return moment
+    named = sorted({digits.ljust(len(moment), b"0") for digits in found})
+    return b"%d %d" % (bisect_left(named, moment), bisect_right(named, moment))
 
 
 def _digest(*parts: bytes) -> bytes:

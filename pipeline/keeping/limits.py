@@ -161,10 +161,11 @@ MADE_AGAIN = DataClass(
         "state/places.json",
         "state/told.json",
         "state/looked/*",
+        "state/console/*",
     ),
     "empty locks, the index of postcodes to recipients, paths of what is being destroyed, which place "
-    "outside has which checkpoint, of what that waits for people these were told on which day, and when "
-    "somebody looked at suppliers' servers last",
+    "outside has which checkpoint, of what that waits for people these were told on which day, when "
+    "somebody looked at suppliers' servers last, and what came of checks that were asked for in the console",
     "none",
     "no personal value is in them",
     ends=False,

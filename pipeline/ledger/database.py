@@ -46,6 +46,11 @@ class Database:
             self._bring_up_to_date()
 
     @property
+    def name(self) -> str:
+        """Which database it is, without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
     def _is_sqlite(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Join, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Join, Select, func, insert, select, update
 
 from pipeline.errors import IntegrityError
 from pipeline.ledger.entries import Body, Entry, Kind, Recorded, leaf, read_entry, write_body, write_moment
@@ -97,6 +97,13 @@ def read(
         query = query.where(ENTRIES.c.kind.in_([str(kind) for kind in kinds]))
     for row in connection.execute(query):
         yield read_entry(*row)
+
+
+def newest(connection: Connection, kind: Kind) -> Recorded | None:
+    """The newest entry of a kind."""
+    last = select(func.max(ENTRIES.c.seq)).where(ENTRIES.c.kind == str(kind))
+    number = connection.execute(last).scalar()
+    return None if number is None else next(numbered(connection, [number]), None)
 
 
 def numbered(connection: Connection, numbers: Sequence[int]) -> Iterator[Recorded]:

@@ -86,6 +86,16 @@ class Ledger:
             # Of several kinds, a database puts all that is left in order for each page: few, large pages.
             after, many = page[-1].seq, min(2 * many, _LARGEST_PAGE)
 
+    def newest(self, kind: Kind) -> Recorded | None:
+        """The newest entry of a kind; the others are not read. Raises as `entries` does."""
+        with self.database.reading() as connection:
+            return journal.newest(connection, kind)
+
+    def numbered(self, numbers: Collection[int]) -> list[Recorded]:
+        """The entries with these numbers, in order. Raises as `entries` does."""
+        with self.database.reading() as connection:
+            return list(journal.numbered(connection, sorted(numbers)))
+
     def permit(
         self,
         body: PermitBody,
@@ -387,6 +397,21 @@ class Ledger:
         with self.database.reading() as connection:
             rows = connection.execute(select(*columns).where(about).order_by(SUPPRESSIONS.c.entry)).mappings()
             return [SuppressionRecorded.model_validate(dict(row)) for row in rows]
+
+    def said_of(self, subjects: Collection[str]) -> list[Recorded]:
+        """The later words about these children, parents and dwellings, as entries, in order."""
+        wanted = sorted(set(subjects) - {""})
+        with self.database.reading() as connection:
+            numbers = [
+                number
+                for first in range(0, len(wanted), _PAGE)
+                for number in connection.execute(
+                    select(SUPPRESSIONS.c.entry).where(
+                        SUPPRESSIONS.c.subject.in_(wanted[first : first + _PAGE])
+                    )
+                ).scalars()
+            ]
+            return list(journal.numbered(connection, numbers))
 
     def destroy_openings(
         self,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from pipeline.agreed import LONDON
+from pipeline.ledger import remembered
 from pipeline.ledger.entries import (
     AreasCounted,
     Balanced,
@@ -94,29 +95,32 @@ def history(ledger: Ledger, state: Mapping[str, Any], *, months: int = MONTHS) -
     this = _this(ledger, state)
     compared = compare(this, earlier)
     return {
-        "months": [asdict(past) for past in (*earlier, this)],
+        "months": [dict(vars(past)) for past in (*earlier, this)],
         "compared_with": sum(bool(past.agreements) for past in earlier),
         "fewest": FEWEST,
-        "compared": [asdict(one) for one in compared],
+        "compared": [dict(vars(one)) for one in compared],
         "unusual": sum(one.unusual for one in compared),
     }
 
 
 def of_month(ledger: Ledger, month: Month) -> Past | None:
     """An earlier month as the ledger has it; None where nothing was decided or closed in it."""
-    entries = list(ledger.entries(month=str(month), kinds=COUNTED))
+    return remembered.of_month(ledger, str(month), COUNTED, _past)
+
+
+def _past(month: str, entries: Collection[Recorded]) -> Past | None:
     balanced = any(isinstance(entry.body, Balanced) for entry in entries)
     closed = any(isinstance(entry.body, MonthClosed) for entry in entries)
     if not entries:
         return None
     return Past(
-        month=str(month),
+        month=month,
         state="closed" if balanced and closed else "ended" if closed else "open",
         received=_received(entries),
         agreements=agreements(entries),
         households=_households(entries) if balanced else {},
         areas=areas(entries) if balanced else {},
-        days_after=_days_after(month, entries),
+        days_after=_days_after(Month.parse(month), entries),
     )
 
 

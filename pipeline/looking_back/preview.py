@@ -8,7 +8,9 @@ several, of other months or other drafts, can compare them, so each one is recor
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -87,6 +89,29 @@ def preview(home: Home, file: Path, *, months: int | None = None, now: datetime)
 def preview_file(file: Path) -> Path:
     """Where the newest preview of an agreement's file is."""
     return file.with_suffix(".preview.json")
+
+
+def seen(ledger: Ledger, file: Path, digest: str) -> tuple[dict[str, Any], datetime] | None:
+    """The newest preview of exactly the content that has this digest, as `preview` gave it, and when.
+
+    None where there is none, or what lies beside the file is not what the ledger has of it.
+    """
+    recorded = [
+        (entry.body.preview_sha256, entry.at)
+        for entry in ledger.entries(kinds={AgreementPreviewed.kind})
+        if isinstance(entry.body, AgreementPreviewed) and entry.body.digest == digest
+    ]
+    with suppress(OSError):
+        content = preview_file(file).read_bytes()
+        if recorded and release.digest(content) == recorded[-1][0]:
+            sha256, at = recorded[-1]
+            return {**json.loads(content), "preview_sha256": sha256}, at
+    return None
+
+
+def months_kept(ledger: Ledger) -> list[Month]:
+    """The past months on which a proposal can be replayed, oldest first."""
+    return sorted({month for month, _ in kept.standing(ledger)})
 
 
 # --- the past -------------------------------------------------------------------------------------

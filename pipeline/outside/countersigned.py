@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Home
+from pipeline.ledger import remembered
 from pipeline.ledger.checkpoints import Checkpoint, unsigned
 from pipeline.ledger.entries import CheckpointWitnessed, Entry, Kind
 from pipeline.ledger.ledger import Ledger
@@ -116,10 +117,11 @@ def newest_note(home: Home, ledger: Ledger) -> str:
 def newest_countersigned(home: Home, ledger: Ledger) -> Countersigned | None:
     """The newest checkpoint that as many witnesses countersigned as the settings ask for, at least one."""
     recorded = _recorded(ledger)
+    ours = witnesses(home) if recorded else {}
     needed = max(1, home.settings.ledger.witnesses_needed)
     moments: defaultdict[int, dict[str, datetime]] = defaultdict(dict)
     for one in recorded:
-        if one.witness in witnesses(home):
+        if one.witness in ours:
             moments[one.size][one.witness] = one.cosigned_at
     enough = [size for size, by in moments.items() if len(by) >= needed]
     if not enough:
@@ -180,5 +182,5 @@ def _with_lines(home: Home, checkpoint: Checkpoint, recorded: Iterable[Checkpoin
 
 
 def _recorded(ledger: Ledger) -> list[CheckpointWitnessed]:
-    found = ledger.entries(kinds={Kind.CHECKPOINT_WITNESSED})
+    found = remembered.entries(ledger, {Kind.CHECKPOINT_WITNESSED})
     return [entry.body for entry in found if isinstance(entry.body, CheckpointWitnessed)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
@@ -15,7 +17,9 @@ from pipeline.reporting.facts import MapFacts
 
 if TYPE_CHECKING:
     from pipeline.geography.directory import Directory
-    from pipeline.geography.reach import Reach
+    from pipeline.geography.tiles import Tiles
+
+_REMEMBERED = 16  # networks' areas as of some month's last day
 
 
 def maps_of(home: Home, ledger: Ledger, month: Month) -> dict[str, MapFacts | None]:
@@ -49,15 +53,14 @@ def _drawn(home: Home, month: Month, placed: Placed | None) -> MapFacts | None:
 def _map(home: Home, directory: Directory, places: Places, network: str) -> MapFacts:
     from pipeline.geography.reach import Reach
     from pipeline.geography.releases import month_of
-    from pipeline.geography.tiles import tiles
 
-    found, released = tiles(places.directory, places.reach, network), month_of(directory.facts.release)
+    found, released = _tiles(places, network), month_of(directory.facts.release)
     with Reach(places.reach, directory.facts) as areas:
         year = released.year if released else int(areas.facts.on[:4])
-        return MapFacts(found.serving, found.side, year, _localities(home, areas, network))
+    return MapFacts(found.serving, found.side, year, _within(home, places, network))
 
 
-def _localities(home: Home, areas: Reach, network: str) -> dict[str, str]:
+def _within(home: Home, places: Places, network: str) -> dict[str, str]:
     """The name of the locality that most postcodes of each recipient's area are in, where there are any."""
     from pipeline.geography.enrichment import read_locality_names
 
@@ -65,10 +68,29 @@ def _localities(home: Home, areas: Reach, network: str) -> dict[str, str]:
     if settings.localities is None or settings.localities == network:
         return {}
     names = read_locality_names(home.at(settings.locality_names)) if settings.locality_names else {}
-    postcodes, recipients, _ = areas.everywhere(network)
-    known = dict(zip(*areas.everywhere(settings.localities)[:2], strict=True))
+    most = _localities(places, network, settings.localities)
+    return {recipient: names.get(code, code) for recipient, code in most.items()}
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _tiles(places: Places, network: str) -> Tiles:
+    """The network's tiles. `places` names what they are made of by digests, so they stay what they are."""
+    from pipeline.geography.tiles import tiles
+
+    return tiles(places.directory, places.reach, network)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _localities(places: Places, network: str, localities: str) -> Mapping[str, str]:
+    """By recipient, the code of the locality that most postcodes of its area are in."""
+    from pipeline.geography.directory import Directory
+    from pipeline.geography.reach import Reach
+
+    with Directory(places.directory) as directory, Reach(places.reach, directory.facts) as areas:
+        postcodes, recipients, _ = areas.everywhere(network)
+        known = dict(zip(*areas.everywhere(localities)[:2], strict=True))
     counts: dict[str, Counter[str]] = {}
     for postcode, recipient in zip(postcodes, recipients, strict=True):
         counts.setdefault(recipient, Counter())[known.get(postcode, "")] += 1
     most = {recipient: of.most_common(1)[0][0] for recipient, of in counts.items()}
-    return {recipient: names.get(code, code) for recipient, code in most.items() if recipient and code}
+    return {recipient: code for recipient, code in most.items() if recipient and code}

@@ -22,7 +22,7 @@ from pipeline.errors import IntegrityError
 from pipeline.geography.postcodes import compact
 from pipeline.geography.statuses import DECIDABLE, Status
 from pipeline.home import Home
-from pipeline.ledger.entries import PostcodeReviewed, canonical
+from pipeline.ledger.entries import Placed, PostcodeReviewed, Recorded, canonical
 from pipeline.ledger.ledger import Ledger
 from pipeline.networks import DIRECTORY_ALONE
 from pipeline.reasons import Outcome
@@ -132,6 +132,20 @@ def about(ledger: Ledger, places: Collection[str]) -> list[int]:
         for entry in ledger.entries(kinds={PostcodeReviewed.kind})
         if isinstance(entry.body, PostcodeReviewed) and entry.body.place in set(places) - {""}
     ]
+
+
+def unplaced(placed: Iterable[Recorded]) -> int:
+    """Births that geography could not place when the month was last run, in networks of reach areas.
+
+    `placed` are a month's entries of that kind. It is about each once for every network.
+    """
+    newest = {one.body.network: one.body.statuses for one in placed if isinstance(one.body, Placed)}
+    return sum(
+        statuses.get(status, 0)
+        for network, statuses in newest.items()
+        if network != DIRECTORY_ALONE
+        for status in ASKED
+    )
 
 
 def remarks(

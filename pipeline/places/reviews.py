@@ -19,15 +19,17 @@ from typing import Literal, NamedTuple, cast
 
 import pandas as pd
 
+from pipeline import facts
 from pipeline import month as months
 from pipeline.asking import check_known
 from pipeline.errors import Refused, SettingsError, WaitingForPerson
-from pipeline.geography.areas import Area, read_areas
+from pipeline.geography.areas import Area, Kind, read_areas
 from pipeline.geography.directory import Directory
 from pipeline.geography.neighbours import Neighbours, neighbours
 from pipeline.geography.place import Placement, place_each
 from pipeline.geography.postcodes import compact, could_be
 from pipeline.geography.reach import Reach
+from pipeline.geography.statuses import Status
 from pipeline.geography.why import claims
 from pipeline.home import Home
 from pipeline.ledger.entries import PostcodeReviewed, PostcodesShown, canonical
@@ -51,6 +53,7 @@ from pipeline.steps.inputs import BIRTHS, decisions_of
 from pipeline.wording import stranger
 
 _NAME = 12  # hexadecimal digits
+_MOST = 4  # recipients or authorities named in a hint
 
 
 class Row(NamedTuple):
@@ -97,6 +100,48 @@ class Asked:
         """Whether nobody has decided yet."""
         return not self.decided_by
 
+    @property
+    def likely_authority(self) -> str:
+        """The only authority that it can be in, as far as is known; "" where there are several, or none."""
+        if self.claimants:
+            return self.authority
+        around = list(self.near.authorities) if self.near else []
+        return around[0] if len(around) == 1 else ""
+
+    @property
+    def wording(self) -> str:
+        """Why geography cannot place it."""
+        return Status[self.status.upper()].wording
+
+    @property
+    def hints(self) -> list[str]:
+        """What is known around it, a line each."""
+        if self.claimants:
+            by = f", each by {Kind[self.matched.upper()].wording}" if self.matched else ""
+            return [
+                f"claimed by {' and '.join(self.claimants)}{by}: {'; '.join(self.lines)}",
+                f"in the authority {self.authority}",
+            ]
+        if self.near is None or not self.near.around:
+            return ["no postcode of its district is in the directory"]
+        return [
+            f"live postcodes of its {self.near.around}: {_counted(self.near.recipients, 'nobody')}",
+            f"in the authorities: {_counted(self.near.authorities, 'not known')}",
+        ]
+
+
+def _counted(counts: Mapping[str, int], blank: str) -> str:
+    shown = [f"{code or blank} {count:,}" for code, count in list(counts.items())[:_MOST]]
+    more = len(counts) - len(shown)
+    return ", ".join(shown) + (f", and {more} more" if more else "")
+
+
+def in_words(decision: PostcodeReviewed) -> str:
+    """What is decided, as a sentence."""
+    if not decision.recipient:
+        return "Nobody serves it, and its families stay held."
+    return f"{decision.recipient} serves it; it is in the authority {decision.authority}."
+
 
 @dataclass(frozen=True)
 class Queue:
@@ -114,9 +159,11 @@ def queue(home: Home, month: Month, *, now: datetime) -> Queue:
     """What waits in an open month, and what was decided already, as things stand now.
 
     Births that are withheld anyway wait for nothing. Raises WaitingForPerson for a month that has no
-    decisions, since it was not run or is closed.
+    decisions, since it was not run, SettingsError for one that is closed, and IntegrityError where the ledger
+    was altered since it was signed. It is only looked at: `decide` reads the whole ledger again.
     """
-    with months.working(home, month, now) as desk:
+    with months.opened(home, month, now) as desk:
+        facts.check_sound(home, desk.ledger)
         return _queue(desk)
 
 
@@ -294,7 +341,7 @@ def draft(
         )
     return PostcodeReviewed(
         place=asked.place,
-        once=secrets.token_hex(16),  # not handed in: what somebody could foretell hides nothing
+        once=secrets.token_hex(16),  # what somebody could foretell hides nothing
         network=asked.network,
         status=asked.status,
         claimants=asked.claimants,
@@ -355,8 +402,7 @@ def _authority(asked: Asked, named: str) -> str:
         if named not in ("", asked.authority):
             raise SettingsError("The directory knows the authority of this postcode", where=asked.authority)
         return asked.authority
-    around = list(asked.near.authorities) if asked.near else []
-    found = named or (around[0] if len(around) == 1 else "")
+    found = named or asked.likely_authority
     if not found or found not in asked.authorities:
         raise SettingsError(
             "The authority of this postcode cannot be told"

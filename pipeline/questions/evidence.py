@@ -12,17 +12,20 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pipeline import facts
+from pipeline import custody, facts
 from pipeline.agreed import LONDON
 from pipeline.agreements.words import counted
-from pipeline.errors import SettingsError
+from pipeline.asking import check_takes
+from pipeline.errors import NotNow, SettingsError
 from pipeline.home import Home
 from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.entries import (
@@ -43,7 +46,63 @@ EXPORT_FORMAT = "birthshare-ledger/1"
 
 _FIXED = (1980, 1, 1, 0, 0, 0)  # the oldest date of a zip: the same content makes the same bytes
 _FILE_MODE = 0o600 << 16
+MOST = 100_000  # entries that are asked for in one pack; more is an export
+_BLOCK = 1 << 18  # bytes of an export at once
 _MOST_BYTES = 120 << 20  # of all files together; the verifier reads no more than 128 MiB
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which entries somebody asks for."""
+
+    numbers: Collection[int]
+    title: str
+    about: Literal["month", "ledger"] = "ledger"
+
+
+Choose = Callable[[Ledger], Chosen]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A pack as it is handed over, and recorded."""
+
+    content: bytes = field(repr=False)
+    sha256: str
+    entries: int
+    checkpoint: str  # the note
+    verifier_key: str
+
+
+def give(home: Home, choose: Choose, *, principal: str, why: str, now: datetime) -> Given:
+    """The pack of what is chosen in the ledger; that it was taken out, by whom and why, is recorded first.
+
+    Raises as `pipeline.asking.check_takes` does, as `gather` and `packed` do, and IntegrityError for a
+    ledger that was altered.
+    """
+    check_takes(home, principal, why)
+    with facts.sound_ledger(home) as ledger:
+        chosen = choose(ledger)
+        gathered = gather(home, ledger, chosen.numbers, about=chosen.about, title=chosen.title, now=now)
+        content = packed(gathered)
+        digest = record_given(ledger, content, about=chosen.about, principal=principal, purpose=why, at=now)
+    key = gathered["files"]["ledger.vkey"].strip()
+    return Given(content, digest, len(gathered["entries"]), gathered["checkpoint"], key)
+
+
+def the_month(month: str) -> Choose:
+    """Everything that is recorded of one month."""
+    return lambda ledger: Chosen(of_month(ledger, month), f"The month {month}", "month")
+
+
+def the_days(since: date, until: date) -> Choose:
+    """What was recorded from one day to another, both included."""
+    return lambda ledger: Chosen(of_days(ledger, since, until), f"What was recorded from {since} to {until}")
+
+
+def the_numbers(numbers: Collection[int], said: str) -> Choose:
+    """These entries; `said` is how they were asked for."""
+    return lambda ledger: Chosen(numbers, f"Entries {said}")
 
 
 def gather(
@@ -64,10 +123,13 @@ def gather(
     for: salt and said), and files (what stands beside it in the pack, text by name). Proofs are those of
     RFC 6962, their hashes one after the other in hexadecimal.
 
-    Signs a checkpoint where none covers the entries yet. Raises SettingsError for a number that the ledger
-    does not have, IntegrityError where the ledger is damaged.
+    Signs a checkpoint where none covers the entries yet; raises NotNow where that is for another machine.
+    Raises SettingsError for a number that the ledger does not have and for more than MOST, IntegrityError
+    where the ledger is damaged.
     """
     asked = frozenset(numbers)
+    if len(asked) > MOST:
+        raise _too_much()
     shown = leaves(ledger, grounds(ledger, asked))
     missing = sorted(asked - {one.seq for one in shown})
     if missing:
@@ -111,10 +173,7 @@ def packed(evidence: dict[str, Any]) -> bytes:
         **evidence["files"],
     }
     if sum(map(len, files.values())) > _MOST_BYTES:
-        raise SettingsError(
-            "That is more than one pack can hold",
-            do="Ask for fewer entries at once, or write all: birthshare ledger export",
-        )
+        raise _too_much()
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as pack:
         for name in sorted(files):
@@ -126,6 +185,13 @@ def packed(evidence: dict[str, Any]) -> bytes:
             )
             pack.writestr(place, files[name].encode())
     return content.getvalue()
+
+
+def _too_much() -> SettingsError:
+    return SettingsError(
+        "That is more than one pack can hold",
+        do="Ask for fewer entries at once, or write all: birthshare ledger export",
+    )
 
 
 def of_month(ledger: Ledger, month: str) -> list[int]:
@@ -157,26 +223,44 @@ def record_given(
     return digest
 
 
-def exported(home: Home, ledger: Ledger) -> Iterator[bytes]:
+def exported(home: Home, ledger: Ledger, *, anew: bool = True) -> Iterator[bytes]:
     """Every entry that the newest checkpoint covers, one line each, in memory that does not grow with them.
 
     The first line has the checkpoint; each other one is exactly what is hashed, without openings. Where
-    something was recorded since the newest checkpoint, another is signed first.
+    something was recorded since the newest checkpoint, another is signed first, unless not `anew`: that reads
+    the whole ledger, and may be wanted of another machine.
     """
-    newest = _covering(home, ledger, ledger.size)
+    newest = _covering(home, ledger, ledger.size if anew else 0)
     first = {"checkpoint": _note(newest, _countersignatures(ledger)), "format": EXPORT_FORMAT}
     yield canonical(first).encode() + b"\n"
     for one in first_leaves(ledger, newest.size):
         yield one.content + b"\n"
 
 
+def compressed(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines as gzip, in blocks of some size; the same lines make the same bytes."""
+    packer, waiting, size = zlib.compressobj(wbits=31), list[bytes](), 0
+    for line in lines:
+        waiting.append(packer.compress(line))
+        size += len(waiting[-1])
+        if size >= _BLOCK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join([*waiting, packer.flush()])
+
+
 # --- checkpoints ----------------------------------------------------------------------------------
 
 
 def _covering(home: Home, ledger: Ledger, last: int) -> Checkpoint:
-    """The newest checkpoint; a new one where that does not reach the entry."""
+    """The newest checkpoint; a new one where that does not reach the entry, if it can be signed here."""
     newest = ledger.latest_checkpoint()
     if newest is None or newest.size < last:
+        if custody.leaves_signing(home):
+            raise NotNow(
+                "Not all of this is signed yet, and this machine does not have the key",
+                do="It is signed daily (`birthshare ledger check`): ask again after that.",
+            )
         newest = sign_ledger(home, ledger)
     return newest
 
@@ -220,9 +304,7 @@ def _hex(proof: list[bytes]) -> str:
 
 def _files(home: Home, entries: list[dict[str, Any]]) -> dict[str, str]:
     """The agreements that the entries name, as they were signed, and the public keys, by name in the pack."""
-    from pipeline.encryption.signing import note_verifier
-
-    files = {"ledger.vkey": note_verifier(facts.origin(home), home.secret("ledger.key")) + "\n"}
+    files = {"ledger.vkey": facts.verifier(home).strip() + "\n"}
     for body in (one["body"] for one in entries if one["kind"] == AgreementSigned.kind):
         name = f"{body['agreement']}.v{body['version']}"
         _add(files, home.agreements / f"{name}.yaml", body["digest"])
@@ -260,7 +342,7 @@ the ledger, and {held} with the proof that nothing before them was changed since
 How to check it, without the authority and without a network
 
 1. Take the program verify_birthshare.py from the project's source, not from whoever gave you this pack. It is
-   one file of less than 400 lines to read, and needs Python 3.11 and nothing else (for signatures of some
+   one file of less than 460 lines to read, and needs Python 3.11 and nothing else (for signatures of some
    kinds of keys also ssh-keygen).
 2. Get the ledger's public key in another way than with this pack, such as from the authority's published
    record or in a letter. It is one line with plus signs in it. (ledger.vkey is here only to be compared.)

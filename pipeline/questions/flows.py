@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, Literal
 
+from pipeline.agreed import LONDON
 from pipeline.agreements.model import Permission
 from pipeline.agreements.words import counted, listed, sentence, several
 from pipeline.home import Home, Supplier
 from pipeline.intake.profiles import SupplierFiles, files_of
 from pipeline.keeping.retention import limits_of
+from pipeline.ledger import remembered
 from pipeline.ledger.entries import (
     Acknowledged,
     AnswersReceived,
@@ -73,7 +75,8 @@ def register(home: Home, ledger: Ledger, *, now: datetime) -> dict[str, Any]:
     since = day(now) - YEAR
     found = cases(home, ledger, now=now)
     sent = transfers(home, ledger, since=since)
-    heard = [entry for entry in ledger.entries(kinds={one.kind for one in _READ}) if day(entry.at) >= since]
+    begin = datetime.combine(since, time(), LONDON)
+    heard = [one for one in remembered.entries(ledger, {body.kind for body in _READ}) if one.at >= begin]
     flows = [
         *_from_suppliers(home, found, heard),
         *_from_others(heard),

@@ -1,7 +1,9 @@
-"""One month: its books, how it went, what is open of it, who approved, and the months before it."""
+"""Months: where each stands; and one, its books, how it went, who approved, and the months before it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +11,48 @@ from pipeline import facts
 from pipeline import month as months
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Home
+from pipeline.ledger.entries import Balanced, Books, MonthClosed
 from pipeline.places.drawn import maps_of
 from pipeline.records import Month
 from pipeline.reporting.facts import MapFacts
+
+COUNTS = ("received", "shared", "held", "withheld")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one month stands."""
+
+    month: Month
+    state: str  # open; closed; ended: without books, since its working files were lost
+    waits: facts.Turn
+    agreements: Mapping[str, Mapping[str, int]]  # by id: COUNTS, in rows; of an open month so far
+
+
+def every_month(home: Home, *, now: datetime) -> list[Standing]:
+    """Every month that was begun, the newest first. Raises IntegrityError where the ledger was altered."""
+    with facts.sound_ledger(home) as ledger:
+        begun = [Month.parse(month) for month in ledger.months()]
+        ends = list(ledger.entries(kinds={Balanced.kind, MonthClosed.kind}))
+    books = {one.month: one.body.books for one in ends if isinstance(one.body, Balanced)}
+    closed = {one.month for one in ends if isinstance(one.body, MonthClosed)}
+    return [
+        _closed(month, books.get(str(month))) if str(month) in closed else _open(home, month, now)
+        for month in reversed(begun)
+    ]
+
+
+def _closed(month: Month, books: Books | None) -> Standing:
+    summed = {
+        agreement: {column: sum(rows[column] for rows in suppliers.values()) for column in COUNTS}
+        for agreement, suppliers in (books or {}).items()
+    }
+    return Standing(month, "ended" if books is None else "closed", facts.NOTHING, summed)
+
+
+def _open(home: Home, month: Month, now: datetime) -> Standing:
+    with months.opened(home, month, now) as desk:
+        return Standing(month, "open", facts.turn(desk), facts.counted(desk))
 
 
 def maps(home: Home, which: Month) -> dict[str, MapFacts | None]:

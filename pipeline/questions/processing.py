@@ -22,8 +22,8 @@ from pipeline.home import Home, Recipient
 from pipeline.keeping.limits import CLASSES, KEPT_DECISIONS, LEDGER
 from pipeline.ledger.ledger import Ledger
 from pipeline.looking_back.course import written
+from pipeline.questions.agreements import State, state_of
 from pipeline.questions.transfers import Transfer, totals, transfers
-from pipeline.wording import Worded
 
 TO_WRITE_IN = "To be written in: "
 YEAR = timedelta(days=365)  # of which volumes are told
@@ -42,16 +42,6 @@ SECURITY = (
     "Every list, look-up and destruction is recorded in a ledger that names nobody and shows later changes.",
     "What is over is destroyed by a daily run, and every file that nobody knows is named.",
 )
-
-
-class State(Worded):
-    """Whether an agreement counts today."""
-
-    IN_FORCE = "in_force", "in force"
-    SUSPENDED = "suspended", "suspended"
-    EXPIRED = "expired", "expired"
-    NOT_BEGUN = "not_begun", "signed, not in force yet"
-    LAPSED = "lapsed", "not in force"
 
 
 @dataclass(frozen=True)
@@ -77,14 +67,7 @@ class Case:
     @property
     def state(self) -> State:
         """Whether it counts today, and if not, why."""
-        dates = self.agreement.dates
-        if self.loaded.refusal is None:
-            return State.IN_FORCE
-        if self.loaded.suspended:
-            return State.SUSPENDED
-        if self.today > dates.expires:
-            return State.EXPIRED
-        return State.NOT_BEGUN if self.today < dates.starts else State.LAPSED
+        return state_of(self.loaded, self.today)
 
     def parties(self, *roles: str) -> list[str]:
         """The names of the parties in these roles."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from pipeline.afterwards import sent
 from pipeline.afterwards.sent import Sent, day_of
+from pipeline.ledger import remembered
 from pipeline.ledger.entries import Disclosure, Kind, PermitBody, RecallRaised, Recorded, SuppressionRecorded
 from pipeline.ledger.ledger import Ledger
 from pipeline.looking_back.course import written
@@ -109,8 +110,8 @@ def recalls(ledger: Ledger) -> list[Recall]:
         if one.what == "recall" and not one.annulled
         for entry in one.about
     }
-    raised = list(ledger.entries(kinds={Kind.RECALL_RAISED}))
-    said = _said(ledger, raised)
+    with remembered.heard(ledger, _Raised) as known:
+        raised, said = list(known.entries), known.up_to_date(ledger)
     found: dict[tuple[int, str], Recall] = {}
     for entry in raised:
         body = entry.body
@@ -154,11 +155,34 @@ def _in(one: Recall, since: date | None, until: date | None) -> bool:
 # --- when the word was recorded -------------------------------------------------------------------
 
 
-def _said(ledger: Ledger, raised: Collection[Recorded]) -> dict[int, datetime]:
+class _Raised:
+    """Every recall, and when the word was recorded that it answers, which is asked once."""
+
+    kinds = frozenset({Kind.RECALL_RAISED})
+
+    def __init__(self) -> None:
+        self.entries: list[Recorded] = []
+        self._said: dict[int, datetime] = {}
+        self._new: set[int] = set()  # lists with recalls of which that was not asked yet
+
+    def hear(self, entry: Recorded) -> None:
+        """The next one."""
+        if isinstance(entry.body, RecallRaised):
+            self.entries.append(entry)
+            self._new.add(entry.body.permit)
+
+    def up_to_date(self, ledger: Ledger) -> dict[int, datetime]:
+        """By recall; of a list with a new one all are asked about again, as twins answer for each other."""
+        mine = [(entry.seq, entry.body) for entry in self.entries if isinstance(entry.body, RecallRaised)]
+        self._said |= _said(ledger, {seq: body for seq, body in mine if body.permit in self._new})
+        self._new = set()
+        return dict(self._said)
+
+
+def _said(ledger: Ledger, bodies: Mapping[int, RecallRaised]) -> dict[int, datetime]:
     """By recall: when the first word was recorded that called its row back, where it can still be told."""
-    bodies = {entry.seq: entry.body for entry in raised if isinstance(entry.body, RecallRaised)}
     families = _families(ledger, bodies.values())
-    words = _words(ledger)
+    words = _words(ledger, {one for family in families.values() for one in family})
     heard = _heard(ledger, {body.permit for body in bodies.values()})
     found = {}
     for seq, body in bodies.items():
@@ -200,10 +224,10 @@ def _disclosures(ledger: Ledger, children: Iterable[str]) -> Iterator[Recorded]:
         yield from ledger.disclosures_of(some)
 
 
-def _words(ledger: Ledger) -> dict[str, list[tuple[int, str, datetime]]]:
+def _words(ledger: Ledger, subjects: Collection[str]) -> dict[str, list[tuple[int, str, datetime]]]:
     """Later words by whom they are about: number, word and moment."""
     found: dict[str, list[tuple[int, str, datetime]]] = {}
-    for entry in ledger.entries(kinds={Kind.SUPPRESSION_RECORDED}):
+    for entry in ledger.said_of(subjects):
         if isinstance(entry.body, SuppressionRecorded) and entry.body.subject:
             found.setdefault(entry.body.subject, []).append((entry.seq, entry.body.word, entry.at))
     return found
@@ -213,8 +237,8 @@ def _heard(ledger: Ledger, permits: Collection[int]) -> dict[int, int]:
     """Up to which entry the gate of each list had listened."""
     return {
         entry.seq: entry.body.heard or entry.seq
-        for entry in ledger.entries(kinds={Kind.PERMIT})
-        if isinstance(entry.body, PermitBody) and entry.seq in permits
+        for entry in ledger.numbered(permits)
+        if isinstance(entry.body, PermitBody)
     }
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from pipeline.afterwards import sent
@@ -22,6 +23,7 @@ from pipeline.agreements.model import Agreement, Shares
 from pipeline.agreements.words import FIELDS, listed
 from pipeline.errors import SettingsError
 from pipeline.home import Home, Recipient
+from pipeline.ledger import remembered
 from pipeline.ledger.entries import (
     Decided,
     Delivered,
@@ -30,6 +32,7 @@ from pipeline.ledger.entries import (
     ListForgone,
     PermitBody,
     Publishing,
+    RecallRaised,
     Recorded,
     RegisterAgreed,
     ReleaseApproved,
@@ -42,6 +45,12 @@ KINDS = frozenset({
     *sent.KINDS, Kind.PUBLISHING, Kind.LIST_FORGONE, Kind.DECIDED, Kind.RELEASE_APPROVED,
     Kind.REGISTER_AGREED,
 })  # fmt: skip
+
+# Where a list or notice can stand: see `sent.Sent.state`, and lists that a person decided to do without.
+STATES = (
+    "waiting", "delivered", "collected", "acknowledged", "destroyed", "done", "removed", "failed", "annulled",
+    "forgone",
+)  # fmt: skip
 
 # How a sealed file's ending says that it is sealed.
 _SEALED = {
@@ -152,6 +161,43 @@ class Transfer:
         }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Which rows of the register are meant: from one day to another, of one agreement, recipient or state.
+
+    "" and None for any. Raises SettingsError where the days are in the wrong order.
+    """
+
+    since: date | None = None
+    until: date | None = None
+    agreement: str = ""
+    recipient: str = ""
+    state: str = ""  # as Transfer has it
+
+    def __post_init__(self) -> None:
+        if self.since and self.until and self.until < self.since:
+            raise SettingsError("The last day is before the first one", do="Exchange --since and --until.")
+
+    def holds(self, row: Transfer) -> bool:
+        """Whether a row is meant."""
+        return (
+            self.agreement in ("", row.agreement)
+            and self.recipient in ("", row.recipient)
+            and self.state in ("", row.state)
+            and row.within(self.since, self.until)
+        )
+
+    def as_json(self) -> dict[str, str]:
+        """For programs."""
+        return {
+            "since": self.since.isoformat() if self.since else "",
+            "until": self.until.isoformat() if self.until else "",
+            "agreement": self.agreement,
+            "recipient": self.recipient,
+            "state": self.state,
+        }
+
+
 def register(
     home: Home,
     ledger: Ledger,
@@ -160,23 +206,23 @@ def register(
     until: date | None,
     agreement: str,
     recipient: str,
+    state: str = "",
     now: datetime,
 ) -> dict[str, Any]:
     """The register for programs and files; raises as `transfers` does, and for who is not known at all.
 
-    Keys: about (authority, since, until, agreement, recipient, made_at, entries, checkpoint), totals (see
-    `totals`), rows (see `Transfer.as_json`).
+    Keys: about (authority, since, until, agreement, recipient, state, made_at, entries, checkpoint), totals
+    (see `totals`), rows (see `Transfer.as_json`).
     """
-    rows = transfers(home, ledger, since=since, until=until, agreement=agreement, recipient=recipient)
+    chosen = Chosen(since=since, until=until, agreement=agreement, recipient=recipient, state=state)
+    every = transfers(home, ledger)
+    rows = [row for row in every if chosen.holds(row)]
     if not rows:
-        _check_known(home, ledger, agreement, recipient)
+        _check_known(home, every, chosen)
     newest = ledger.latest_checkpoint()
     about = {
         "authority": home.settings.authority.name,
-        "since": since.isoformat() if since else "",
-        "until": until.isoformat() if until else "",
-        "agreement": agreement,
-        "recipient": recipient,
+        **chosen.as_json(),
         "made_at": written(now),
         "entries": ledger.size,
         "checkpoint": newest.size if newest else 0,
@@ -199,25 +245,29 @@ def transfers(
     failure. "" for every agreement or recipient. Raises SettingsError where the register of recipients
     cannot be read, or the days are in the wrong order.
     """
-    if since and until and until < since:
-        raise SettingsError("The last day is before the first one", do="Exchange --since and --until.")
-    return [
-        row
-        for row in rows_of(home, ledger, ledger.entries(kinds=KINDS))
-        if row.within(since, until) and agreement in ("", row.agreement) and recipient in ("", row.recipient)
-    ]
+    chosen = Chosen(since=since, until=until, agreement=agreement, recipient=recipient)
+    of_home = _OfHome.now(home, ledger)
+    with remembered.heard(ledger, _Heard) as everything:
+        every = everything.register(of_home)
+    return [row for row in every if chosen.holds(row)]
 
 
-def _check_known(home: Home, ledger: Ledger, agreement: str, recipient: str) -> None:
+def known(home: Home, every: Iterable[Transfer]) -> tuple[set[str], set[str]]:
+    """The agreements and the recipients of which the home or the whole register knows."""
+    sent_to = list(every)
+    agreements = {one.id for one in versions(home).values()} | {row.agreement for row in sent_to}
+    return agreements, {*home.recipients(), *(row.recipient for row in sent_to)}
+
+
+def _check_known(home: Home, every: Iterable[Transfer], chosen: Chosen) -> None:
     """That nothing was sent is said only of an agreement and a recipient that are known."""
-    every = transfers(home, ledger)
-    agreements = {one.id for one in versions(home).values()} | {row.agreement for row in every}
-    recipients = {*home.recipients(), *(row.recipient for row in every)}
-    for option, named, known in (
-        ("agreement", agreement, agreements),
-        ("recipient", recipient, recipients),
+    agreements, recipients = known(home, every)
+    for option, named, known_ones in (
+        ("agreement", chosen.agreement, agreements),
+        ("recipient", chosen.recipient, recipients),
+        ("state", chosen.state, set(STATES)),
     ):
-        if named and named not in known:
+        if named and named not in known_ones:
             raise SettingsError(
                 f"Nobody here knows this {option}",
                 where=f"--{option} {named}",
@@ -231,23 +281,29 @@ def totals(rows: Iterable[Transfer]) -> dict[str, Any]:
     Keys: transfers, households, children (as often as they were sent), agreements (the same by agreement),
     notices (known to have arrived), not_transfers (lists by state).
     """
-    every: Counter[str] = Counter()
-    agreements: dict[str, Counter[str]] = {}
+    agreements: dict[str, list[Transfer]] = {}
     not_transfers: Counter[str] = Counter()
+    notices = 0
     for row in rows:
         if row.counts:
-            for sums in (every, agreements.setdefault(row.agreement, Counter())):
-                sums.update(transfers=1, households=row.households, children=row.children)
+            agreements.setdefault(row.agreement, []).append(row)
         elif row.what == "list":
             not_transfers[row.state] += 1
         else:
-            every["notices"] += row.delivered is not None
-    names = ("transfers", "households", "children")
+            notices += row.delivered is not None
     return {
-        **{name: every[name] for name in names},
-        "agreements": {one: {name: sums[name] for name in names} for one, sums in sorted(agreements.items())},
-        "notices": every["notices"],
+        **_sums([row for mine in agreements.values() for row in mine]),
+        "agreements": {one: _sums(mine) for one, mine in sorted(agreements.items())},
+        "notices": notices,
         "not_transfers": dict(sorted(not_transfers.items())),
+    }
+
+
+def _sums(mine: Sequence[Transfer]) -> dict[str, int]:
+    return {
+        "transfers": len(mine),
+        "households": sum(row.households for row in mine),
+        "children": sum(row.children for row in mine),
     }
 
 
@@ -263,21 +319,44 @@ def versions(home: Home) -> dict[str, Agreement]:
 
 def rows_of(home: Home, ledger: Ledger, entries: Iterable[Recorded]) -> list[Transfer]:
     """The whole register from entries that were read already: those of KINDS, in order, and any others."""
-    known = _Known(home, ledger.checkpoint_sizes())
-    sendings = sent.followed(known.hearing(entries))
-    back = sent.called_back(ledger, sendings)
-    rows = [known.row(one, back.get(one.entry)) for one in sendings]
-    rows += known.never_permitted(sendings)
-    return sorted(rows, key=lambda row: row.entry)
+    everything = _Heard()
+    for entry in (*entries, *remembered.entries(ledger, {Kind.RECALL_RAISED})):
+        if entry.kind in everything.kinds:
+            everything.hear(entry)
+    return everything.register(_OfHome.now(home, ledger))
 
 
-class _Known:
-    """What the ledger and the home say about lists besides what became of them."""
+@dataclass(frozen=True)
+class _OfHome:
+    """What the register needs to know besides what became of lists and notices."""
 
-    def __init__(self, home: Home, checkpoints: list[int]) -> None:
-        self._recipients: Mapping[str, Recipient] = home.recipients()
-        self._versions = versions(home)
-        self._checkpoints = checkpoints
+    recipients: Mapping[str, Recipient]
+    versions: Mapping[str, Agreement]
+    checkpoints: Sequence[int]  # their sizes, in order
+
+    @classmethod
+    def now(cls, home: Home, ledger: Ledger) -> _OfHome:
+        return cls(home.recipients(), versions(home), ledger.checkpoint_sizes())
+
+    def covered(self, entry: int) -> int:
+        """The size of the first checkpoint that covers an entry; 0 where none does yet."""
+        place = bisect_left(self.checkpoints, entry)
+        return self.checkpoints[place] if place < len(self.checkpoints) else 0
+
+
+_NOTHING = _OfHome({}, {}, ())
+
+
+class _Heard:
+    """What entries say about lists and notices, and the rows that were made of it."""
+
+    kinds = KINDS | {Kind.RECALL_RAISED}
+
+    def __init__(self) -> None:
+        self._sendings = sent.Sendings()
+        self._recalls: list[tuple[int, RecallRaised]] = []
+        self._of_home = _NOTHING
+        self._made: dict[int, tuple[sent.Sent, sent.CalledBack | None, Transfer]] = {}
         self._permits: dict[int, PermitBody] = {}
         self._delivered: dict[int, tuple[int, Delivered]] = {}
         self._publishing: set[int] = set()
@@ -289,41 +368,66 @@ class _Known:
         self._failures: dict[tuple[str, str, str], Recorded] = {}  # by month, agreement and recipient
         self._forgone: list[Recorded] = []
 
-    def hearing(self, entries: Iterable[Recorded]) -> Iterator[Recorded]:
-        """Hear every entry on its way, and hand on those that say what became of lists and notices."""
-        for entry in entries:
-            self._hear(entry)
-            if entry.kind in sent.KINDS:
-                yield entry
+    def register(self, of_home: _OfHome) -> list[Transfer]:
+        """Every row, in the order of the ledger; one of which nothing more is known is not made again."""
+        before, self._of_home = self._of_home, of_home
+        if (before.recipients, before.versions) != (of_home.recipients, of_home.versions):
+            self._made.clear()
+        sendings = list(self._sendings.rows.values())
+        back = sent.rows_called_back(self._recalls, sendings)
+        rows = [self._row(one, back.get(one.entry)) for one in sendings]
+        return sorted([*rows, *self._never_permitted(sendings)], key=attrgetter("entry"))
 
-    def _hear(self, entry: Recorded) -> None:
+    def hear(self, entry: Recorded) -> None:
+        """The next entry of these kinds."""
+        if entry.kind in sent.KINDS:
+            self._sendings.hear(entry)
+        self._hear_of_leave(entry)
+        self._hear_of_way(entry)
+
+    def _hear_of_leave(self, entry: Recorded) -> None:
+        """What was decided, agreed and permitted."""
         match entry.body:
             case PermitBody() as body:
                 self._permits[entry.seq] = body
                 self._of_permit[entry.seq] = self._digest(entry.month, body), (self._registers or [0])[-1]
-            case Delivered() as body:
-                self._delivered[body.permit] = entry.seq, body
-            case Publishing() as body:
-                self._publishing.add(body.permit)
             case ReleaseApproved() as body:
                 self._approved.setdefault(body.pack_sha256, {}).setdefault(body.principal, entry.seq)
             case RegisterAgreed():
                 self._registers.append(entry.seq)
+            case Decided() as body:
+                self._digests[entry.month, body.agreement, body.version] = body.digest
+
+    def _hear_of_way(self, entry: Recorded) -> None:
+        """What became of it."""
+        match entry.body:
+            case Delivered() as body:
+                self._delivered[body.permit] = entry.seq, body
+            case Publishing() as body:
+                self._publishing.add(body.permit)
+                self._made.pop(body.permit, None)
             case DeliveryFailed() as body:
                 self._tries[body.permit] += 1
+                self._made.pop(body.permit, None)
                 if body.permit == 0:
                     self._failures[entry.month, body.agreement, body.recipient] = entry
             case ListForgone():
                 self._forgone.append(entry)
-            case Decided() as body:
-                self._digests[entry.month, body.agreement, body.version] = body.digest
+            case RecallRaised() as body:
+                self._recalls.append((entry.seq, body))
 
     def _digest(self, month: str, body: PermitBody) -> str:
         """Of the version's file, as the month was last decided under it before the permit."""
         return self._digests.get((month, body.agreement, body.version), "")
 
-    def row(self, one: sent.Sent, back: sent.CalledBack | None) -> Transfer:
-        """The row of a list or notice that was permitted."""
+    def _row(self, one: sent.Sent, back: sent.CalledBack | None) -> Transfer:
+        """The row of a list or notice that was permitted; made anew as long as no checkpoint covers it."""
+        made = self._made.get(one.entry)
+        if made is None or made[0] is not one or made[1] != back or not made[2].checkpoint:
+            made = self._made[one.entry] = one, back, self._new_row(one, back)
+        return made[2]
+
+    def _new_row(self, one: sent.Sent, back: sent.CalledBack | None) -> Transfer:
         newest, arrived = self._delivered.get(one.entry, (one.entry, None))
         of_permit = self._of_list(one.entry) if one.is_list else {}
         return Transfer(
@@ -351,7 +455,7 @@ class _Known:
             due=one.due,
             called_back=back.rows if back else 0,
             called_back_open=back.open if back else 0,
-            checkpoint=self._covered(newest),
+            checkpoint=self._of_home.covered(newest),
         )
 
     def _of_list(self, permit: int) -> dict[str, Any]:
@@ -360,7 +464,7 @@ class _Known:
         return {
             "version": body.version,
             "agreement_sha256": digest,
-            "terms": self._versions.get(digest),
+            "terms": self._of_home.versions.get(digest),
             "households": body.households,
             "children": body.children,
             "pack_sha256": body.pack_sha256,
@@ -371,11 +475,12 @@ class _Known:
     def _of_no_list(self) -> dict[str, Any]:
         return {"version": 0, "agreement_sha256": "", "terms": None}
 
-    def never_permitted(self, sendings: Iterable[sent.Sent]) -> list[Transfer]:
+    def _never_permitted(self, sendings: Iterable[sent.Sent]) -> list[Transfer]:
         """Lists that were forgone, and lists that could not be made and were not forgone."""
         permitted = {(one.month, one.agreement, one.recipient) for one in sendings if not one.annulled}
         forgone = {(one.month, *_pair(one)) for one in self._forgone}
-        failed = [one for key, one in self._failures.items() if key not in permitted | forgone]
+        known = permitted | forgone
+        failed = [one for key, one in self._failures.items() if key not in known]
         return [self._without_permit(entry) for entry in (*self._forgone, *failed)]
 
     def _without_permit(self, entry: Recorded) -> Transfer:
@@ -391,21 +496,16 @@ class _Known:
             since=entry.at,
             problem=getattr(entry.body, "problem", ""),
             tries_failed=int(entry.kind is Kind.DELIVERY_FAILED),
-            checkpoint=self._covered(entry.seq),
+            checkpoint=self._of_home.covered(entry.seq),
         )
 
     def _recipient(self, code: str) -> dict[str, Any]:
-        known = self._recipients.get(code)
+        known = self._of_home.recipients.get(code)
         return {
             "recipient": code,
             "recipient_name": known.name if known else "",
             "recipient_kind": known.kind if known else "",
         }
-
-    def _covered(self, entry: int) -> int:
-        """The size of the first checkpoint that covers an entry; 0 where none does yet."""
-        place = bisect_left(self._checkpoints, entry)
-        return self._checkpoints[place] if place < len(self._checkpoints) else 0
 
 
 def _pair(entry: Recorded) -> tuple[str, str]:

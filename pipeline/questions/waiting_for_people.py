@@ -33,10 +33,9 @@ from pipeline.ledger.entries import (
     RetentionChecked,
 )
 from pipeline.ledger.ledger import Ledger
-from pipeline.networks import DIRECTORY_ALONE
 from pipeline.outside import countersigned, places
 from pipeline.places import releases
-from pipeline.places.reviewed import ASKED
+from pipeline.places.reviewed import unplaced
 from pipeline.questions.things import Thing, Urgency, Waits
 from pipeline.recipients import register
 from pipeline.records import Month
@@ -123,8 +122,7 @@ def _month(desk: Desk) -> Iterator[Thing]:
     whole = {"stopped": Waits.MONTH_STOPPED, "end": Waits.MONTH_TO_END, "close": Waits.MONTH_TO_CLOSE}
     if turn.step in whole:
         yield _thing(whole[turn.step], month=month)
-    placed = {one.network: one.statuses for one in desk.recorded(Placed) if one.network != DIRECTORY_ALONE}
-    if any(statuses.get(status) for statuses in placed.values() for status in ASKED):
+    if unplaced(desk.entries(Placed)):
         yield _thing(Waits.POSTCODES, month=month, since=_since(desk.entries(Placed)))
 
 
@@ -215,11 +213,9 @@ def _agreements(home: Home, ledger: Ledger, now: datetime) -> Iterator[Thing]:
         yield from _stopped(max(mine, key=lambda one: one.name), today) if mine else ()
     used = agreed.relied_on(ledger)
     for one in versions:
-        before = used.get(one.agreement.id, 0)
-        if not one.signed and not one.suspended and one.agreement.version >= before:
-            missing = {*one.agreement.approvers} - {signature.role for signature in one.signatures}
-            found = _thing(Waits.AGREEMENT_UNSIGNED, agreement=_called(one), count=len(missing))
-            lost = one.agreement.version == before  # its signatures were there once
+        if one.awaits:
+            found = _thing(Waits.AGREEMENT_UNSIGNED, agreement=_called(one), count=len(one.awaits))
+            lost = one.agreement.version == used.get(one.agreement.id)  # its signatures were there once
             yield replace(found, urgency=Urgency.NOW) if lost else found
 
 
@@ -278,9 +274,9 @@ def _kept(home: Home, ledger: Ledger, today: date) -> Iterator[Thing]:
     """What the last daily look at every file found, and open months whose working files come to their end."""
     for month, last in limits.ending(home, ledger, today).items():
         yield _thing(Waits.WORKING_FILES_END, month=str(month), due=last)
-    looks = list(ledger.entries(kinds={Kind.RETENTION_CHECKED}))
-    if looks and isinstance(found := looks[-1].body, RetentionChecked):
-        since = sent.day_of(looks[-1].at)
+    look = ledger.newest(Kind.RETENTION_CHECKED)
+    if look and isinstance(found := look.body, RetentionChecked):
+        since = sent.day_of(look.at)
         waits = {**found.overdue, **({"unknown": found.unknown} if found.unknown else {})}
         for of, count in waits.items():
             yield _thing(Waits.RETENTION, of=of, count=count, since=since)

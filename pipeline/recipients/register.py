@@ -220,7 +220,8 @@ def _key_warning(code: str, end: date, today: date) -> str:
 def sign(home: Home, ledger: Ledger, *, principal: str, signature: bytes, at: datetime) -> Standing:
     """Put a person's signature over the present statement beside it; what is agreed then.
 
-    Raises Refused for somebody who is no approver, IntegrityError for a signature that is not theirs.
+    Raises Refused for somebody who is no approver, IntegrityError for a signature that is not theirs, and
+    SettingsError where it cannot be written.
     """
     if principal not in {one.principal for one in home.settings.approvers}:
         raise Refused(
@@ -232,8 +233,12 @@ def sign(home: Home, ledger: Ledger, *, principal: str, signature: bytes, at: da
     )
     if signer != principal:
         raise IntegrityError("This is the key of another person", where=principal, do="Use your own.")
-    write_statement(home, present)
-    signature_file(home, principal).write_bytes(signature)
+    try:
+        write_statement(home, present)
+        signature_file(home, principal).write_bytes(signature)
+    except OSError as error:
+        where = f"{signature_file(home, principal)}: {error.strerror}"
+        raise SettingsError("The signature cannot be written", where=where) from None
     heard(home, ledger, at=at)
     return standing(home, ledger, at=at)
 
@@ -250,7 +255,7 @@ class Standing:
     present: str  # the statement to be signed
     changes: tuple[str, ...]  # against the one in force, in sentences; none: all is agreed
     compare: tuple[str, ...]  # what signers compare with what the changed recipients told them
-    signed_by: tuple[str, ...]  # who has signed the present statement
+    signed_by: tuple[str, ...]  # who has signed the present statement; nobody where nothing has changed
     persons: int  # how many must
 
     @property
@@ -292,11 +297,13 @@ def standing(home: Home, ledger: Ledger, *, at: datetime) -> Standing:
     """What is agreed, what has changed since, and who has signed that."""
     known = in_force(ledger)
     present = present_text(home, known)
+    changes = tuple(_changes(home, known, present))
+    signatures = signatures_on(home, present, at=at) if changes else ()
     return Standing(
         present,
-        tuple(_changes(home, known, present)),
+        changes,
         tuple(_to_compare(home, known, present)),
-        tuple(one.principal for one in signatures_on(home, present, at=at)),
+        tuple(one.principal for one in signatures),
         home.settings.recipients.persons,
     )
 

@@ -68,8 +68,8 @@ def clock(facts: Facts) -> str:
     deadline = facts["deadline"]
     if deadline is None:
         return (
-            "The 72 hours run from the moment at which your organisation became aware. Ask again with"
-            " --known-since to have the last moment here."
+            "The 72 hours run from the moment at which your organisation became aware. Ask again and say when"
+            " that was, to have the last moment here."
         )
     left = deadline["hours_left"]
     words = f"{left} hours are left." if left >= 0 else "That is over. Report it now, and say why it is late."

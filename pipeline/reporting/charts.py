@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from math import ceil, floor, isfinite, log10
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 Number = float | int | None  # None: not known, and not drawn
 
@@ -22,10 +22,10 @@ _INK, _PALE = "#0b0c0c", "#d8dde0"
 _DASHES = ("none", "7 3", "2 3", "9 3 2 3")
 _ROW_OF_TABLE = Markup('<tr><th scope="row">{}</th>{}</tr>')
 _MARKS: tuple[Callable[[float, float], Markup], ...] = (
-    lambda x, y: _drawn("circle", cx=x, cy=y, r=3, fill=_INK),
-    lambda x, y: _drawn("rect", x=x - 3, y=y - 3, width=6, height=6, fill="#fff", stroke=_INK),
-    lambda x, y: _drawn("circle", cx=x, cy=y, r=3, fill="#fff", stroke=_INK),
-    lambda x, y: _drawn("rect", x=x - 3, y=y - 3, width=6, height=6, fill=_INK),
+    lambda x, y: drawn("circle", cx=x, cy=y, r=3, fill=_INK),
+    lambda x, y: drawn("rect", x=x - 3, y=y - 3, width=6, height=6, fill="#fff", stroke=_INK),
+    lambda x, y: drawn("circle", cx=x, cy=y, r=3, fill="#fff", stroke=_INK),
+    lambda x, y: drawn("rect", x=x - 3, y=y - 3, width=6, height=6, fill=_INK),
 )
 
 
@@ -41,9 +41,9 @@ def bars(name: str, title: str, says: str, rows: Sequence[tuple[str, Number]], *
     parts = [_line(left, 0, left, len(rows) * _ROW)]
     for place, (label, (_, number)) in enumerate(zip(labels, rows, strict=True)):
         top, wide = place * _ROW, room * (number or 0) / most
-        parts.append(_text(left - 5, top + 14, label, "end"))
-        parts.append(_drawn("rect", x=left, y=top + 4, width=wide, height=_ROW - 8, fill=_INK))
-        parts.append(_text(left + wide + 5, top + 14, _written(number)))
+        parts.append(drawn_text(left - 5, top + 14, label, "end"))
+        parts.append(drawn("rect", x=left, y=top + 4, width=wide, height=_ROW - 8, fill=_INK))
+        parts.append(drawn_text(left + wide + 5, top + 14, _written(number)))
     return _figure(
         name, title, says, len(rows) * _ROW + 2, parts, ([of], [(one, [number]) for one, number in rows])
     )
@@ -70,13 +70,13 @@ def lines(
     parts = []
     for number in (step * count for count in range(round(top / step) + 1)):
         parts.append(_line(left - 6, y(number), right, y(number), _PALE if number else _INK))
-        parts.append(_text(left - 9, y(number) + 4, _written(number), "end"))
+        parts.append(drawn_text(left - 9, y(number) + 4, _written(number), "end"))
     parts += _labels_below(labels, x)
     for numbers, dash, mark in zip(series.values(), _DASHES, _MARKS, strict=False):
         points = [(x(place), None if one is None else y(one)) for place, one in enumerate(numbers)]
         parts += _joined(points, dash) + [mark(at, height) for at, height in points if height is not None]
     ends = _apart([y(numbers[-1] or 0) for numbers in series.values()], high, low)
-    parts += [_text(right + 8, at + 4, said) for said, at in zip(names.values(), ends, strict=True)]
+    parts += [drawn_text(right + 8, at + 4, said) for said, at in zip(names.values(), ends, strict=True)]
     rows = [(label, [numbers[place] for numbers in series.values()]) for place, label in enumerate(labels)]
     return _figure(name, title, says, _TALL, parts, (list(series), rows))
 
@@ -94,11 +94,11 @@ def span(low: Number, middle: Number, high: Number, now: Number, *, most: Number
     parts = [_line(6, 9, 114, 9, _PALE)]
     if low is not None and high is not None:
         wide = x(high) - x(low) + 2
-        parts.append(_drawn("rect", x=x(low) - 1, y=4, width=wide, height=10, fill=_PALE, stroke=_INK))
+        parts.append(drawn("rect", x=x(low) - 1, y=4, width=wide, height=10, fill=_PALE, stroke=_INK))
     if middle is not None:
         parts.append(_line(x(middle), 2, x(middle), 16))
     if now is not None:
-        parts.append(_drawn("circle", cx=x(now), cy=9, r=4, fill=_INK))
+        parts.append(drawn("circle", cx=x(now), cy=9, r=4, fill=_INK))
     return Markup('<svg class="span" viewBox="0 0 120 18" aria-hidden="true">{}</svg>').format(_all(parts))
 
 
@@ -109,7 +109,7 @@ def nested(whole: int, part: int, core: int, *, most: Number) -> Markup:
     """
     scale = _most([whole, part, core, most])
     parts = [
-        _drawn("rect", x=1, y=y, width=116 * number / scale, height=18 - 2 * y, fill=fill, stroke=_INK)
+        drawn("rect", x=1, y=y, width=116 * number / scale, height=18 - 2 * y, fill=fill, stroke=_INK)
         for number, y, fill in ((whole, 1, "#fff"), (part, 3, _PALE), (core, 6, _INK))
         if number
     ]
@@ -170,7 +170,7 @@ def _labels_below(labels: Sequence[str], x: Callable[[int], float]) -> Iterator[
         centre = max(x(place), half)
         if centre + half <= before:
             before = centre - half - LETTER
-            yield _text(centre, _TALL - 6, labels[place], "middle")
+            yield drawn_text(centre, _TALL - 6, labels[place], "middle")
 
 
 def _joined(points: Sequence[tuple[float, float | None]], dash: str) -> list[Markup]:
@@ -178,30 +178,40 @@ def _joined(points: Sequence[tuple[float, float | None]], dash: str) -> list[Mar
     runs = [list(run) for known, run in groupby(points, lambda point: point[1] is not None) if known]
     paths = [" ".join(f"{x:.1f},{y:.1f}" for x, y in run) for run in runs]
     return [
-        _drawn("polyline", points=path, fill="none", stroke=_INK, stroke_width=2, stroke_dasharray=dash)
+        drawn("polyline", points=path, fill="none", stroke=_INK, stroke_width=2, stroke_dasharray=dash)
         for path in paths
     ]
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, stroke: str = _INK) -> Markup:
-    return _drawn("line", x1=x1, y1=y1, x2=x2, y2=y2, stroke=stroke)
+    return drawn("line", x1=x1, y1=y1, x2=x2, y2=y2, stroke=stroke)
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start") -> Markup:
-    return _drawn("text", text, x=x, y=y, text_anchor=anchor, fill=_INK)
+def drawn_text(x: float, y: float, text: str, anchor: str = "start") -> Markup:
+    """Words that begin, end or have their middle at a place."""
+    return drawn("text", text, x=x, y=y, text_anchor=anchor, fill=_INK)
 
 
-def _drawn(tag: str, text: str = "", **looks: float | str) -> Markup:
+def drawn(tag: str, text: str = "", **looks: float | str) -> Markup:
     """One element; its attributes are written with hyphens, its numbers with one decimal."""
-    said = [
-        Markup(' {}="{}"').format(key.replace("_", "-"), value if isinstance(value, str) else f"{value:.1f}")
+    # Not by Markup.format, which takes ten times as long: a page has thousands of these.
+    said = "".join(
+        f' {key.replace("_", "-")}="{escape(value) if isinstance(value, str) else format(value, ".1f")}"'
         for key, value in looks.items()
-    ]
-    return Markup("<{0}{1}>{2}</{0}>").format(tag, _all(said), text)
+    )
+    return Markup(f"<{tag}{said}>{escape(text)}</{tag}>")  # noqa: S704  # all of it is escaped
 
 
 def _all(parts: Iterable[Markup]) -> Markup:
     return Markup("").join(parts)
+
+
+def picture(name: str, title: str, says: str, tall: float, parts: Iterable[Markup]) -> Markup:
+    """A drawing as wide as all of them; `name`, `title` and `says` as `bars` takes them."""
+    return Markup(
+        '<svg viewBox="0 0 {} {}" font-size="{}" role="img" aria-labelledby="{name}-title {name}-says">'
+        '<title id="{name}-title">{}</title><desc id="{name}-says">{}</desc>{}</svg>'
+    ).format(round(WIDE), round(tall), round(SIZE), title, says, _all(parts), name=name)
 
 
 def _figure(
@@ -213,10 +223,7 @@ def _figure(
     table: tuple[Sequence[str], Sequence[tuple[str, Sequence[Number]]]],
 ) -> Markup:
     """The drawing and its table: the heads of its columns, and its rows."""
-    svg = Markup(
-        '<svg viewBox="0 0 {} {}" font-size="{}" role="img" aria-labelledby="{name}-title {name}-says">'
-        '<title id="{name}-title">{}</title><desc id="{name}-says">{}</desc>{}</svg>'
-    ).format(round(WIDE), round(tall), round(SIZE), title, says, _all(parts), name=name)
+    svg = picture(name, title, says, tall, parts)
     heads = _all(Markup('<th scope="col" class="number">{}</th>').format(one) for one in table[0])
     rows = [
         (label, _all(Markup('<td class="number">{}</td>').format(_written(one)) for one in numbers))

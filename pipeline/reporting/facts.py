@@ -11,7 +11,7 @@ from pipeline.errors import IntegrityError
 from pipeline.reasons import Outcome, Reason
 from pipeline.records import Month
 
-DELIVERED = "delivered"
+DELIVERED, FORGONE = "delivered", "forgone"
 
 _COUNTED = {
     "received": "rows received",
@@ -107,6 +107,7 @@ class RecipientFacts:
     problem: str  # code of what went wrong at the last try, or ""
     receipt: ReceiptFacts | None  # once it is delivered
     called_back: CalledBackFacts | None  # where anything was
+    children: int | None = None  # once it may leave
 
     @property
     def late(self) -> bool:
@@ -358,9 +359,14 @@ class MonthFacts:
         return all(agreement.balanced for agreement in self.agreements)
 
     @property
+    def delivered(self) -> tuple[RecipientFacts, ...]:
+        """The lists that have been found at their recipients."""
+        return tuple(one for one in self.recipients if one.state == DELIVERED)
+
+    @property
     def undelivered(self) -> tuple[RecipientFacts, ...]:
-        """The lists that have not been found at their recipients."""
-        return tuple(one for one in self.recipients if one.state != DELIVERED)
+        """The lists that have not, and are not left out."""
+        return tuple(one for one in self.recipients if one.state not in (DELIVERED, FORGONE))
 
     @property
     def sent(self) -> tuple[tuple[RecipientFacts, ReceiptFacts], ...]:
@@ -388,9 +394,9 @@ class MonthFacts:
 
         Required are month, received, quarantined, duplicates, agreements, recipients, balanced and
         ledger. Read where they are there: authority, state, demonstration, approvals, checkpoint,
-        waiting_for, receipts_to, course, history, totals, a recipient's problem, receipt and called_back,
-        and an agreement's own received, quarantined and duplicates. Raises IntegrityError where a required
-        key is missing, or a reason is unknown.
+        waiting_for, receipts_to, course, history, totals, a recipient's children, problem, receipt and
+        called_back, and an agreement's own received, quarantined and duplicates. Raises IntegrityError where
+        a required key is missing, or a reason is unknown.
         """
         try:
             return _facts(state)
@@ -527,6 +533,7 @@ def _recipient(one: Mapping[str, Any]) -> RecipientFacts:
     return RecipientFacts(
         **stated,
         problem=one.get("problem", ""),
+        children=one.get("children"),
         receipt=_receipt(receipt) if receipt else None,
         called_back=CalledBackFacts(back["rows"], back["open"], _day(back["due"]), back["overdue"])
         if back

@@ -8,6 +8,8 @@ beside the map has every name and every number.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import ceil, floor
 
@@ -15,6 +17,7 @@ from markupsafe import Markup
 
 from pipeline.networks import NOBODY, SEVERAL
 from pipeline.reporting.charts import LETTER, SIZE, WIDE, Number
+from pipeline.reporting.facts import MapFacts
 
 Tile = tuple[int, int]  # column from the west, row from the south
 SHADES = ("#f1f6fb", "#c9dff0", "#8fbde0", "#4f93c8", "#1f5f9c")  # of values, the lowest first
@@ -53,13 +56,13 @@ def area_map(
     value that is negative.
     """
     numbers = {code: place for place, code in enumerate(labels, start=1)}
-    pieces = {code: _pieces(at for at, who in tiles.items() if who == code) for code in numbers}
+    areas = _areas(tiles)
     drawing = _Drawing(name, tiles, side)
     steps = _steps(values.values()) if values is not None else []
     fills = _told_apart(tiles, numbers) if values is None else _shaded(values, steps)
-    parts = [drawing.area(tiles, code, fills.get(code, _NOT_KNOWN)) for code in numbers]
-    parts += [drawing.pattern(tiles, code) for code in _PATTERNS]
-    labelled = dict(drawing.numbers({numbers[code]: found for code, found in pieces.items() if found}))
+    parts = [drawing.area(areas[code], fills.get(code, _NOT_KNOWN)) for code in numbers if code in areas]
+    parts += [drawing.pattern(areas[code], code) for code in _PATTERNS if code in areas]
+    labelled = dict(drawing.numbers({numbers[code]: areas[code] for code in numbers if code in areas}))
     parts += labelled.values()
     parts.append(drawing.scale())
     shown = [code for code in _PATTERNS if code in tiles.values()]
@@ -74,6 +77,36 @@ def area_map(
     table = _table(says, labels, numbers, columns, missing=set(numbers.values()) - set(labelled))
     return Markup('<figure class="chart map"><figcaption>{}</figcaption>{}{}</figure>{}').format(
         title, svg, table, licence(year)
+    )
+
+
+def births_map(
+    name: str,
+    agreement: str,
+    month: str,
+    of: MapFacts,
+    births: Mapping[str, int],
+    names: Mapping[str, str],
+    beside: Mapping[str, Mapping[str, int]] | None = None,
+) -> Markup:
+    """The births of a month (in full) by recipient, on the map of the areas under an agreement.
+
+    `beside` are further numbers for its table, by their heads.
+    """
+    codes = sorted(births.keys() | set(of.tiles.values()) - {NOBODY, SEVERAL})
+    return area_map(
+        name,
+        "Births on the map",
+        f"Births of {month} in each recipient's area, {agreement}, rounded to fives.",
+        of.tiles,
+        {code: f"{names[code]} ({code})" if code in names else code for code in codes},
+        side=of.side,
+        year=of.year,
+        values={code: births.get(code, 0) for code in codes},
+        of="births",
+        beside={
+            head: {code: counts.get(code, 0) for code in codes} for head, counts in (beside or {}).items()
+        },
     )
 
 
@@ -125,6 +158,28 @@ def _told_apart(tiles: Mapping[Tile, str], codes: Iterable[str]) -> dict[str, st
 
 
 # --- tiles ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Area:
+    """Where one area lies."""
+
+    ways: tuple[tuple[Tile, ...], ...]  # the corners around its pieces and holes, each way closed
+    inmost: tuple[Tile, ...]  # the tiles of its largest piece, the best place for a number first
+
+
+def _areas(tiles: Mapping[Tile, str]) -> dict[str, _Area]:
+    """Every area on the map, by its code."""
+    mine: dict[str, set[Tile]] = {}
+    for at, code in tiles.items():
+        mine.setdefault(code, set()).add(at)
+    return {code: _area(frozenset(here)) for code, here in mine.items()}
+
+
+@lru_cache(maxsize=2048)  # the same areas are drawn on every month's page, once for each agreement
+def _area(tiles: frozenset[Tile]) -> _Area:
+    ways = tuple(tuple(_corners(loop)) for loop in _loops(_edges(tiles)))
+    return _Area(ways, tuple(_inmost_first(_pieces(tiles)[0])))
 
 
 def _pieces(tiles: Iterable[Tile]) -> list[set[Tile]]:
@@ -208,23 +263,18 @@ class _Drawing:
         self._below = self._unit * self._rows + 6
         self.tall = self._below
 
-    def area(self, tiles: Mapping[Tile, str], code: str, fill: str) -> Markup:
+    def area(self, area: _Area, fill: str) -> Markup:
         """One recipient's area."""
-        path = self._outline(tiles, code)
-        return self._shape(path, fill) if path else Markup("")
+        return self._shape(area, fill)
 
-    def pattern(self, tiles: Mapping[Tile, str], code: str) -> Markup:
+    def pattern(self, area: _Area, code: str) -> Markup:
         """What is nobody's, or several recipients', hatched."""
-        path = self._outline(tiles, code)
-        return self._shape(path, f"url(#{self._name}-{_word(code)})") if path else Markup("")
+        return self._shape(area, f"url(#{self._name}-{_word(code)})")
 
-    def _shape(self, path: str, fill: str) -> Markup:
+    def _shape(self, area: _Area, fill: str) -> Markup:
+        """Its border: relative steps along the edges of tiles."""
+        path = "".join(self._path(corners) for corners in area.ways)
         return Markup('<path d="{}" fill="{}" stroke="{}"/>').format(path, fill, _INK)
-
-    def _outline(self, tiles: Mapping[Tile, str], code: str) -> str:
-        """The border of an area's pieces and holes: relative steps along the edges of tiles."""
-        loops = _loops(_edges(at for at, who in tiles.items() if who == code))
-        return "".join(self._path(_corners(loop)) for loop in loops)
 
     def _path(self, corners: Sequence[Tile]) -> str:
         (column, row), unit = corners[0], self._unit
@@ -246,12 +296,12 @@ class _Drawing:
             )
         )
 
-    def numbers(self, pieces: Mapping[int, Sequence[Collection[Tile]]]) -> Iterator[tuple[int, Markup]]:
+    def numbers(self, areas: Mapping[int, _Area]) -> Iterator[tuple[int, Markup]]:
         """Each area's number in the middle of its largest piece; none where there is no room for it."""
         taken: list[tuple[float, float, float]] = []
-        for number, (piece, *_) in sorted(pieces.items(), key=lambda one: -len(one[1][0])):
+        for number, area in sorted(areas.items(), key=lambda one: -len(one[1].inmost)):
             half = len(str(number)) * LETTER / 2
-            for column, row in _inmost_first(piece):
+            for column, row in area.inmost:
                 x = self._left + (column + 0.5) * self._unit
                 y = (self._rows - row - 0.5) * self._unit
                 if all(abs(x - a) > half + b + 2 or abs(y - c) > SIZE for a, b, c in taken):

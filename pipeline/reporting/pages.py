@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.agreements.words import on_day
-from pipeline.networks import NOBODY, SEVERAL
 from pipeline.records import Month
 from pipeline.reporting.charts import bars, lines, nested, span
 from pipeline.reporting.facts import AreaFacts, HistoryFacts, MapFacts, MonthFacts, reason_counts
-from pipeline.reporting.maps import area_map
+from pipeline.reporting.flow import flow_of
+from pipeline.reporting.maps import births_map
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,22 +37,26 @@ def month_page(facts: MonthFacts, maps: Mapping[str, MapFacts | None] = MappingP
 
     `maps` has by agreement the map of its areas; None where they are not any more what they were then.
     """
-    return (
-        environment()
-        .get_template("month.html")
-        .render(
-            facts=facts,
-            month=month_in_full(facts.month),
-            on_day=on_day,
-            moment=moment_in_full,
-            charts=_month_charts(facts.history),
-            areas=_area_charts(facts, maps),
-            groups={one.id: _by_locality(facts, one.id, maps.get(one.id)) for one in facts.agreements},
-            maps=maps,
-            span=span,
-            nested=nested,
-        )
-    )
+    return environment().get_template("month.html").render(month_shown(facts, maps))
+
+
+def month_shown(
+    facts: MonthFacts, maps: Mapping[str, MapFacts | None] = MappingProxyType({})
+) -> dict[str, Any]:
+    """What the template of a month's page, or one that extends it, shows."""
+    return {
+        "facts": facts,
+        "month": month_in_full(facts.month),
+        "on_day": on_day,
+        "moment": moment_in_full,
+        "charts": _month_charts(facts.history),
+        "flows": {one.id: flow_of(one, facts.recipients) for one in facts.agreements},
+        "areas": _area_charts(facts, maps),
+        "groups": {one.id: _by_locality(facts, one.id, maps.get(one.id)) for one in facts.agreements},
+        "maps": maps,
+        "span": span,
+        "nested": nested,
+    }
 
 
 def _month_charts(history: HistoryFacts) -> dict[str, Markup]:
@@ -99,19 +103,8 @@ def _area_charts(facts: MonthFacts, maps: Mapping[str, MapFacts | None]) -> dict
 def _map(facts: MonthFacts, name: str, agreement: str, of: MapFacts | None) -> Iterator[Markup]:
     if of is None:
         return
-    areas = {one.code: one for one in facts.history.areas(agreement)}
-    codes = sorted(areas.keys() | set(of.tiles.values()) - {NOBODY, SEVERAL})
-    yield area_map(
-        name,
-        "Births on the map",
-        f"Births of {month_in_full(facts.month)} in each recipient's area, {agreement}, rounded to fives.",
-        of.tiles,
-        {code: f"{facts.names[code]} ({code})" if code in facts.names else code for code in codes},
-        side=of.side,
-        year=of.year,
-        values={code: areas[code].births.now if code in areas else 0 for code in codes},
-        of="births",
-    )
+    births = {one.code: one.births.now for one in facts.history.areas(agreement)}
+    yield births_map(name, agreement, month_in_full(facts.month), of, births, facts.names)
 
 
 def _by_locality(facts: MonthFacts, agreement: str, of: MapFacts | None) -> list[tuple[str, list[AreaFacts]]]:
@@ -153,17 +146,18 @@ def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
     is the digest that an approval names. Whatever else the pack binds is listed at the end, so that
     the page never shows less than what is approved. Raises IntegrityError for an unknown reason.
     """
-    return (
-        environment()
-        .get_template("release.html")
-        .render(
-            pack=pack,
-            pack_sha256=pack_sha256,
-            month=month_in_full(pack["month"]),
-            reasons={name: reason_counts(terms["reasons"]) for name, terms in pack["agreements"].items()},
-            bound=also_bound(pack),
-        )
-    )
+    return environment().get_template("release.html").render(release_shown(pack, pack_sha256))
+
+
+def release_shown(pack: Mapping[str, Any], pack_sha256: str) -> dict[str, Any]:
+    """What the template of a release's page, or one that extends it, shows."""
+    return {
+        "pack": pack,
+        "pack_sha256": pack_sha256,
+        "month": month_in_full(pack["month"]),
+        "reasons": {name: reason_counts(terms["reasons"]) for name, terms in pack["agreements"].items()},
+        "bound": also_bound(pack),
+    }
 
 
 def month_in_full(month: str) -> str:

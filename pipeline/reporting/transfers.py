@@ -95,9 +95,8 @@ def _versions(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
 
 
 def heading(about: Row) -> str:
-    """What the register is of: which days, agreement and recipient."""
-    only = [f"agreement {about['agreement']}"] if about["agreement"] else []
-    only += [f"recipient {about['recipient']}"] if about["recipient"] else []
+    """What the register is of: which days, agreement, recipient and state."""
+    only = [f"{what} {about[what]}" for what in ("agreement", "recipient", "state") if about.get(what)]
     words = ", ".join([period(about["since"], about["until"]), *only])
     return words[:1].upper() + words[1:]
 

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.agreements.model import Agreement
+from pipeline.agreements.words import role
 from pipeline.encryption.signing import verify_ssh
 from pipeline.errors import IntegrityError, Refused, SettingsError
 from pipeline.home import Approver
@@ -62,7 +63,8 @@ class Lacking:
         needed = one if self.approvals == 1 else f"{self.approvals} different persons"
         who = " or ".join(self.people) or "nobody"
         few = "" if self.approvals <= len(self.people) else ", too few: see approvers in birthshare.toml"
-        return f"{self.agreement} needs {needed} in the role {' or '.join(self.roles)} ({who}{few})"
+        roles = " or ".join(map(role, self.roles))
+        return f"{self.agreement} needs {needed} in the role {roles} ({who}{few})"
 
 
 def canonical(content: Any) -> bytes:

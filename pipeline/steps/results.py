@@ -51,16 +51,21 @@ def _index(home: Home, folder: Path) -> None:
     """One page that leads to all others that are there."""
     from pipeline.reporting.checks import checks_index
 
-    kept = sorted(folder.glob("*.json"), reverse=True)
-    found = [(file.with_suffix(".html").name, _read(file)) for file in kept]
+    found = [(f"{name}.html", read_results(file)[0]) for name, file in kept_results(home).items()]
     page = checks_index([one for one in found if one[1]], authority=home.settings.authority.name)
     write_whole(folder / "index.html", page.encode(), mode=_OWNER_ONLY)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """Results that were kept; nothing where they cannot be read any more."""
+def kept_results(home: Home) -> dict[str, Path]:
+    """The files of all results that are kept, by name, the newest month first."""
+    return {file.stem: file for file in sorted(home.checks.glob("*.json"), reverse=True)}
+
+
+def read_results(file: Path) -> tuple[dict[str, Any], str]:
+    """Results that were kept, and their SHA-256; nothing where they cannot be read any more."""
     try:
-        found = json.loads(file.read_bytes())
+        content = file.read_bytes()
+        found = json.loads(content)
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return {}, ""
+    return (found, sha256(content).hexdigest()) if isinstance(found, dict) else ({}, "")

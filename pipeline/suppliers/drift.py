@@ -18,6 +18,7 @@ from pipeline.contract import contract_of
 from pipeline.encryption.signing import verify_ssh
 from pipeline.errors import IntegrityError, Refused, SettingsError, WaitingForPerson, one_to_a_line
 from pipeline.home import SETTINGS_FILE, Home
+from pipeline.ledger import remembered
 from pipeline.ledger.entries import AnswersReceived, Body, DriftAccepted, Fingerprinted, Recorded, Validated
 from pipeline.ledger.ledger import Ledger
 from pipeline.steps.desk import Desk
@@ -92,7 +93,7 @@ def tried(
 ) -> tuple[tuple[str, ...], tuple[Difference, ...]]:
     """The earlier months that a test file is held against, and how it differs; nothing is recorded."""
     body = _seen(extract, checked, usable)
-    entries = ledger.entries(kinds=_KINDS)
+    entries = remembered.entries(ledger, _KINDS)
     history = _history(one for one in entries if _is_about(one.body, body) and one.month < str(extract.month))
     limits = home.settings.suppliers[body.supplier].drift
     found = differences(_read(body), history, contract_of(body.dataset), limits)
@@ -178,6 +179,16 @@ def how_to_go_on(file: Compared) -> str:
     )
 
 
+def check_seen(file: Compared, seen: str) -> None:
+    """Raises Refused where the file's differences are others than those whose digest so begins."""
+    if not file.statement_sha256.startswith(seen.lower()):
+        raise Refused(
+            "These are not the differences that are asked about now",
+            where=f"{file.name} for {file.month}, {file.statement_sha256[:SHOWN]}",
+            do=f"Look at them again: birthshare intake changes {file.month}",
+        )
+
+
 def nothing_asked(desk: Desk, supplier: str) -> SettingsError:
     """Raised where no file of the supplier waits for anybody."""
     return SettingsError(
@@ -190,7 +201,7 @@ def nothing_asked(desk: Desk, supplier: str) -> SettingsError:
 
 
 def _compared(desk: Desk, body: Fingerprinted) -> Compared:
-    entries = [one for one in desk.ledger.entries(kinds=_KINDS) if _is_about(one.body, body)]
+    entries = [one for one in remembered.entries(desk.ledger, _KINDS) if _is_about(one.body, body)]
     history = _history(one for one in entries if one.month < str(desk.month))
     mine = [
         one for one in entries if one.month == str(desk.month) and _sealed(one.body) == body.sealed_sha256

@@ -17,7 +17,10 @@ import yaml
 import containers
 from airflow_parts import PARTS, ROOMS
 from airflow_settings import read_settings
+from install import PUBLIC
+from pipeline.console.looking import WRITTEN
 from pipeline.custody import Custody
+from pipeline.founding import make_home
 from servers.installing import provided
 
 INFRA = Path(__file__).resolve().parent.parent.parent / "infra"
@@ -97,12 +100,71 @@ def test_parts_wait_for_what_they_need(services: dict[str, Any]) -> None:
     assert services["prepare"]["depends_on"]["database"] == {"condition": "service_healthy"}
 
 
-def test_only_workers_reach_out_and_only_this_machine_reaches_in(services: dict[str, Any]) -> None:
+def test_only_workers_and_peoples_sign_on_reach_out_and_only_this_machine_reaches_in(
+    services: dict[str, Any],
+) -> None:
     networks = yaml.safe_load(COMPOSE.read_text())["networks"]
     assert networks["inside"] == {"internal": True}
-    assert {name for name in services if "outside" in services[name]["networks"]} == set(ROOMS)
-    [(name, [port])] = [(name, one["ports"]) for name, one in services.items() if "ports" in one]
-    assert (name, port.split(":")[0]) == ("api-server", "127.0.0.1")
+    assert {name for name in services if "outside" in services[name]["networks"]} == {*ROOMS, "console"}
+    ports = {name: one["ports"] for name, one in services.items() if "ports" in one}
+    assert set(ports) == {"api-server", "console"}
+    assert {port.split(":")[0] for [port] in ports.values()} == {"127.0.0.1"}
+
+
+def test_the_console_writes_decisions_alone_and_sees_no_rooms_keys_but_recipients(
+    services: dict[str, Any],
+) -> None:
+    console = services["console"]
+    *homes, keys = console["volumes"]
+    assert keys["target"].startswith("/run/birthshare-keys/sealing/")
+    assert keys["target"].endswith("/recipients")
+    assert keys["read_only"] is True
+    places = [re.sub(r"\$\{.*?\}", "", one).split(":")[1:] for one in homes]
+    assert places[0] == ["/srv/birthshare", "ro"]
+    assert {place for place, *_ in places[1:]} == {f"/srv/birthshare/{name}" for name in WRITTEN}
+    assert console["profiles"] == ["console"]  # not before people can sign in
+    assert "inside" not in console["networks"]
+    assert "secrets" not in console
+
+
+def test_the_console_in_a_cluster_sees_and_writes_what_the_container_does(services: dict[str, Any]) -> None:
+    deployment, service = yaml.safe_load_all((INFRA / "kubernetes" / "console.yaml").read_text())
+    pod = deployment["spec"]["template"]["spec"]
+    [console] = pod["containers"]
+    assert deployment["spec"]["replicas"] == 1  # who is signed in, one process knows
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert console["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert console["command"] == services["console"]["entrypoint"]
+    homes = {
+        one["mountPath"]: one.get("readOnly", False)
+        for one in console["volumeMounts"]
+        if one["name"] == "home"
+    }
+    assert homes == {"/srv/birthshare": True} | {f"/srv/birthshare/{name}": False for name in WRITTEN}
+    keys = [one["mountPath"] for one in console["volumeMounts"] if "keys" in one["mountPath"]]
+    assert keys == ["/run/birthshare-keys/sealing/birthshare/recipients"]
+    assert service["spec"]["selector"] == deployment["spec"]["template"]["metadata"]["labels"]
+
+
+def test_the_console_is_brought_up_once_people_can_sign_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containers, "AIRFLOW", os.geteuid())
+    monkeypatch.setattr(containers, "SERVERS", os.geteuid())
+    home = tmp_path / "home"
+    make_home(home)
+    (home / "keys" / "ledger.vkey").write_text("as `birthshare ledger check` lays it down")
+    command = ["--home", str(home), "--folder", str(tmp_path / "made")]
+    assert containers.main(command) == 0
+    assert "--profile console" not in capsys.readouterr().out
+    sign_on = '[console.sign_on]\nissuer = "https://sign-on.example.org"\nclient_id = "birthshare"\n'
+    settings = home / "birthshare.toml"
+    settings.write_text(f"{settings.read_text()}\n{sign_on}")
+    assert containers.main(command) == 0
+    assert "--profile console" in capsys.readouterr().out
+    assert "BIRTHSHARE_NAME=home\n" in (tmp_path / "made" / "compose.env").read_text()
 
 
 def test_each_room_has_its_own_keys_and_nobody_else_any(services: dict[str, Any]) -> None:
@@ -118,13 +180,16 @@ def test_each_room_has_its_own_keys_and_nobody_else_any(services: dict[str, Any]
 def test_the_api_server_has_no_key_but_knows_who_may_sign(
     services: dict[str, Any], values: dict[str, Any]
 ) -> None:
-    """Its pages say whose signature an agreement has. One folder goes into the empty place of keys."""
-    keys, signers = "/srv/birthshare/keys", "keys/approvers"
+    """Its pages say whose signature an agreement has, and look whether the ledger is whole."""
+    keys = "/srv/birthshare/keys"
     volumes = services["api-server"]["volumes"]
-    assert f"${{BIRTHSHARE_HOME:?the home}}/{signers}:{keys}/approvers:ro" in volumes
+    assert {f"${{BIRTHSHARE_HOME:?the home}}/keys/{name}:{keys}/{name}:ro" for name in PUBLIC} < set(volumes)
     mounts = values["apiServer"]["extraVolumeMounts"]
-    last = {"name": "home", "mountPath": f"{keys}/approvers", "subPath": signers, "readOnly": True}
-    assert [mounts[-2], mounts[-1]] == [{"name": "no-keys", "mountPath": keys}, last]
+    public = [
+        {"name": "home", "mountPath": f"{keys}/{name}", "subPath": f"keys/{name}", "readOnly": True}
+        for name in PUBLIC
+    ]
+    assert mounts[-3:] == [{"name": "no-keys", "mountPath": keys}, *public]
 
 
 def test_the_api_server_can_change_no_settings_agreements_or_register(

@@ -10,11 +10,9 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -22,47 +20,19 @@ import pytest
 
 import install
 from airflow_environment import Site
-from airflow_server import AirflowServer, Login, Run, free_port
+from airflow_server import AirflowServer, Login, Run
 from airflow_settings import Settings
 from install import Machine
 from pipeline import month as months
-from pipeline.demo.authority import Demonstration, make_authority
 from pipeline.errors import SettingsError
 from pipeline.home import Home
-from pipeline.outside import check
-from pipeline.records import Month
 from room_keys import share_out
 from servers.installing import provided
-from servers.units import CannotBuildWalls, Unit, behind_walls, ensure_possible
+from servers.machine import MONTH, NOW, USER, Installed, install_at, place_for_a_machine, walls_possible
+from servers.units import behind_walls
 
-USER = "daemon"  # there on every Debian, with a group of its name, and without any right
-NOW = datetime.now(UTC)
-MONTH = Month(NOW.year, NOW.month).plus(-1)
 PARTS = ("api-server", "scheduler", "dag-processor")
 WORST = 2.5  # of systemd's own measure of exposure: 0 is shut, 10 is open
-
-
-@dataclass(frozen=True)
-class Installed:
-    """What the command left on the machine."""
-
-    demo: Demonstration
-    machine: Machine
-    settings: Settings
-
-    def unit(self, name: str, instance: str = "") -> Unit:
-        return Unit(self.machine.units / f"birthshare-{name}.service", instance=instance)
-
-
-@contextmanager
-def place_for_a_machine() -> Iterator[Path]:
-    """Under /var/lib: /tmp is not there for a unit."""
-    place = Path(tempfile.mkdtemp(prefix="birthshare-units-", dir="/var/lib" if os.geteuid() == 0 else None))
-    place.chmod(0o755)
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place)
 
 
 @pytest.fixture(scope="module")
@@ -70,24 +40,6 @@ def installed() -> Iterator[Installed]:
     """An authority's machine."""
     with place_for_a_machine() as place:
         yield install_at(place)
-
-
-def install_at(place: Path, *options: str) -> Installed:
-    user = USER if os.geteuid() == 0 else Path("/proc/self").owner()
-    demo = make_authority(
-        place / "demo", month=MONTH, births=120, centres=2, seed=1, now=NOW,
-        host="127.0.0.1", port=1, host_key="ssh-ed25519 AAAA",
-    )  # fmt: skip
-    check.run_day(Home.open(demo.home), now=NOW)
-    for path in (demo.home, *demo.home.rglob("*")):
-        shutil.chown(path, user)
-    where = ["--folder", place / "airflow", "--etc", place / "etc", "--units", place / "units"]
-    asked = ["--home", demo.home, *where, "--user", user, "--port", free_port(), "--login", "data_lead=admin"]
-    chosen = install.arguments_of([*map(str, asked), *options])
-    machine = install.machine_of(chosen)
-    settings = install.write_settings(machine, chosen)
-    install.write_units(machine, settings, install.parts_of(settings))
-    return Installed(demo, machine, settings)
 
 
 @pytest.fixture(scope="module")
@@ -155,15 +107,6 @@ def state_of(run: Run) -> str | None:
 
 def logs_of(installed: Installed) -> str:
     return "".join(file.read_text() for file in installed.settings.site.logs.rglob("*.log"))
-
-
-def walls_possible() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("walls of units: only root may put them up")
-    try:
-        ensure_possible()
-    except CannotBuildWalls as reason:
-        pytest.skip(f"walls of units: {reason}")
 
 
 class started:  # noqa: N801 - read as `with started(...)`
@@ -239,10 +182,10 @@ def test_the_unit_that_answers_people_knows_who_may_sign_and_has_no_key(installe
     walls_possible()
     keys = installed.demo.home / "keys"
     said = installed.machine.units.parent / "signers"
-    look = ["sh", "-c", f"find {keys} -type f; cat {keys}/approvers/allowed_signers"]
+    look = ["sh", "-c", f"find {keys} -type f | sort; cat {keys}/approvers/allowed_signers"]
     assert behind_walls(installed.unit("api-server"), look, output=said).wait(timeout=30) == 0
-    found, *allowed = said.read_text().splitlines()
-    assert found == f"{keys}/approvers/allowed_signers"
+    signers, public, *allowed = said.read_text().splitlines()
+    assert [signers, public] == [f"{keys}/approvers/allowed_signers", f"{keys}/ledger.vkey"]
     assert str(keys.parent) not in installed.unit("api-server").words("ReadWritePaths")
     assert str(keys.parent / "state") in installed.unit("api-server").words("ReadWritePaths")
     assert allowed == (keys / "approvers" / "allowed_signers").read_text().splitlines()
@@ -252,7 +195,7 @@ def test_systemd_understands_every_unit(installed: Installed, celery: Installed)
     systemd_possible()
     for one in (installed, celery):
         files = sorted(one.machine.units.glob("birthshare*"))
-        assert len(files) == 7
+        assert len(files) == 8
         looked = subprocess.run(
             ["systemd-analyze", "verify", *map(str, files)], capture_output=True, text=True, check=False
         )

@@ -26,7 +26,7 @@ def test_a_month_waits_for_its_approval_with_6(birthshare: CommandLine) -> None:
     assert answer.code == 6
     assert answer.json["state"] == "open"
     assert answer.json["waiting_for"].startswith("approval of release ")
-    answer.says("waits for approval", "data_lead", f"birthshare release show {MONTH}")
+    answer.says("waits for approval", "data lead", f"birthshare release show {MONTH}")
 
 
 def test_a_person_sees_the_numbers_before_deciding(birthshare: CommandLine) -> None:

@@ -38,7 +38,7 @@ class Asking:
     """One signed-in person before the console, without a browser."""
 
     def __init__(self, home: Home, principal: str, clock: Callable[[], datetime]) -> None:
-        entrance = OneTimeLink(principal)
+        entrance = OneTimeLink(principal, clock())
         app = application(Console(lambda: Home.open(home.path), entrance, clock))
         self.client = TestClient(app, base_url=ADDRESS, follow_redirects=False)
         assert self.client.get(entrance.path).status_code == 303
@@ -147,7 +147,7 @@ def screens(chromium: Browser, authority: Authority) -> Iterator[Callable[[Role]
     with ExitStack() as stack:
 
         def screen(role: Role) -> Screen:
-            entrance = OneTimeLink(principal_of(authority.home, role))
+            entrance = OneTimeLink(principal_of(authority.home, role), NOW)
             app = application(Console(lambda: Home.open(authority.home.path), entrance, lambda: NOW))
             made = Screen(chromium, stack.enter_context(served(app)), entrance)
             stack.callback(made.page.close)

@@ -58,7 +58,7 @@ def test_one_approval_is_enough_where_the_agreement_asks_for_one() -> None:
 def test_two_approvals_are_two_persons() -> None:
     twice = missing(approval(LEAD), approval(LEAD, way="airflow", at=NOW + timedelta(hours=1)), needed=2)
     assert twice == [
-        "welcome-card-first-visit needs another person in the role data_lead or caldicott_guardian "
+        "welcome-card-first-visit needs another person in the role data lead or Caldicott guardian "
         "(guardian@example.org)"
     ]
     assert missing(approval(LEAD), approval(GUARDIAN), needed=2) == []
@@ -67,14 +67,14 @@ def test_two_approvals_are_two_persons() -> None:
 def test_one_person_in_both_roles_is_still_one_person() -> None:
     both = (Approver(principal=LEAD, roles=("data_lead", "caldicott_guardian")),)
     assert missing(approval(LEAD), needed=2, approvers=both) == [
-        "welcome-card-first-visit needs another person in the role data_lead or caldicott_guardian "
+        "welcome-card-first-visit needs another person in the role data lead or Caldicott guardian "
         "(nobody, too few: see approvers in birthshare.toml)"
     ]
 
 
 def test_what_is_missing_names_who_may_give_it() -> None:
     assert missing(needed=2) == [
-        "welcome-card-first-visit needs 2 different persons in the role data_lead or caldicott_guardian "
+        "welcome-card-first-visit needs 2 different persons in the role data lead or Caldicott guardian "
         "(lead@example.org or guardian@example.org)"
     ]
 

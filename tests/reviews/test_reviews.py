@@ -265,7 +265,9 @@ def test_a_decision_counts_in_later_months_for_its_postcode_alone_and_not_for_ev
 
 def test_it_ends_with_the_office_of_whoever_decided(authority: Authority) -> None:
     decide(authority, asked(authority)["unknown"])
-    authority.setting(f'principal = "{LEAD}"', 'principal = "new.lead@example.org"')
+    authority.setting(
+        f'[[approvers]]\nprincipal = "{LEAD}"', '[[approvers]]\nprincipal = "new.lead@example.org"'
+    )
     assert not by_postcode(authority.reopened(), UNKNOWN)
 
 

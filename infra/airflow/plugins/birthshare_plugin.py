@@ -1,4 +1,4 @@
-"""What Birthshare adds to Airflow's screens: its pages in the menu, a tab on every run, links on tasks.
+"""What Birthshare adds to Airflow's screens: its console in the menu, a tab on every run, links on tasks.
 
 Every part of Airflow imports this file, so it imports little; the pages are in `site/birthshare_pages.py`.
 The links are made by the web server when somebody looks. What travels between tasks, where any user could
@@ -24,9 +24,9 @@ NAME = "birthshare"  # in the addresses of the pages, and of Airflow's own scree
 
 async def pages(scope: Any, receive: Any, send: Any) -> None:
     """The pages as a web application, made when somebody first asks for one."""
-    from birthshare_pages import app
+    from birthshare_pages import guarded
 
-    await app(scope, receive, send)
+    await guarded(scope, receive, send)
 
 
 class PageLink(BaseOperatorLink):
@@ -75,7 +75,7 @@ class BirthsharePlugin(AirflowPlugin):
         },
     ]
     global_operator_extra_links = [
-        PageLink("The month's report", "report"),
+        PageLink("The month", "month"),
         PageLink("Checks of the suppliers' files", "checks"),
         PageLink("Sharing agreements", "agreements"),
     ]

@@ -13,13 +13,9 @@ from pipeline.cli.voice import Voice
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pipeline.home import Home
     from pipeline.places.reviews import Asked, Queue
     from pipeline.records import Month
-
-_MOST = 4  # recipients or authorities named in a hint
 
 
 @click.command(short_help="Postcodes of a month that wait for a person, with hints.")
@@ -115,7 +111,7 @@ def decide(
     asked = reviews.one_of(reviews.queue(home, month, now=moment()), name, month)
     drafted = reviews.draft(asked, recipient=recipient or "", authority=authority, principal=who, note=note)
     if sys.stdin.isatty():
-        voice.say(_in_words(asked, with_postcode=False), _decision(drafted.recipient, drafted.authority))
+        voice.say(_in_words(asked, with_postcode=False), reviews.in_words(drafted))
         click.confirm("Decide exactly this?", abort=True, err=True)
     signature = sign_ssh(
         statement(drafted), private_key=key, namespace=NAMESPACE, ask=sys.stdin.isatty()
@@ -134,7 +130,7 @@ def decide(
         }
     )
     voice.say(
-        f"{_decision(drafted.recipient, drafted.authority)} Entry {entry} of the ledger.",
+        f"{reviews.in_words(drafted)} Entry {entry} of the ledger.",
         f"Now: birthshare run {month}",
     )
 
@@ -202,48 +198,17 @@ def _as_json(one: Asked) -> dict[str, Any]:
 
 def _in_words(one: Asked, *, with_postcode: bool) -> str:
     from pipeline.geography.postcodes import spaced
-    from pipeline.geography.statuses import Status
     from pipeline.places.reviewed import births
 
     which = f" {spaced(one.postcode)}" if with_postcode else ""
     rows = ", ".join(f"{supplier} row {row}" for supplier, row in one.rows)
     lines = [
-        f"{one.name}{which}: {Status[one.status.upper()].wording} ({one.network}); "
-        f"{births(len(one.rows))}: {rows}",
-        *_hints(one),
+        f"{one.name}{which}: {one.wording} ({one.network}); {births(len(one.rows))}: {rows}",
+        *one.hints,
     ]
     if one.decided_by:
         lines.append(f"decided by {one.decided_by}: {one.chosen or 'nobody serves it'}")
     return "\n  ".join(lines)
-
-
-def _hints(one: Asked) -> list[str]:
-    from pipeline.geography.areas import Kind
-
-    if one.claimants:
-        by = f", each by {Kind[one.matched.upper()].wording}" if one.matched else ""
-        return [
-            f"claimed by {' and '.join(one.claimants)}{by}: {'; '.join(one.lines)}",
-            f"in the authority {one.authority}",
-        ]
-    if one.near is None or not one.near.around:
-        return ["no postcode of its district is in the directory"]
-    return [
-        f"live postcodes of its {one.near.around}: {_counted(one.near.recipients, 'nobody')}",
-        f"in the authorities: {_counted(one.near.authorities, 'not known')}",
-    ]
-
-
-def _counted(counts: Mapping[str, int], blank: str) -> str:
-    shown = [f"{code or blank} {count:,}" for code, count in list(counts.items())[:_MOST]]
-    more = len(counts) - len(shown)
-    return ", ".join(shown) + (f", and {more} more" if more else "")
-
-
-def _decision(recipient: str, authority: str) -> str:
-    if not recipient:
-        return "Nobody serves it, and its families stay held."
-    return f"{recipient} serves it; it is in the authority {authority}."
 
 
 COMMANDS: tuple[click.Command, ...] = (review, decide)

@@ -10,7 +10,7 @@ import click
 
 from pipeline.cli.options import MonthType, for_home, moment
 from pipeline.cli.voice import Voice
-from pipeline.errors import Refused, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.wording import SHOWN
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ def _files(home: Home, month: Month, supplier: str | None) -> list[Compared]:
 
 def _waiting(home: Home, month: Month, supplier: str, who: str, seen: str) -> Compared:
     """The one file that is asked about; raises SettingsError for none, Refused for another than was seen."""
+    from pipeline.suppliers.drift import check_seen
+
     files = _files(home, month, supplier)
     asked = [one for one in files if one.waits] or [one for one in files if who in one.accepted_by]
     if not asked:
@@ -110,12 +112,7 @@ def _waiting(home: Home, month: Month, supplier: str, who: str, seen: str) -> Co
             f"No file of {supplier} for {month} waits for an acceptance",
             do=f"See how its files compare: birthshare intake changes {month}",
         )
-    if not asked[0].statement_sha256.startswith(seen.lower()):
-        raise Refused(
-            "These are not the differences that are asked about now",
-            where=f"{asked[0].name} for {month}, {asked[0].statement_sha256[:SHOWN]}",
-            do=f"Look at them again: birthshare intake changes {month}",
-        )
+    check_seen(asked[0], seen)
     return asked[0]
 
 

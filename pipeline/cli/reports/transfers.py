@@ -26,6 +26,7 @@ _SHOWN = 40  # rows of a register on the screen
 @until_option
 @click.option("--agreement", metavar="ID", default="", help="Under this agreement alone.")
 @click.option("--recipient", metavar="CODE", default="", help="To this recipient alone.")
+@click.option("--state", metavar="STATE", default="", help="In this state alone, such as collected.")
 @out_option
 @for_home
 def transfers(
@@ -33,6 +34,7 @@ def transfers(
     until: date | None,
     agreement: str,
     recipient: str,
+    state: str,
     out: Path | None,
     home: Home,
     voice: Voice,
@@ -48,7 +50,14 @@ def transfers(
     check_kind(out, (".xlsx", ".csv", ".html", ".json"))
     with facts.sound_ledger(home) as ledger:
         found = register(
-            home, ledger, since=since, until=until, agreement=agreement, recipient=recipient, now=moment()
+            home,
+            ledger,
+            since=since,
+            until=until,
+            agreement=agreement,
+            recipient=recipient,
+            state=state,
+            now=moment(),
         )
     said = write_answer(out, _makers(found))
     voice.answer(found)

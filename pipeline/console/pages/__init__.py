@@ -2,6 +2,40 @@
 
 from __future__ import annotations
 
-from pipeline.console.pages import months, waiting, who_may
+from pipeline.console.pages import (
+    agreements,
+    breach,
+    checks,
+    drift,
+    family,
+    map,
+    months,
+    passkeys,
+    postcodes,
+    proof,
+    recalls,
+    recipients,
+    releases,
+    transfers,
+    waiting,
+    who_may,
+)
 
-EVERY_PAGE = (waiting.pages, months.pages, who_may.pages)
+EVERY_PAGE = (
+    waiting.pages,
+    months.pages,
+    releases.pages,
+    drift.pages,
+    checks.pages,
+    passkeys.pages,
+    agreements.pages,
+    recipients.pages,
+    transfers.pages,
+    map.pages,
+    postcodes.pages,
+    proof.pages,
+    family.pages,
+    recalls.pages,
+    breach.pages,
+    who_may.pages,
+)

@@ -1,0 +1,154 @@
+"""*Proof*: how far the record is signed and who countersigned it, and what an outsider checks it with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from itertools import chain
+from typing import Annotated
+
+from fastapi import Form
+from fastapi.responses import Response, StreamingResponse
+
+from pipeline import facts
+from pipeline import month as months
+from pipeline.console import errands
+from pipeline.console.moments import ago, in_london
+from pipeline.console.permissions import Act
+from pipeline.console.typed import Problems
+from pipeline.console.visit import Asked, Pages, Visit
+from pipeline.errors import BirthshareError, SettingsError
+from pipeline.home import Home
+from pipeline.questions import evidence, proof
+from pipeline.records import Month
+
+pages = Pages()
+
+_EXPORT = "ledger.jsonl.gz"
+
+
+@pages.page("/proof", Act.SEE_PROOF)
+def proved(visit: Asked) -> Response:
+    """How far the record is proved; what was recorded since the newest checkpoint is read again for it."""
+    return visit.page(
+        "proof.html",
+        proof=proof.proof(visit.home, now=visit.now),
+        errand=errands.newest(visit.home, errands.VERIFICATION),
+        in_london=in_london,
+        ago=lambda moment: ago(moment, visit.now),
+    )
+
+
+# --- the whole ledger -----------------------------------------------------------------------------
+
+
+@pages.form("/proof/verification", Act.CHECK_PROOF)
+def verify(visit: Asked) -> Response:
+    """Have the whole ledger read again, unless that is under way."""
+    errands.start(visit.home, errands.VERIFICATION, by=visit.person.principal, now=visit.now)
+    return visit.to("/proof/verification")
+
+
+@pages.page("/proof/verification", Act.SEE_PROOF)
+def verification(visit: Asked) -> Response:
+    """How far it is, or what it found."""
+    errand = errands.newest(visit.home, errands.VERIFICATION)
+    if errand is None:
+        return visit.to("/proof")
+    return visit.page("verification.html", errand=errand, in_london=in_london)
+
+
+# --- what is taken away ---------------------------------------------------------------------------
+
+
+@pages.page("/proof/evidence", Act.TAKE_EVIDENCE)
+def which_evidence(visit: Asked) -> Response:
+    """The form: which entries, and for whom."""
+    return _evidence(visit, Problems())
+
+
+@pages.form("/proof/evidence", Act.TAKE_EVIDENCE)
+def take_evidence(
+    visit: Asked,
+    month: Annotated[str, Form()] = "",
+    since: Annotated[str, Form()] = "",
+    until: Annotated[str, Form()] = "",
+    why: Annotated[str, Form()] = "",
+) -> Response:
+    """The evidence pack; that it was taken, by whom and why, is recorded first."""
+    typed = {"month": month, "since": since, "until": until, "why": why}
+    problems = Problems()
+    choose = _chosen(problems, **{name: typed[name] for name in ("month", "since", "until")})
+    if not why.strip():
+        problems.add("why", "Say for whom the evidence is, in a few words.")
+    if choose is None or problems:
+        return _evidence(visit, problems, **typed)
+    try:
+        given = evidence.give(
+            visit.home, choose, principal=visit.person.principal, why=why.strip(), now=visit.now
+        )
+    except SettingsError as error:
+        problems.stopped("why" if error.where == "note" else "", error)
+        return _evidence(visit, problems, **typed)
+    return visit.file(given.content, f"evidence-{month or f'{since}-to-{until}'}.zip")
+
+
+def _evidence(visit: Visit, problems: Problems, **typed: str) -> Response:
+    begun = [(str(month), month.in_full) for month in reversed(months.begun(visit.home))]
+    return visit.page(
+        "take_evidence.html", 422 if problems else 200, months=begun, problems=problems, typed=typed
+    )
+
+
+def _chosen(problems: Problems, *, month: str, since: str, until: str) -> evidence.Choose | None:
+    """Which entries are meant: a month's, or those of some days."""
+    first, last = problems.day("since", since), problems.day("until", until)
+    if problems:
+        return None
+    if month and not (first or last):
+        try:
+            return evidence.the_month(str(Month.parse(month)))
+        except BirthshareError:
+            problems.add("month", "Choose a month.")
+    elif month:
+        problems.add("month", "Choose a month or give days, not both.")
+    elif first is None or last is None:
+        problems.add("month", "Choose a month, or give the first day and the last one.")
+    elif last < first:
+        problems.add("until", "The last day must not be before the first.")
+    else:
+        return evidence.the_days(first, last)
+    return None
+
+
+@pages.page("/proof/export", Act.TAKE_EVIDENCE)
+def export(visit: Asked) -> Response:
+    """Every entry up to the newest checkpoint, sent as it is read: a ledger is larger than a memory."""
+    blocks = _exported(visit.home)
+    begun = next(blocks)  # what goes wrong at the beginning is worded; nothing is sent yet
+    named = {"Content-Disposition": f'attachment; filename="{_EXPORT}"'}
+    return StreamingResponse(chain([begun], blocks), media_type="application/gzip", headers=named)
+
+
+def _exported(home: Home) -> Iterator[bytes]:
+    with facts.sound_ledger(home) as ledger:
+        yield from evidence.compressed(evidence.exported(home, ledger, anew=False))
+
+
+# --- the verifier ---------------------------------------------------------------------------------
+
+
+@pages.page("/proof/verifier", Act.SEE_PROOF)
+def about_verifier(visit: Asked) -> Response:
+    """What it is, how it is used, and its digest."""
+    return visit.page(
+        "verifier.html",
+        sha256=hashlib.sha256(proof.verifier()).hexdigest(),
+        key=facts.verifier(visit.home).strip(),
+    )
+
+
+@pages.page("/proof/verifier/file", Act.SEE_PROOF)
+def verifier(visit: Asked) -> Response:
+    """The program itself."""
+    return visit.file(proof.verifier(), proof.VERIFIER)

@@ -1,0 +1,178 @@
+"""What was worked out from entries, remembered by this process: only what was recorded since is read again.
+
+A ledger only grows, so what follows from its first entries goes on following from them. What is remembered is
+of one ledger up to one entry, and counts only where that entry has the link in the chain that it had then:
+a database that was put back from a backup, or replaced by another, is read anew. So is one of which openings
+were destroyed since, and nobody who was forgotten is remembered here.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, partial
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
+
+from sqlalchemy import select
+
+from pipeline.ledger import journal
+from pipeline.ledger.entries import Kind, Recorded
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.tables import ENTRIES
+
+_MOST = 24  # ledgers and things worked out from them, of which the newest used are remembered
+_PAGE, _LARGEST_PAGE = 1000, 32_000  # entries
+
+
+class Hearer(Protocol):
+    """Works something out from entries of some kinds, one after the other."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Of which kinds."""
+
+    def hear(self, entry: Recorded) -> None:
+        """The next entry of these kinds."""
+
+
+SomeHearer = TypeVar("SomeHearer", bound=Hearer)
+
+
+@dataclass
+class _Memory(Generic[SomeHearer]):
+    make: Callable[[], SomeHearer]
+    hearer: SomeHearer
+    end: tuple[int, str] = (0, "")  # the entry up to which everything was heard, and its link in the chain
+    lock: Lock = field(default_factory=Lock)
+
+    def catch_up(self, ledger: Ledger) -> None:
+        """Hear what was recorded since; everything, where what is remembered does not count any more."""
+        end, goes_on = _where(ledger, self.end)
+        if end == self.end:
+            return
+        new = list(_between(ledger, self.hearer.kinds, self.end[0], end[0])) if goes_on else []
+        if not goes_on or (self.end[0] and any(one.kind is Kind.OPENINGS_DESTROYED for one in new)):
+            self.hearer, self.end = self.make(), (0, "")
+            new = list(_between(ledger, self.hearer.kinds, 0, end[0]))
+        try:
+            for entry in new:
+                if entry.kind in self.hearer.kinds:
+                    self.hearer.hear(entry)
+        except BaseException:  # half of it was heard
+            self.hearer, self.end = self.make(), (0, "")
+            raise
+        self.end = end
+
+
+_memories: OrderedDict[tuple[str, object], _Memory[Hearer]] = OrderedDict()
+_table = Lock()
+
+
+def entries(ledger: Ledger, kinds: Collection[Kind]) -> list[Recorded]:
+    """The entries of these kinds, in order, as `Ledger.entries` gives them; for kinds that are not many."""
+    with heard(ledger, _every(frozenset(kinds))) as every:
+        return list(every.entries)
+
+
+class _Every:
+    """Entries as they are."""
+
+    def __init__(self, kinds: frozenset[Kind]) -> None:
+        self.kinds, self.entries = kinds, list[Recorded]()
+
+    def hear(self, entry: Recorded) -> None:
+        """The next one."""
+        self.entries.append(entry)
+
+
+@cache
+def _every(kinds: frozenset[Kind]) -> Callable[[], _Every]:
+    """Always the same for the same kinds, so that it is known again."""
+    return partial(_Every, kinds)
+
+
+@contextmanager
+def heard(ledger: Ledger, make: Callable[[], SomeHearer]) -> Iterator[SomeHearer]:
+    """What `make` works out from all entries of its kinds that are recorded by now.
+
+    Nobody else uses it until the block ends: take out of it what is needed, and change nothing.
+    """
+    memory = _memory(ledger.database.name, make)
+    with memory.lock:
+        memory.catch_up(ledger)
+        yield memory.hearer
+
+
+def _memory(database: str, make: Callable[[], SomeHearer]) -> _Memory[SomeHearer]:
+    with _table:
+        memory = _memories.setdefault((database, make), _Memory(make, make()))
+        _memories.move_to_end((database, make))
+        while len(_memories) > _MOST:
+            _memories.popitem(last=False)
+    return memory  # type: ignore[return-value]
+
+
+def _where(ledger: Ledger, known: tuple[int, str]) -> tuple[tuple[int, str], bool]:
+    """Where the ledger ends now, and whether it goes on from where it is known to have ended."""
+    links = select(ENTRIES.c.seq, ENTRIES.c.chain_hash)
+    with ledger.database.reading() as connection:
+        last = connection.execute(links.order_by(ENTRIES.c.seq.desc()).limit(1)).one_or_none()
+        then = connection.execute(links.where(ENTRIES.c.seq == known[0])).one_or_none()
+    end = (0, "") if last is None else (last.seq, last.chain_hash)
+    return end, known == ((0, "") if then is None else (then.seq, then.chain_hash))
+
+
+def _between(ledger: Ledger, kinds: frozenset[Kind], after: int, last: int) -> Iterator[Recorded]:
+    """Entries of these kinds, and those that say that openings were destroyed; page by page."""
+    many = _PAGE
+    wanted = kinds | {Kind.OPENINGS_DESTROYED}
+    while True:
+        with ledger.database.reading() as connection:
+            page = list(journal.read(connection, month=None, kinds=wanted, after=after, limit=many))
+        yield from (entry for entry in page if entry.seq <= last)
+        if len(page) < many or page[-1].seq >= last:
+            return
+        after, many = page[-1].seq, min(2 * many, _LARGEST_PAGE)
+
+
+# --- months ---------------------------------------------------------------------------------------
+
+SomeAnswer = TypeVar("SomeAnswer")
+
+_answers: OrderedDict[tuple[object, str, str], object] = OrderedDict()
+_MOST_ANSWERS = 512
+
+
+def of_month(
+    ledger: Ledger,
+    month: str,
+    kinds: Collection[Kind],
+    work: Callable[[str, list[Recorded]], SomeAnswer],
+) -> SomeAnswer:
+    """What `work` makes of a month's entries of these kinds; the month is read again when there are more.
+
+    Under the link of the newest of them it is remembered, since that stands for all that came before. `work`
+    must ask nothing else, and nobody may change what it gives. For kinds that are about nobody.
+    """
+    here = ENTRIES.c.month == month, ENTRIES.c.kind.in_([str(kind) for kind in kinds])
+    newest = select(ENTRIES.c.chain_hash).where(*here).order_by(ENTRIES.c.seq.desc()).limit(1)
+    with ledger.database.reading() as connection:
+        key = work, month, str(connection.execute(newest).scalar())
+        if (known := _known(key)) is not None:
+            return known  # type: ignore[return-value]
+        made = work(month, list(journal.read(connection, month=month, kinds=kinds)))
+    with _table:
+        _answers[key] = made
+        while len(_answers) > _MOST_ANSWERS:
+            _answers.popitem(last=False)
+    return made
+
+
+def _known(key: tuple[object, str, str]) -> object | None:
+    with _table:
+        if key in _answers:
+            _answers.move_to_end(key)
+        return _answers.get(key)

@@ -1,0 +1,248 @@
+"""Who gets in: by a council's own sign-on, a real one, from the address bar to the first page and out again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import httpx
+import pytest
+
+from month_authority import Authority, copied
+from pipeline.demo.authority import Demonstration
+from servers.sign_on import PASSWORD, SignOnServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+MAILBOX, STRANGER = "guardians@example.org", "somebody.else@example.org"  # as the sign-on knows them
+
+
+@dataclass
+class Council:
+    """An authority whose console runs by itself, and the sign-on of its council."""
+
+    authority: Authority
+    sign_on: SignOnServer
+    address: str
+    process: subprocess.Popen[str]
+
+
+@pytest.fixture(scope="module")
+def council(prototype: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Council]:
+    address = f"http://localhost:{_free_port()}"
+    people = [("guardian", MAILBOX), ("stranger", STRANGER)]
+    with (
+        copied(prototype, tmp_path_factory.mktemp("sign_on")) as authority,
+        SignOnServer(f"{address}/signed-in", people) as sign_on,
+    ):
+        _set_up(authority, sign_on, address)
+        with _console(authority, "--port", str(urlsplit(address).port)) as process:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            assert f"Open {address}" in said, process.communicate()
+            yield Council(authority, sign_on, address, process)
+
+
+def _set_up(authority: Authority, sign_on: SignOnServer, address: str) -> None:
+    authority.setting(
+        'roles = ["caldicott_guardian", "approver"]\n\n[[console',
+        f'roles = ["caldicott_guardian", "approver"]\nsign_on = "{MAILBOX}"\n\n[[console',
+    )
+    settings = authority.home.path / "birthshare.toml"
+    with settings.open("a") as file:
+        file.write(
+            f'\n[console]\naddress = "{address}"\n'
+            f'[console.sign_on]\nissuer = "{sign_on.issuer}"\nclient_id = "{sign_on.client_id}"\n'
+        )
+    secret = authority.home.path / "keys" / "sign_on.secret"
+    secret.touch(0o600)
+    secret.write_text(sign_on.client_secret)
+
+
+@contextmanager
+def _console(authority: Authority, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """`birthshare console`, as somebody starts it in a terminal."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "console", "--home", str(authority.home.path), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def window(chromium: Browser) -> Iterator[Callable[[], Page]]:
+    """Windows of browsers that know nothing of one another."""
+    contexts = []
+
+    def opened() -> Page:
+        contexts.append(chromium.new_context(locale="en-GB"))
+        contexts[-1].set_default_timeout(20000)
+        return contexts[-1].new_page()
+
+    yield opened
+    for one in contexts:
+        one.close()
+
+
+def _log_in(page: Page, login: str, password: str = PASSWORD) -> None:
+    """On the sign-on's own pages."""
+    for field, typed in (("login", login), ("password", password)):
+        page.locator(f"input[name={field}]").fill(typed)
+        with page.expect_navigation():
+            page.locator(f"input[name={field}]").press("Enter")
+
+
+def test_from_the_address_bar_to_the_first_page_and_out_again(council: Council, window) -> None:
+    page = window()
+    page.goto(council.address)
+    assert page.url.startswith(council.sign_on.issuer)
+    _log_in(page, "guardian")
+    assert page.url == f"{council.address}/"
+    assert page.get_by_role("heading", level=1).inner_text() == "Waiting for you"
+    assert "You are caldicott.guardian@example.org: Caldicott guardian" in page.content()
+    page.get_by_role("button", name="Sign out").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "You are signed out"
+    page.get_by_role("link", name="Sign out there too").click()
+    page.get_by_role("button", name="Logout").click()
+    page.goto(council.address)
+    assert page.locator("input[name=login]").is_visible()
+
+
+def test_who_has_another_password_stays_outside(council: Council, window) -> None:
+    page = window()
+    page.goto(council.address)
+    _log_in(page, "guardian", "guessed")
+    assert page.url.startswith(council.sign_on.issuer)
+    assert page.goto(f"{council.address}/months").url.startswith(council.sign_on.issuer)
+
+
+def test_whom_nobody_named_is_told_so_in_words_that_do_not_say_who_it_is(council: Council, window) -> None:
+    page = window()
+    page.goto(council.address)
+    _log_in(page, "stranger")
+    assert page.get_by_role("heading", level=1).inner_text() == "You are not named here"
+    assert STRANGER not in page.content()
+    assert "birthshare" not in {one["name"] for one in page.context.cookies()}
+
+
+def _known_there(page: Page, council: Council) -> Page:
+    """The window of somebody who has logged in at the sign-on already."""
+    page.goto(f"{council.sign_on.issuer}/login")
+    _log_in(page, "guardian")
+    return page
+
+
+def _way_back(page: Page, council: Council) -> str:
+    """Where the sign-on sends somebody whom it knows, before our console sees it."""
+    place = f"{council.address}/sign-in"
+    while urlsplit(place).path != "/signed-in":
+        sent = page.request.get(place, max_redirects=0)
+        place = urljoin(place, sent.headers["location"])
+    return place
+
+
+def test_what_the_sign_on_says_is_good_once_and_in_the_browser_that_asked(council: Council, window) -> None:
+    mine, another = _known_there(window(), council), window()
+    back = _way_back(mine, council)
+    stolen = another.goto(back)
+    assert stolen.status == 400
+    assert another.get_by_role("heading", level=1).inner_text() == "Begin to sign in again"
+    # Whoever tried it elsewhere has used it up.
+    assert mine.goto(back).status == 400
+    assert mine.goto(_way_back(mine, council)).url == f"{council.address}/"
+
+
+def test_a_code_that_was_used_is_refused_by_the_sign_on(council: Council, window) -> None:
+    page = _known_there(window(), council)
+    first = _way_back(page, council)
+    answer = page.goto(first)
+    print("DBG", answer.status, page.inner_text("main"))
+    assert answer.url == f"{council.address}/"
+    again = parse_qs(urlsplit(_way_back(page, council)).query)["state"][0]
+    used = parse_qs(urlsplit(first).query)["code"][0]
+    answer = page.goto(f"{council.address}/signed-in?state={again}&code={used}")
+    assert answer.status == 502
+    assert "cannot be relied on" in page.content()
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [("state=another", 400), ("state=", 400), ("error=access_denied", 403), ("code=", 403)],
+)
+def test_an_answer_that_was_changed_on_the_way_lets_nobody_in(
+    changed: str, status: int, council: Council
+) -> None:
+    with httpx.Client(base_url=council.address) as browser:
+        sent = browser.get("/sign-in")
+        state = parse_qs(urlsplit(sent.headers["location"]).query)["state"][0]
+        given = {"state": state, "code": "guessed"} | dict([changed.split("=")])
+        answer = browser.get("/signed-in", params=given)
+        assert answer.status_code == status
+        assert "birthshare" not in browser.cookies
+        assert browser.get("/").headers["location"] == "/sign-in"
+
+
+def test_a_session_is_new_at_every_sign_in_and_never_one_that_was_brought_along(
+    council: Council, window
+) -> None:
+    page = _known_there(window(), council)
+    page.context.add_cookies([{"name": "birthshare", "value": "brought", "url": council.address}])
+    page.goto(_way_back(page, council))
+    first = _session(page)
+    page.goto(_way_back(page, council))
+    assert len({"brought", first, _session(page)}) == 3
+    with httpx.Client(base_url=council.address, cookies={"birthshare": first}) as old:
+        assert old.get("/").status_code == 303
+
+
+def _session(page: Page) -> str:
+    [cookie] = [one for one in page.context.cookies() if one["name"] == "birthshare"]
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "Lax"
+    assert cookie["expires"] == -1  # until the browser is closed
+    return str(cookie["value"])
+
+
+def test_who_is_taken_out_of_the_settings_is_out_at_once(council: Council, window) -> None:
+    page = _known_there(window(), council)
+    assert page.goto(_way_back(page, council)).ok
+    council.authority.setting(f'sign_on = "{MAILBOX}"', 'sign_on = "nobody@example.org"')
+    try:
+        page.goto(f"{council.address}/who-may")
+        assert page.get_by_role("heading", level=1).inner_text() == "You are not named here"
+    finally:
+        council.authority.setting('sign_on = "nobody@example.org"', f'sign_on = "{MAILBOX}"')
+
+
+def test_ctrl_c_ends_it_and_nothing_that_was_said_is_in_the_terminal(council: Council) -> None:
+    council.process.send_signal(signal.SIGINT)
+    said = "".join(council.process.communicate(timeout=60))
+    print("DBG", said)
+    assert 0
+    assert council.process.returncode == 130
+    assert "Stopped." in said
+    for secret in (MAILBOX, STRANGER, "code=", "state=", council.sign_on.client_secret, "Traceback"):
+        assert secret not in said
