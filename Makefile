@@ -21,7 +21,7 @@ check: .venv/dev  ## looks at everything, changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	MYPYPATH=dags:infra:infra/airflow:infra/airflow/site $(BIN)/mypy dags/*.py infra/airflow/*.py infra/airflow/site/*.py infra/airflow/plugins/*.py infra/chromium_browser.py infra/screenshots.py
+	MYPYPATH=dags:infra:infra/airflow:infra/airflow/site $(BIN)/mypy dags/*.py infra/airflow/*.py infra/airflow/site/*.py infra/airflow/plugins/*.py infra/chromium_browser.py infra/screenshots.py infra/console_pictures.py
 	$(BIN)/lint-imports
 	$(BIN)/python infra/generate.py --check
 
@@ -46,8 +46,9 @@ fuzz: .venv/dev  ## any bytes at every reader of suppliers' files, for two minut
 airflow: .venv/runtime  ## Airflow on a demonstration home, for a person
 	$(BIN)/python infra/airflow/start.py
 
-screenshots: .venv/dev  ## the pictures of Airflow in the README, from a real one that runs a month
+screenshots: .venv/dev  ## the pictures of Airflow and the console in the README, from real ones that run months
 	$(BIN)/python infra/screenshots.py
+	$(BIN)/python infra/console_pictures.py
 
 # The locks carry hashes and no registry address; uv is needed only here.
 lock:

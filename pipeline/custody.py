@@ -56,6 +56,7 @@ KEYS = (
     Key("keys/staging.key*", Custody.BOTH, "locks the working files; replaced when something is destroyed"),
     Key("keys/mail.password", Custody.BOTH, "logs in at the mail server, to tell what waits and what failed"),
     Key("keys/webhook.address", Custody.BOTH, "the address of the webhook that is told the same"),
+    Key("keys/sign_on.secret", Custody.BOTH, "proves to the council's sign-on that the console asks"),
 )
 
 

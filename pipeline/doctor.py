@@ -92,6 +92,7 @@ def _everything(home: Home, now: datetime, connect: bool, watch: Watch) -> Itera
     yield _tried("the register of recipients is signed", partial(_check_register, home, now))
     watch("looking", 1, 1)
     yield from _notices(home)
+    yield from _console(home)
     if home.settings.ledger.witnesses:
         yield _tried("the keys of the witnesses", partial(countersigned.witnesses, home))
     if connect:
@@ -441,6 +442,25 @@ def _notices(home: Home) -> Iterator[Finding]:
             "Ask whoever runs the server; type it, then Ctrl+D:\n"
             f"  (umask 077 && cat > {quote(str(home.at(file)))})",
         )
+
+
+def _console(home: Home) -> Iterator[Finding]:
+    """What the console's sign-on takes, where the settings want one."""
+    console = home.settings.console
+    if console.sign_on is None:
+        return
+    yield _private(
+        home,
+        console.sign_on.client_secret,
+        "proves to the sign-on that the console asks",
+        "Ask whoever runs the sign-on; type it, then Ctrl+D:\n"
+        f"  (umask 077 && cat > {quote(str(home.at(console.sign_on.client_secret)))})",
+    )
+    yield Finding(
+        "people can sign in to the console",
+        bool(console.address) and any(one.sign_on for one in console.people),
+        f"In {SETTINGS_FILE}, write console.address, and sign_on for people in [[console.people]].",
+    )
 
 
 def _check_ledger(home: Home) -> None:

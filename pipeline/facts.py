@@ -3,9 +3,9 @@
 A closed month's comes from the ledger (and the recipients' names from their register); an open one's
 also from the pack that is kept with its working files.
 
-Keys: month, authority, state, step and waiting_for (see `Turn`), to_do, received, quarantined, duplicates, totals (the trusts' own
-counts beside the extracts, see `pipeline.suppliers.totals.reconciled`), agreements (by id: shared, held,
-withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and warnings: the
+Keys: month, authority, state, step and waiting_for (see `Turn`), to_do, received, quarantined, duplicates,
+totals (the trusts' own counts beside the extracts, see `pipeline.suppliers.totals.reconciled`), agreements
+(by id: shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and warnings: the
 agreements that come to their end, or need something, what recipients should have done, and reports that
 suppliers have not got, in words.
 A recipient's `state` is about the delivery; what it did since stands under `receipt`, and what was called

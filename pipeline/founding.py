@@ -117,6 +117,7 @@ signing_fingerprint = "0000000000000000000000000000000000000000"  # REPLACE: of 
 # caldicott.guardian@example.org
 # namespaces="agreement@birthshare,release@birthshare,register@birthshare,intake@birthshare,places@birthshare"
 # ssh-ed25519 AAAA...
+# For a passkey, `birthshare console` shows its owner the line, under Your keys.
 # One person may hold several roles.
 [[approvers]]
 principal = "caldicott.guardian@example.org"

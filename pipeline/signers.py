@@ -24,7 +24,7 @@ EVERYTHING = (AGREEMENT, RELEASE, REGISTER, INTAKE, PLACES)  # that approvers si
 
 _OPTIONS = r'(?:(?:[^\s"]|"[^"]*")+\s+)?'
 _LINE = re.compile(
-    rf'(?P<who>"[^"]*"|[^\s#"]+)\s+{_OPTIONS}(?P<kind>(?:sk-)?(?:ssh|ecdsa)-\S+)\s+(?P<key>[A-Za-z0-9+/]+=*)'
+    rf'(?P<who>"[^"]*"|[^\s#"]+)\s+{_OPTIONS}(?P<kind>(?:sk-)?(?:ssh|ecdsa)-\S+)\s+(?P<key>[A-Za-z0-9+/]+=*)(?:\s|\Z)'
 )
 _IN_WORDS = {
     PASSKEY.decode(): "passkey or security key",

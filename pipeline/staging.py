@@ -47,6 +47,11 @@ class WrappingKey:
         self._home = home
         self._file, self._coming = (home.path / "keys" / name for name in (WRAPPING, COMING))
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine has the key, and can read what is locked with it."""
+        return self._file.is_file()
+
     def check(self) -> None:
         """Raises SettingsError where the key is not here: nothing could be kept, or read again."""
         self._home.secret(WRAPPING)

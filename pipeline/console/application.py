@@ -44,6 +44,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _sixty() -> Allowance:
+    """A minute's worth at once, and then one a second: more than a person needs, and no flood."""
+    return Allowance(60, timedelta(seconds=1))
+
+
 @dataclass(frozen=True)
 class Console:
     """What one console is made of."""
@@ -53,8 +58,8 @@ class Console:
     clock: Callable[[], datetime] = _now
     framed_by: str = "'none'"  # who may show it inside a page of theirs, as a CSP source
     address: str = ""  # its own origin, and no other is answered; "" where the server around us sees to that
-    tries: Allowance = field(default_factory=lambda: Allowance(60, timedelta(seconds=1)))  # at signing in, of one address
-    forms: Allowance = field(default_factory=lambda: Allowance(60, timedelta(seconds=1)))  # of one session
+    tries: Allowance = field(default_factory=_sixty)  # at signing in, of one machine
+    forms: Allowance = field(default_factory=_sixty)  # of one session
 
 
 def application(console: Console) -> FastAPI:

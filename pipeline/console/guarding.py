@@ -51,12 +51,14 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         request, begun = Request(scope, receive), False
+        # Now, for a mount changes the scope as it hands it on.
+        kept = scope["path"].removeprefix(scope.get("root_path", "")).startswith(_MAY_BE_KEPT)
 
         async def headed(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                MutableHeaders(scope=message).update(self._headers(request))
+                MutableHeaders(scope=message).update(self._headers(request, kept))
             await send(message)
 
         try:
@@ -89,10 +91,9 @@ class Guarded:
         ):
             raise _Refused(400, "There is no such page", "Its address is not one of ours.")
 
-    def _headers(self, request: Request) -> dict[str, str]:
-        inside = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    def _headers(self, request: Request, kept: bool) -> dict[str, str]:
         given = headers(getattr(request.state, "nonce", ""), self._framed_by)
-        if inside.startswith(_MAY_BE_KEPT):
+        if kept:
             given["Cache-Control"] = "no-cache"
         if self._address.startswith("https:"):
             given["Strict-Transport-Security"] = "max-age=31536000"

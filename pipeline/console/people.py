@@ -15,7 +15,9 @@ def by_sign_on(console: Console, claim: str) -> Person | None:
 
 def by_airflow_user(settings: Settings, login: str) -> Person | None:
     """Whose login in Airflow this is, as [[approvers]] or [[console.people]] say; None for nobody's."""
-    approver = next((one.principal for one in settings.approvers if login and one.airflow_user == login), None)
+    approver = next(
+        (one.principal for one in settings.approvers if login and one.airflow_user == login), None
+    )
     if approver is not None:
         return by_principal(settings.console, approver)
     return next((one for one in settings.console.people if login and one.airflow_user == login), None)

@@ -45,13 +45,11 @@ class Place:
 
 def place_of(address: str) -> Place | None:
     """The place with this address; None where browsers use no passkeys: without TLS, or without a name."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
+    if not sshsig.is_safe(address):
         return None
+    parts = urlsplit(address)
     host = parts.hostname or ""
-    has_name = host == "localhost" or ("." in host and not host.rpartition(".")[2].isdigit())
-    if not has_name or not sshsig.is_safe(address):
+    if host != "localhost" and ("." not in host or host.rpartition(".")[2].isdigit()):
         return None
     return Place(f"{parts.scheme}://{parts.netloc.lower().removesuffix(_DEFAULT_PORTS[parts.scheme])}")
 

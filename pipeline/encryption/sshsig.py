@@ -104,8 +104,7 @@ def check_circumstances(one: Circumstances) -> None:
             "The passkey did not check that it was its owner",
             do="Give it a PIN, a fingerprint or a face, and sign again.",
         )
-    address = urlsplit(one.origin)
-    if address.hostname != one.application or not is_safe(one.origin):
+    if not is_safe(one.origin) or urlsplit(one.origin).hostname != one.application:
         raise IntegrityError(
             "The passkey was used on a page of another address",
             do="Open the console at its own address, and sign there.",
@@ -121,14 +120,17 @@ def _inside_another(client_data: bytes) -> bool:
     """Whether the browser says so; it is taken to, where what it says cannot be read."""
     try:
         said = json.loads(client_data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
     return not isinstance(said, dict) or said.get("crossOrigin", False) is not False
 
 
 def is_safe(origin: str) -> bool:
     """Whether browsers let pages of this origin use passkeys: over TLS, or on one's own machine."""
-    address = urlsplit(origin)
+    try:
+        address = urlsplit(origin)
+    except ValueError:
+        return False
     return address.scheme == "https" or (address.scheme, address.hostname) == ("http", "localhost")
 
 

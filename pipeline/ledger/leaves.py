@@ -66,6 +66,13 @@ def first_leaves(ledger: Ledger, size: int) -> Iterator[Leaf]:
         after = page[-1].seq if page else size
 
 
+def numbers_of(ledger: Ledger, month: str) -> list[int]:
+    """The numbers of a month's entries, in order."""
+    query = select(ENTRIES.c.seq).where(ENTRIES.c.month == month)
+    with ledger.database.reading() as connection:
+        return sorted(connection.execute(query).scalars())
+
+
 def numbers_between(ledger: Ledger, since: str, until: str) -> list[int]:
     """The numbers of the entries from one moment until before another, both as `write_moment` gives them."""
     query = select(ENTRIES.c.seq).where(ENTRIES.c.at >= since, ENTRIES.c.at < until)

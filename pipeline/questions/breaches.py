@@ -21,6 +21,7 @@ from pipeline.agreements.words import FIELDS
 from pipeline.asking import check_asks
 from pipeline.errors import SettingsError
 from pipeline.home import Home
+from pipeline.ledger import remembered
 from pipeline.ledger.entries import (
     DeliveryFailed,
     ExtractReceived,
@@ -33,7 +34,7 @@ from pipeline.ledger.entries import (
 from pipeline.ledger.ledger import Ledger
 from pipeline.looking_back.course import written
 from pipeline.questions.evidence import record_given
-from pipeline.questions.transfers import KINDS, Transfer, rows_of
+from pipeline.questions.transfers import KINDS, Transfer, transfers
 from pipeline.reasons import Reason
 from pipeline.records import OnList
 from pipeline.reporting.breach_draft import draft
@@ -135,17 +136,17 @@ def breach(
     SettingsError where nothing is meant by the question, Refused for a person who may not ask.
     """
     check_asks(home, principal, purpose)
-    entries = list(ledger.entries(kinds=_READ))
-    every = rows_of(home, ledger, entries)
+    every = transfers(home, ledger)
     rows = [row for row in every if question.holds(row)]
     _check_known(home, question, rows, every)
+    entries = list(filter(_Concerns(rows), remembered.entries(ledger, _READ)))
     lists = [row for row in rows if row.what == "list"]
     facts: dict[str, Any] = {
         "about": _about(home, ledger, question, now),
         "deadline": _deadline(known_since, now),
         "lists": [row.as_json() | {"reached": reached(row)} for row in lists],
         "notices": [row.as_json() for row in rows if row.what != "list"],
-        "entries": _few_entries(entries, rows),
+        "entries": _few_entries(entries),
         "states": dict(sorted(Counter(row.state for row in lists).items())),
         "people": people(ledger, lists),
         **_fields(lists),
@@ -154,7 +155,7 @@ def breach(
         "recipients": _recipients(home, rows),
         "suppliers": _suppliers(home, entries, lists),
         "contacts": _contacts(home),
-        "events": list(_events(entries, rows)),
+        "events": list(_events(entries)),
     }
     facts["draft"] = draft(facts)
     sha256 = record_given(
@@ -393,27 +394,24 @@ def _contacts(home: Home) -> list[dict[str, str]]:
     ]
 
 
-def _few_entries(entries: Iterable[Recorded], rows: Collection[Transfer]) -> list[int]:
+def _few_entries(entries: Iterable[Recorded]) -> list[int]:
     """The numbers of all entries about these lists and notices; none where they are too many to type."""
-    concerns = _Concerns(rows)
-    found = [one.seq for one in entries if one.kind in _OF_LISTS and concerns(one)]
+    found = [one.seq for one in entries if one.kind in _OF_LISTS]
     return found if len(found) <= _TYPED else []
 
 
 # --- the time line --------------------------------------------------------------------------------
 
 
-def _events(entries: Iterable[Recorded], rows: Collection[Transfer]) -> Iterator[dict[str, Any]]:
+def _events(entries: Iterable[Recorded]) -> Iterator[dict[str, Any]]:
     """What was recorded about the lists and notices, what they rest on and what stood around them.
 
     Of one day, kind, month and agreement there is one line, with the first and last entry and how many.
     """
-    concerns = _Concerns(rows)
     together: dict[tuple[date, Kind, str, str], list[Recorded]] = {}
     for entry in entries:
-        if concerns(entry):
-            key = sent.day_of(entry.at), entry.kind, entry.month, getattr(entry.body, "agreement", "")
-            together.setdefault(key, []).append(entry)
+        key = sent.day_of(entry.at), entry.kind, entry.month, getattr(entry.body, "agreement", "")
+        together.setdefault(key, []).append(entry)
     for (_, kind, month, agreement), some in sorted(together.items(), key=lambda one: one[1][0].seq):
         principals = sorted({who for one in some if (who := getattr(one.body, "principal", ""))})
         yield {

@@ -36,7 +36,7 @@ from pipeline.ledger.entries import (
     canonical,
     write_moment,
 )
-from pipeline.ledger.leaves import Leaf, first_leaves, leaves, numbers_between
+from pipeline.ledger.leaves import Leaf, first_leaves, leaves, numbers_between, numbers_of
 from pipeline.ledger.ledger import Ledger
 from pipeline.questions.grounds import grounds
 from pipeline.steps.closing import sign_ledger
@@ -196,7 +196,7 @@ def _too_much() -> SettingsError:
 
 def of_month(ledger: Ledger, month: str) -> list[int]:
     """The numbers of a month's entries; raises SettingsError where there is none."""
-    found = [entry.seq for entry in ledger.entries(month=month)]
+    found = numbers_of(ledger, month)
     if not found:
         raise SettingsError("Nothing is recorded of that month", where=month)
     return found

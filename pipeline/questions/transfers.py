@@ -317,15 +317,6 @@ def versions(home: Home) -> dict[str, Agreement]:
     return found
 
 
-def rows_of(home: Home, ledger: Ledger, entries: Iterable[Recorded]) -> list[Transfer]:
-    """The whole register from entries that were read already: those of KINDS, in order, and any others."""
-    everything = _Heard()
-    for entry in (*entries, *remembered.entries(ledger, {Kind.RECALL_RAISED})):
-        if entry.kind in everything.kinds:
-            everything.hear(entry)
-    return everything.register(_OfHome.now(home, ledger))
-
-
 @dataclass(frozen=True)
 class _OfHome:
     """What the register needs to know besides what became of lists and notices."""

@@ -96,7 +96,8 @@ def outstanding(desk: Desk, prepared: Prepared) -> list[tuple[str, str]]:
     delivered = desk.ledger.delivered(str(desk.month))
     permits = desk.ledger.standing_permits(str(desk.month))
     there = {(one.agreement, one.recipient) for one in permits if one.entry in delivered}
-    return [pair for pair in prepared.deliveries if pair not in there | forgone(desk)]
+    settled = there | forgone(desk)
+    return [pair for pair in prepared.deliveries if pair not in settled]
 
 
 def forgone(desk: Desk) -> set[tuple[str, str]]:

@@ -18,6 +18,7 @@ from airflow_browser import Screens
 from airflow_environment import Site
 from airflow_server import AirflowServer, Run, free_port
 from chromium_browser import NoBrowser, browser
+from pipeline import facts
 from pipeline.demo.authority import APPROVERS, AUTHORITY_NAME, Demonstration
 from pipeline.demo.run import laid_out
 from pipeline.facts import opened_ledger
@@ -59,6 +60,7 @@ def other_home(tmp_path_factory: pytest.TempPathFactory, authority: Demonstratio
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
     (home / "state").mkdir()
+    (home / "keys" / "ledger.vkey").write_text(facts.verifier(Home.open(authority.home)), encoding="utf-8")
     settings = home / "birthshare.toml"
     text = settings.read_text(encoding="utf-8").replace(AUTHORITY_NAME, ELSEWHERE)
     person = '\n[[console.people]]\nprincipal = "auditor@elsewhere.example.org"\nroles = ["auditor"]\n'
@@ -97,6 +99,7 @@ class Seen:
     tab_after: str
     first: str  # the console's first page, from Airflow's menu
     agreement: str  # where the console's own menu led
+    form: str  # what came of a form that was sent inside Airflow's screen
 
 
 @pytest.fixture(scope="module")
@@ -126,15 +129,19 @@ def a_month(lead: Screens, airflow: AirflowServer) -> Seen:
     state = run.until_finished(seconds=120)
     links_on(lead, run, "close")
     lead.page.get_by_role("link", name="The month", exact=True).click()
-    month, address = lead.inside().locator("body").inner_text(), lead.page.url
+    month = lead.inside().locator("main", has_text=MONTH.in_full).inner_text()
+    address = lead.page.url
     tab_after = tab_of(lead, run)
     lead.page.get_by_role("link", name="Birthshare").click()
     lead.inside().get_by_role("link", name=OURS).click()
     first = lead.inside().locator("body", has_text="Waiting for you").inner_text()
-    lead.inside().get_by_role("link", name="Agreements").click()
-    lead.inside().get_by_role("link", name="Welcome cards").first.click()
+    lead.inside().get_by_role("link", name="Agreements", exact=True).click()
+    lead.inside().get_by_role("link", name="Version 1").click()
     agreement = lead.inside().locator("body", has_text="No surprises").inner_text()
-    return Seen(question, rows, links, tab_before, state, month, address, tab_after, first, agreement)
+    lead.inside().get_by_role("link", name="Proof", exact=True).click()
+    lead.inside().get_by_role("button", name="Verify now").click()
+    form = lead.inside().locator("main", has_text="Verification of the whole ledger").inner_text()
+    return Seen(question, rows, links, tab_before, state, month, address, tab_after, first, agreement, form)
 
 
 def links_on(lead: Screens, run: Run, task: str) -> list[str]:
@@ -147,7 +154,7 @@ def links_on(lead: Screens, run: Run, task: str) -> list[str]:
 def tab_of(lead: Screens, run: Run) -> str:
     """What stands on the run's tab for the month's report."""
     lead.open(f"/dags/{DAG}/runs/{run.run_id}/plugin/report")
-    return lead.inside().locator("main").inner_text()
+    return lead.inside().locator("main", has_text=MONTH.in_full).inner_text()
 
 
 def test_the_question_shows_counts_in_tables(seen: Seen) -> None:
@@ -165,7 +172,7 @@ def test_a_month_that_was_answered_by_a_click_runs_to_its_end(seen: Seen, author
 
 
 def test_a_link_on_the_run_leads_to_the_months_page_inside_airflow(seen: Seen) -> None:
-    assert seen.links == ["The month", "Checks of the suppliers' files", "Sharing agreements"]
+    assert seen.links == ["Checks of the suppliers' files", "Sharing agreements", "The month"]
     assert MONTH.in_full in seen.month
     assert "3 lists are delivered" in seen.month
     assert seen.address.endswith(f"/plugin/birthshare/birthshare/{DAG}/months/{MONTH}")
@@ -182,6 +189,10 @@ def test_airflows_menu_leads_to_the_console_and_to_the_agreement_in_plain_englis
     assert AUTHORITY_NAME in seen.first
     assert "What recipients may not do" in seen.agreement
     assert "signed by" in seen.agreement.lower()
+
+
+def test_forms_are_taken_inside_airflows_screen(seen: Seen) -> None:
+    assert APPROVERS["data_lead"] in seen.form
 
 
 @cache

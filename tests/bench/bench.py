@@ -9,7 +9,8 @@ the policy language Cedar; how long it takes to bring lists to many recipients, 
 years ago (called_back.py); how fast the ledger records, verifies, finds and proves (ledger.py); how long
 a file of many births takes from its opened bytes to the validated frame (intake.py); how long the postcode
 directory of the real size takes to build, to compile and to ask (postcodes.py); and, with `--only airflow`,
-what Airflow adds to a month (airflow_month.py). Machines differ, so what
+what Airflow adds to a month (airflow_month.py), with `--only console` how fast the console's pages are beside
+a long past, and with 20 people at once (console.py). Machines differ, so what
 to compare between them are the ratios, taken within one run.
 
 Cedar is measured where a Python is named that has it: `pip install cedarpy` into an environment of
@@ -44,7 +45,8 @@ PARTS = (
     "demo", "against_rival", "many", "decisions", "pushes", "sealing", "called_back", "ledger", "intake",
     "geography",
 )  # fmt: skip
-ASKED_FOR = ("airflow",)  # it starts a whole Airflow several times, so only where it is asked for
+# Only where they are asked for: one starts a whole Airflow several times, the other needs 10 GB on the disk.
+ASKED_FOR = ("airflow", "console")
 INTERPRETED = 100  # births for the reference interpreter, whose time grows with the square of them
 
 FULL = {
@@ -121,6 +123,7 @@ def measured(
         ),
         "intake": lambda: _intake(folder / "intake", sizes["intake"], times, others["pandera"]),
         "geography": lambda: _postcodes(folder / "geography", sizes, TURNS * times, others["duckdb"]),
+        "console": lambda: _asked("console", folder, sizes["entries"]),
         "airflow": lambda: compare_ways(
             folder / "airflow", births=sizes["births"], centres=sizes["centres"], month=month, times=times
         ),

@@ -25,6 +25,7 @@ def as_text(figures: Figures) -> str:
         "intake": _intake,
         "geography": _geography,
         "airflow": _airflow,
+        "console": _console,
     }
     parts = [table(figures[part]) for part, table in tables.items() if part in figures]
     return "\n".join([head, *(line for part in parts for line in ("", *part))])
@@ -272,6 +273,23 @@ def _airflow(month: Figures) -> Iterator[str]:
     for way, tasks in month["tasks"].items():
         spent = ", ".join(f"{name} {one['seconds']:.1f} s" for name, one in tasks["by_task"].items())
         yield _line(f"  {way}, by task", f"{spent}; between them {tasks['between']:.1f} s")
+
+
+def _console(console: Figures) -> Iterator[str]:
+    floor, *pages = console["pages"]
+    yield f"The console beside {console['entries']:,} entries; milliseconds in the application"
+    yield _line("the stylesheet, which asks nobody", f"{floor['median'] * 1000:.1f}")
+    for page in pages:
+        times = f"{page['median'] / floor['median']:.0f} times that"
+        slowest, first = page["slowest"] * 1000, page["first"] * 1000
+        value = f"{page['median'] * 1000:.0f}, at most {slowest:.0f}, {times}; at first {first:.0f}"
+        yield _line(page["path"].partition("?")[0], f"{value} ({page['status']})")
+    load = console["load"]
+    yield f"{load['people']} people at once for {load['seconds']} s, while a month is recorded"
+    yield _line("asked, of these forms", f"{load['asked']:,}, {load['forms']:,}")
+    yield _line("errors", str(load["errors"]))
+    value = f"{load['median'] * 1000:.0f} ms, 95 of 100 in {load['p95'] * 1000:.0f} ms"
+    yield _line("median", f"{value}; the stylesheet {load['floor'] * 1000:.0f} ms")
 
 
 def _in_bulk(many: Figures) -> Iterator[str]:

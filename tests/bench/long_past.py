@@ -2,12 +2,12 @@
 
     python long_past.py FOLDER ENTRIES [YEARS] [CENTRES]
 
-The demonstration's authority, with three agreements, runs one month for real until people are asked to release
-it. What that month recorded, ended on a copy, is the pattern of every month before: the same kinds of entries,
-with as many children on each list as it takes to come to so many ENTRIES; every night later words about
-families who are on no list, one family called back, the ledger checked, signed and countersigned; lists
-collected, acknowledged and destroyed. The entries are the ledger's own, as verification shows, but written row
-by row, with none of the questions that a permit is asked first, while nobody waits for the disk.
+The demonstration's authority, with three agreements, runs one month for real until people are asked to
+release it. What that month recorded, ended on a copy, is the pattern of every month before: the same kinds of
+entries, with as many children on each list as it takes to come to so many ENTRIES; every night later words
+about families who are on no list, one family called back, the ledger checked, signed and countersigned; lists
+collected, acknowledged and destroyed. The entries are the ledger's own, as verification shows, but written
+row by row, with none of the questions that a permit is asked first, while nobody waits for the disk.
 
 The home is FOLDER/home, its approvers' keys lie in FOLDER/approvers. The answer is JSON.
 """
@@ -371,7 +371,8 @@ class Past:
         notice = self._body(
             NoticeBody(
                 about="recall", agreement=agreement, recipient=recipient,
-                file_name=f"recall_{recipient}_{today}.xlsx", sealed_sha256=digest, entries=(raised,), due=due,
+                file_name=f"recall_{recipient}_{today}.xlsx", sealed_sha256=digest, entries=(raised,),
+                due=due,
             )
         )  # fmt: skip
         self._body(Publishing(permit=notice, part=secrets.token_hex(8), place=secrets.token_hex(8)))

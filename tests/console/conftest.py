@@ -20,9 +20,12 @@ from month_authority import NOW, Authority, authority, prototype  # noqa: F401  
 from pipeline.console.application import Console, application
 from pipeline.console.entrances.one_time_link import OneTimeLink
 from pipeline.console.visit import TOKEN
+from pipeline.demo.authority import Demonstration
 from pipeline.home import Home
 from pipeline.roles import Role
 from servers.installing import provided
+
+from .crowded import Crowded, crowded
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -72,6 +75,19 @@ def principal_of(home: Home, role: Role) -> str:
 def asking(authority: Authority) -> Callable[[Role], Asking]:  # noqa: F811
     """Somebody in this role, signed in at the console of the test's own authority."""
     return lambda role: Asking(authority.home, principal_of(authority.home, role), lambda: NOW)
+
+
+@pytest.fixture(scope="session")
+def crowd(prototype: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowded]:  # noqa: F811
+    """An authority to look at, and to change nothing in."""
+    with crowded(prototype, tmp_path_factory.mktemp("crowd")) as made:
+        yield made
+
+
+@pytest.fixture
+def asking_crowded(crowd: Crowded) -> Callable[[Role], Asking]:
+    """Somebody who has this role and no other, at the console of that authority."""
+    return lambda role: Asking(crowd.authority.home, crowd.principal(role), lambda: NOW)
 
 
 @contextmanager
@@ -127,6 +143,7 @@ class Screen:
 
     def look_over(self) -> None:
         """Nothing for axe to find, nothing beside a screen of 320 pixels, no complaint of the browser."""
+        self.page.wait_for_load_state()  # with its stylesheets
         found = Axe().run(
             self.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
         )

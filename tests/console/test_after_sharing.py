@@ -8,11 +8,13 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote
 
+import openpyxl
 import pytest
 
 from month_authority import AGREEMENT, NOW, Authority, copied
@@ -61,9 +63,7 @@ def number(authority: Authority) -> str:
 @pytest.fixture
 def called_back(authority: Authority, tmp_path: Path) -> Iterator[Authority]:
     """The same a while later: one row was called back, and nobody has answered or collected anything."""
-    with copied(authority.demo, tmp_path) as own:
-        own.prepare_and_approve()
-        own.run()
+    with copied(replace(authority.demo, home=authority.home.path), tmp_path) as own:
         with opened_ledger(own.home) as ledger:
             [child] = list(ledger.on_lists()["child"])[:1]
         own.say("child_died", child)
@@ -81,6 +81,11 @@ def register(authority: Authority, **chosen: str) -> dict:
     asked = {"since": None, "until": None, "agreement": "", "recipient": ""} | chosen
     with opened_ledger(authority.home) as ledger:
         return transfers.register(authority.home, ledger, **asked, now=NOW)
+
+
+def cells(workbook: bytes) -> list[list[tuple]]:
+    """What a workbook says, sheet by sheet."""
+    return [list(sheet.iter_rows(values_only=True)) for sheet in openpyxl.load_workbook(io.BytesIO(workbook))]
 
 
 # --- the register ---------------------------------------------------------------------------------
@@ -104,7 +109,8 @@ def test_the_register_shows_what_is_chosen_and_exports_exactly_that(
     assert exported.headers["content-disposition"] == 'attachment; filename="transfers.csv"'
     assert len(list(csv.reader(io.StringIO(exported.text)))) == 2  # the headings, and one row
     workbook = auditor.client.get(f"/transfers/register.xlsx?recipient={one}").content
-    assert workbook == transfers_workbook(chosen["rows"], chosen["totals"], about=chosen["about"])
+    same = transfers_workbook(chosen["rows"], chosen["totals"], about=chosen["about"])
+    assert cells(workbook) == cells(same)
     assert "register.csv?recipient=" in auditor.get(f"/transfers?recipient={one}")
 
 
@@ -200,9 +206,10 @@ def test_a_family_is_shown_after_the_look_is_recorded(
 def test_what_is_given_to_parents_is_recorded_by_its_digest(
     asking: Someone, authority: Authority, number: str
 ) -> None:
-    officer = asking(Role.IG_OFFICER)
+    officer, before = asking(Role.IG_OFFICER), len(given(authority))
     page = officer.post("/family/statement", 200, why=WHY, number=number)
     assert "<h1>What we shared about your child</h1>" in page
+    assert len(given(authority)) == before + 1  # what is shown to be printed is given, too
     fields = {"token": officer.token(), "why": WHY, "number": number}
     for path, name in (("/family/file", "statement.html"), ("/family/evidence", "evidence.zip")):
         answer = officer.client.post(path, data=fields)
@@ -211,7 +218,6 @@ def test_what_is_given_to_parents_is_recorded_by_its_digest(
         assert (newest.about, newest.purpose) == ("family", WHY)
         assert newest.sha256 == hashlib.sha256(answer.content).hexdigest()
     assert "evidence.json" in zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
-    assert len([one for one in given(authority) if one.about == "family"]) >= 3  # the one that was shown, too
 
 
 def test_of_a_family_that_nobody_knows_it_is_said_so(asking: Someone, authority: Authority) -> None:

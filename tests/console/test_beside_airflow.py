@@ -58,7 +58,13 @@ Airflow = Callable[..., Browser]
 def airflow(authority: Authority) -> Airflow:
     """A web server of Airflow's, as far as the console sees it; `key` is what all its processes have."""
 
-    def through(user: str | None, *, token: str = "of-a-login", key: str = "key of all") -> Browser:
+    def through(
+        user: str | None,
+        *,
+        token: str = "of-a-login",
+        key: str = "key of all",
+        at: str = "http://localhost",
+    ) -> Browser:
         entrance = AirflowEntrance(key)
         console = application(
             Console(lambda: Home.open(authority.home.path), entrance, lambda: NOW, framed_by="'self'")
@@ -68,7 +74,7 @@ def airflow(authority: Authority) -> Airflow:
             scope = {**scope, "root_path": UNDER}
             await console(logged_in(scope, Login(user, token)) if user is not None else scope, receive, send)
 
-        return Browser(TestClient(server, base_url="http://localhost", follow_redirects=False))
+        return Browser(TestClient(server, base_url=at, follow_redirects=False))
 
     return through
 
@@ -170,9 +176,10 @@ def test_passkeys_are_not_offered_under_another_address_than_the_consoles(
     airflow: Airflow, authority: Authority
 ) -> None:
     """A browser would not give them there."""
-    assert "data-challenge" in airflow("data_lead").get("/passkeys").text
-    with_address(authority, "https://console.example.org")
-    assert "data-challenge" not in airflow("data_lead").get("/passkeys").text
+    with_address(authority, "https://birthshare.example.org")
+    for at, offered in (("https://birthshare.example.org", True), ("https://airflow.example.org", False)):
+        page = airflow("data_lead", at=at).get("/passkeys").text
+        assert ("data-challenge" in page) == offered
 
 
 def without_keys(authority: Authority, address: str) -> None:

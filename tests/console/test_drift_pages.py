@@ -84,6 +84,7 @@ def test_whoever_may_not_accept_it_reads_who_may(
     authority: Authority, asking: Callable[[Role], Asking]
 ) -> None:
     auditor = asking(Role.AUDITOR)
+    assert f'href="{DRIFT}">See how the file differs' in auditor.get(f"/months/{MONTH}")
     shown = auditor.get(DRIFT)
     assert "These may accept it:" in shown and GUARDIAN in shown and "Accept exactly this" not in shown
     auditor.post(FORM, 403, **acceptance(authority, "caldicott_guardian"))

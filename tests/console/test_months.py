@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from fastapi.routing import APIRoute
@@ -14,10 +15,12 @@ from starlette.routing import Match
 
 from month_authority import AGREEMENT, MONTH, NOW, Authority, copied
 from pipeline.console.pages import EVERY_PAGE
+from pipeline.console.pages.months import STEPS
 from pipeline.console.pages.waiting import PLACES
 from pipeline.demo.authority import APPROVERS, Demonstration
 from pipeline.encryption.signing import sign_ssh
-from pipeline.ledger.entries import Kind, ListForgone, ReleaseRefused
+from pipeline.facts import Turn, opened_ledger
+from pipeline.ledger.entries import Balanced, Entry, Kind, ListForgone, MonthClosed, ReleaseRefused
 from pipeline.questions import releases
 from pipeline.questions.things import Waits
 from pipeline.roles import Role
@@ -156,6 +159,29 @@ def test_every_page_that_the_list_leads_to_is_there_and_is_that_act(kind: Waits)
     assert acts[:1] == [act]
 
 
+def test_every_month_stands_in_one_table_with_its_rows(authority: Authority, asking: Someone) -> None:
+    rows = {"received": 1200, "quarantined": 0, "duplicates": 0, "shared": 700, "held": 400, "withheld": 100}
+    closed, ended = MONTH.plus(-1), MONTH.plus(-2)
+    books = Balanced(books={"cards": {"chis": rows, "other": rows}, "books": {"chis": rows}})
+    with opened_ledger(authority.home) as ledger:
+        for body, month in ((MonthClosed(), ended), (books, closed), (MonthClosed(), closed)):
+            ledger.append(Entry(body, str(month)), at=NOW)
+    page = words(asking(Role.AUDITOR).get("/months"))
+    newest, closed_line, ended_line = (page.index(one.in_full) for one in (MONTH, closed, ended))
+    assert newest < closed_line < ended_line
+    assert (
+        f"{AGREEMENT} 150 " in page[newest:closed_line] and "Waits for approval" in page[newest:closed_line]
+    )
+    assert "Closed books 1,200 700 400 100 cards 2,400 1,400 800 200" in page[closed_line:ended_line]
+    assert "Ended without books – – – –" in page[ended_line:]
+
+
+def test_an_open_month_says_what_it_waits_for_and_leads_there(authority: Authority, asking: Someone) -> None:
+    page = asking(Role.AUDITOR).get(f"/months/{MONTH}")
+    assert "See what would leave, and decide" in page and f'href="{RELEASE}"' in page
+    assert set(STEPS) == set(get_args(get_type_hints(Turn)["step"])), "no step is without words"
+
+
 # --- deciding -------------------------------------------------------------------------------------
 
 
@@ -168,11 +194,17 @@ def test_of_two_the_second_decides_without_the_words_of_the_first(
     for path in (RELEASE, f"{RELEASE}/approve?release={waits}", f"/months/{MONTH}", "/months", "/"):
         assert OPINION not in guardian.get(path)
     assert LEAD in guardian.get(RELEASE), "who has decided is no secret"
+    officer = before(two, Role.IG_OFFICER)
+    officer.get("/proof/export", 409)
+    said = officer.post("/proof/evidence", 409, month=str(MONTH), why="to look before I decide")
+    assert "is read when the release is decided" in words(said)
+    assert not two.recorded(Kind.EVIDENCE_GIVEN)
     own = words(lead.get(RELEASE))
     assert "Your approval is not missing any more" in own and "needs another person" in own
     guardian.post(f"{RELEASE}/approve", **approval(two, "caldicott_guardian"))
     assert OPINION in guardian.get(RELEASE)
     assert "It is approved" in words(lead.get(RELEASE))
+    assert officer.client.get("/proof/export").status_code == 200
 
 
 def test_a_refusal_says_why_and_leaves_nothing_to_decide(authority: Authority, asking: Someone) -> None:
@@ -262,6 +294,9 @@ def test_a_list_that_cannot_be_brought_is_left_out_and_the_month_closes(
     one = asked(authority)
     path, query = f"{RELEASE}/without/{AGREEMENT}/centre-01", f"release={one.pack_sha256}"
     assert path in guardian.get(f"{RELEASE}/without?{query}")
+    for other in ("centre-99", 'centre-01"; filename="x.html', "centre-01 centre-02"):
+        nowhere = f"{path.replace('centre-01', quote(other))}/statement?{query}"
+        assert guardian.client.get(nowhere).status_code == 404, "nothing to sign but what is asked about"
     statement = forgoing(one.pack_sha256, AGREEMENT, "centre-01")
     assert guardian.client.get(f"{path}/statement?{query}").content == statement
     form = {"release": one.pack_sha256, "signature": signed(authority, statement, "caldicott_guardian")}

@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.requests import Request
 
-from month_authority import MONTH, NOW, Authority, copied
-from pipeline.console.visit import TOKEN
+from month_authority import AGREEMENT, MONTH, NOW, Authority, copied
+from pipeline.agreements.loading import NAMESPACE as AGREEMENTS
+from pipeline.console.signing import Document
+from pipeline.console.visit import TEMPLATES, TOKEN, Guest, Visit
 from pipeline.demo.authority import APPROVERS, Demonstration
 from pipeline.encryption import sshsig
 from pipeline.encryption.signing import sign_ssh, verify_ssh
+from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import Kind
+from pipeline.questions.agreements import State, versions
+from pipeline.reporting.pages import Frame, environment, framed
 from pipeline.roles import Role
 from pipeline.steps.release import NAMESPACE
 from software_passkey import SoftwarePasskey
@@ -165,6 +171,27 @@ def test_a_release_that_changed_meanwhile_is_approved_anew_and_once(
     assert (approved.principal, approved.pack_sha256, approved.way) == (GUARDIAN, now["release"], "signature")
 
 
+def test_an_agreement_is_signed_the_same_way(authority: Authority) -> None:
+    passkey = SoftwarePasskey("localhost")
+    allow(authority, passkey.line(GUARDIAN, AGREEMENTS))
+    authority.agreement_file().with_suffix(".caldicott_guardian.sig").unlink()
+    assert state(authority) is not State.IN_FORCE
+    guardian, address = at_the_console(authority, Role.GUARDIAN), f"/agreements/{AGREEMENT}/1"
+    page = guardian.get(address)
+    [challenge] = re.findall(r'data-challenge="([^"]+)"', page)
+    [digest] = re.findall(r'name="digest" value="([^"]+)"', page)
+    used = passkey.used(challenge, origin=ADDRESS)
+    guardian.post(f"{address}/sign", 303, role="caldicott_guardian", digest=digest, **used)
+    assert state(authority) is State.IN_FORCE
+
+
+def state(authority: Authority) -> State:
+    """Where the agreement stands, its signatures verified."""
+    with opened_ledger(authority.home) as ledger:
+        [one] = versions(authority.home, ledger, now=NOW)
+    return one.state
+
+
 def test_without_javascript_the_way_by_hand_is_open(guardian: Asking) -> None:
     page = guardian.get(f"{RELEASE}/approve?release={form(guardian)['release']}")
     assert re.search(r'<div class="passkey" hidden', page)
@@ -187,6 +214,22 @@ def test_passkeys_are_offered_at_the_consoles_own_address_and_on_this_machine(au
         page = guardian.client.get("/passkeys", headers={"host": asked_at}).text
         assert re.findall(r'data-host="([^"]+)"', page) == ([offered] if offered else [])
         assert ("Passkeys are not used at this address" in page) is (offered is None)
+
+
+def test_several_forms_stand_on_one_page(asked: Authority) -> None:
+    """Names are told apart, each form has its own challenge, and the script is loaded once."""
+    request = Request({"type": "http", "path": "/", "headers": [(b"host", b"localhost:8470")]})
+    visit = Visit(request, asked.home, Guest(asked.home.settings.console.people[0], b"secret"), NOW)
+    documents = [Document(content, NAMESPACE, "document.txt") for content in (b"one", b"other")]
+    forms = """{% import "signing.html" as signing with context %}
+        {% for one in documents %}<form>{{ signing.sign(one, "/file", "Approve") }}</form>{% endfor %}"""
+    with framed(Frame(TEMPLATES, {"visit": visit, "root": ""})):
+        page = environment().from_string(forms).render(documents=documents)
+    names = re.findall(r' id="([^"]+)"', page)
+    assert len(names) == len(set(names))
+    assert re.findall(r'<label for="([^"]+)"', page) == ["signature", "signature-2"]
+    assert re.findall(r'data-challenge="([^"]+)"', page) == [one.challenge for one in documents]
+    assert page.count("<script") == 1
 
 
 # --- making one -------------------------------------------------------------------------------------

@@ -208,7 +208,9 @@ def test_a_point_beside_the_curve_becomes_no_line(passkey: SoftwarePasskey) -> N
         {"flags": sshsig.VERIFIED},
         {"origin": "https://elsewhere.example.org"},
         {"origin": "http://console.example.org"},
+        {"origin": "https://["},
         {"crossOrigin": True},
+        {"crossOrigin": None},
     ],
     ids=str,
 )

@@ -32,8 +32,8 @@ from pipeline.demo.authority import Demonstration
 from pipeline.facts import opened_ledger
 from pipeline.keeping.limits import CLASSES
 from pipeline.ledger.entries import Delivered, ExtractReceived, Kind, PermitBody
-from pipeline.questions.flows import register
 from pipeline.questions.agreements import State
+from pipeline.questions.flows import register
 from pipeline.questions.processing import ASKED, TO_WRITE_IN, Case, article30
 
 __all__ = ["authority", "prototype"]

@@ -354,7 +354,7 @@ def test_the_command_answers_on_the_screen_to_programs_and_in_files(
 def test_the_command_refuses_what_it_cannot_do(birthshare: CommandLine, tmp_path: Path) -> None:
     assert birthshare("report", "transfers", "--out", tmp_path / "register.pdf").code == 2
     assert birthshare("report", "transfers", "--since", "yesterday").code == 2
-    for option, named in (("--recipient", "nroth"), ("--agreement", "nobodys")):
+    for option, named in (("--recipient", "nroth"), ("--agreement", "nobodys"), ("--state", "eaten")):
         wrong = birthshare("report", "transfers", option, named)
         assert wrong.code == 2
         wrong.says("Nobody here knows", f"{option} {named}")

@@ -229,6 +229,19 @@ def test_a_release_shows_everything_that_its_approval_binds(pack: State) -> None
     assert "09" * 32 in shown
 
 
+def test_each_part_of_a_page_that_can_be_moved_sideways_has_a_name_of_its_own(
+    state: State, pack: State
+) -> None:
+    for content in (state, pack):
+        content["agreements"]["another"] = content["agreements"]["welcome-card"]
+    pack["books"]["another"] = pack["books"]["welcome-card"]
+
+    for page in (the_month(state), the_release(pack)):
+        names = re.findall(r'role="region"\s+aria-label="([^"]+)"', page)
+        assert len(names) > 2
+        assert len(names) == len(set(names))
+
+
 def test_a_release_shows_what_it_binds_even_when_it_binds_more(pack: State) -> None:
     pack["something_new"] = {"deep": {"inside": "ab12"}}
 

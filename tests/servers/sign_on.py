@@ -92,6 +92,19 @@ class _Later:
 
 def _canaille(name: str) -> Any:
     from canaille import create_app
+    from canaille.backends.memory.backend import MemoryBackend
+
+    class Exact(MemoryBackend):
+        """Canaille's memory finds what fits one of several filters; a provider must find what fits all."""
+
+        __module__ = MemoryBackend.__module__  # beside which Canaille looks for what it keeps
+
+        def do_query(self, model: Any, *args: Any, **filters: Any) -> Any:
+            fitting = [super(Exact, self).do_query(model, *args, **dict([one])) for one in filters.items()]
+            if len(fitting) < 2:
+                return super().do_query(model, *args, **filters)
+            known = set.intersection(*({each.id for each in found} for found in fitting))
+            return [each for each in fitting[0] if each.id in known]
 
     return create_app(
         {
@@ -100,5 +113,6 @@ def _canaille(name: str) -> Any:
             "PREFERRED_URL_SCHEME": "http",
             "CANAILLE": {"DATABASE": "memory", "CAPTCHA_ENABLED": False, "HTMX": False, "JAVASCRIPT": False},
             "CANAILLE_OIDC": {"ACTIVE_JWKS": [jwk.RSAKey.generate_key(2048).as_dict(private=True)]},
-        }
+        },
+        backend=Exact({}),
     )

@@ -138,7 +138,8 @@ def test_two_that_destroy_at_once_and_one_that_writes_do_not_disturb_one_another
             at_rest.unwrap(copied, wrapping(home))
 
 
-def test_without_the_wrapping_key_nothing_is_begun(home: Home) -> None:
+def test_without_the_wrapping_key_nothing_is_begun_and_nothing_is_kept(home: Home) -> None:
     (home.path / "keys" / "staging.key").unlink()
-    with pytest.raises(SettingsError, match="missing"):
-        working(home, "2026-10")
+    for refused in (WrappingKey(home).check, lambda: working(home, "2026-10").put("x", b"")):
+        with pytest.raises(SettingsError, match="missing"):
+            refused()

@@ -157,7 +157,8 @@ def test_an_acceptance_of_somebody_who_is_no_approver_any_more_does_not_count(
 ) -> None:
     birthshare.run(*TO_VALIDATION)
     assert accept(birthshare)[0] == 0
-    authority.setting(f'principal = "{LEAD}"', 'principal = "someone.else@example.org"')
+    approvers = "[[approvers]]\nprincipal = "
+    authority.setting(f'{approvers}"{LEAD}"', f'{approvers}"someone.else@example.org"')
     [file] = months.files_compared(authority.reopened(), MONTH, now=NOW)
     assert (file.waits, file.accepted_by) == (True, ())
 

@@ -113,7 +113,6 @@ class CouncilSignOn:
 
 def _stopped(request: Request, error: BirthshareError) -> Response:
     log.warning("Nobody could sign in: %s", error)
-    import sys; print("DBG", repr(error.__context__), file=sys.stderr)
     silent = isinstance(error, NotNow)
     line = "It does not answer." if silent else "What it answered cannot be relied on."
     lines = [line, error.do]

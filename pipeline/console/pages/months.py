@@ -14,7 +14,7 @@ from pipeline.reporting.pages import month_shown
 pages = Pages()
 
 # What a month waits for, in few words, by its step (see `pipeline.facts.Turn`).
-_STEPS = {
+STEPS = {
     "": "",
     "files": "Waits for suppliers' files",
     "unlike": "A file differs from earlier ones",
@@ -30,7 +30,7 @@ _STEPS = {
 def every_month(visit: Asked) -> Response:
     """Where each month stands, the newest first."""
     found = months.every_month(visit.home, now=visit.now)
-    return visit.page("months.html", months=found, steps=_STEPS, counts=months.COUNTS)
+    return visit.page("months.html", months=found, steps=STEPS, counts=months.COUNTS)
 
 
 @pages.page("/months/{month}", Act.SEE_MONTHS)

@@ -73,6 +73,12 @@ class Shown:
     page: str  # of the console; "" where there is none that this person may open
     command: str  # "" where the page does it
 
+    @property
+    def words(self) -> str:
+        """What waits, as a sentence begins; a code that stands first stays as it is written."""
+        words = self.thing.words
+        return words if self.thing.kind.wording.startswith("{") else words[0].upper() + words[1:]
+
     @classmethod
     def to(cls, visit: Visit, thing: Thing) -> Shown:
         """With the page for it, the command, or both."""

@@ -1,0 +1,221 @@
+"""How fast the console's pages are beside a long past, and with many people at once.
+
+    python console.py FOLDER ENTRIES [PEOPLE] [SECONDS]
+
+A home with so many entries and five years of months (long_past.py; one that stands in FOLDER is used again).
+Then every page to which others lead, for somebody who may see it: first with nothing remembered, then five
+times; seconds in the application, from the request to the last byte. Then a real server, and PEOPLE who each
+open pages and send forms for some SECONDS, while entries are recorded in the ledger beside it as a month
+does. The floor of both is the stylesheet, which asks nobody anything. The answer is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import socket
+import sys
+from asyncio import gather, sleep
+from asyncio import run as finish
+from collections import Counter
+from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
+from statistics import median, quantiles
+from subprocess import PIPE, Popen
+from time import monotonic, perf_counter
+from time import sleep as pause
+from typing import Any
+
+import httpx
+from fastapi import APIRouter, Request
+from measure import run
+
+from pipeline.console.application import Console, application
+from pipeline.console.pages import EVERY_PAGE
+from pipeline.console.permissions import Act
+from pipeline.console.visit import TOKEN, Guest
+from pipeline.facts import opened_ledger
+from pipeline.home import Home
+from pipeline.ledger.entries import Entry, PasswordMade
+
+HERE = Path(__file__).resolve().parent
+FLOOR, OK = "/static/console.css", 200
+TIMES = 5
+FILES = ("/transfers/register.csv", "/transfers/register.xlsx")  # are no pages
+WHOLE = {"/proof/export", "/transfers/retention"}  # read everything: not asked here
+# What an address of each page looks like; of those of a month two are wanted.
+ROUTES = [
+    (re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), act)
+    for pages in EVERY_PAGE
+    for (method, path), act in sorted(pages.acts.items(), key=str)
+    if method == "GET" and path not in WHOLE
+    for _ in range(2 if "{month}" in path else 1)
+]
+WRITTEN_EVERY = 0.2  # seconds, by the month beside
+THINKS = 0.5, 2.5  # seconds
+ADDRESS = "http://localhost"
+
+
+def measure(folder: Path, entries: int, people: int, seconds: int) -> dict[str, Any]:
+    """All of it."""
+    home = folder / "home"
+    if not home.is_dir():
+        run([sys.executable, str(HERE / "long_past.py"), str(folder), str(entries)])
+    with opened_ledger(Home.open(home)) as ledger:
+        size = ledger.size
+    pages = finish(_pages(home))
+    paths = [one["path"] for one in pages if one["status"] == OK and one["path"] not in (FLOOR, *FILES)]
+    return {"entries": size, "pages": pages, "load": finish(_load(home, paths, people, seconds))}
+
+
+class Named:
+    """An entrance that believes a header: how people get in is not what is measured."""
+
+    sign_in = sign_out = ""
+    HEADER = "x-person"
+
+    def __init__(self) -> None:
+        self.router = APIRouter()
+
+    def guest(self, request: Request, home: Home) -> Guest | None:
+        """The person whose number in the settings the request names."""
+        people = home.settings.console.people
+        return Guest(people[int(request.headers[self.HEADER]) % len(people)], bytes(32))
+
+
+def _app(home: Path) -> Any:
+    return application(Console(lambda: Home.open(home), Named()))
+
+
+def _who(home: Home, act: Act) -> dict[str, str]:
+    """The first person who may, as the entrance is told."""
+    people = home.settings.console.people
+    return {Named.HEADER: str(next(n for n, one in enumerate(people) if act.roles & set(one.roles)))}
+
+
+# --- one page after the other ---------------------------------------------------------------------
+
+
+async def _pages(home: Path) -> list[dict[str, Any]]:
+    """One page of each kind, of a month two: the newest and the one before it."""
+    opened, app = Home.open(home), httpx.ASGITransport(app=_app(home))
+    known, found, seen = [*ROUTES], [], set[str]()
+    async with httpx.AsyncClient(transport=app, base_url=ADDRESS) as client:
+        found.append(await _timed(client, FLOOR, {}))
+        left = ["/"]
+        while left:
+            path = left.pop(0)
+            kind = next((one for one in known if one[0].fullmatch(path.partition("?")[0])), None)
+            if path in seen or kind is None:
+                continue
+            seen.add(path)
+            known.remove(kind)
+            who = _who(opened, kind[1])
+            found.append(await _timed(client, path, who))
+            text = (await client.get(path, headers=who)).text
+            left += [unescape(link) for link in re.findall(r'href="(/[^"#]*)', text)]
+    return found
+
+
+async def _timed(client: httpx.AsyncClient, path: str, who: dict[str, str]) -> dict[str, Any]:
+    each, status = [], 0
+    for _ in range(TIMES + 1):
+        begun = perf_counter()
+        status = (await client.get(path, headers=who)).status_code
+        each.append(perf_counter() - begun)
+    return {
+        "path": path,
+        "status": status,
+        "first": each[0],
+        "median": median(each[1:]),
+        "slowest": max(each[1:]),
+    }
+
+
+# --- many people at once --------------------------------------------------------------------------
+
+
+async def _load(home: Path, paths: list[str], people: int, seconds: int) -> dict[str, Any]:
+    """One server, in a process of its own; what it remembers, it remembers when it is counted."""
+    server = Popen([sys.executable, __file__, "serve", str(home)], stdout=PIPE, text=True)
+    assert server.stdout is not None
+    address = f"http://localhost:{int(server.stdout.readline())}"
+    async with httpx.AsyncClient(base_url=address, timeout=120) as client:
+        for path in ("/", "/transfers", "/recalls/speed"):
+            await client.get(path, headers={Named.HEADER: "0"})
+    month = Popen([sys.executable, __file__, "record", str(home), str(seconds)])
+    try:
+        until = monotonic() + seconds
+        asked = await gather(*(_person(address, number, paths, until) for number in range(people)))
+    finally:
+        server.terminate()
+        server.wait()
+        month.wait()
+    every = [one for mine in asked for one in mine]
+    looks = [took for kind, took, _ in every if kind != "floor"]
+    return {
+        "people": people,
+        "seconds": seconds,
+        "asked": len(every),
+        "forms": sum(kind == "form" for kind, _, _ in every),
+        "errors": sum(status >= 500 for _, _, status in every),
+        "statuses": dict(Counter(str(status) for _, _, status in every)),
+        "recorded_beside": month.returncode == 0,
+        "median": median(looks),
+        "p95": quantiles(looks, n=20)[-1],
+        "floor": median(took for kind, took, _ in every if kind == "floor"),
+    }
+
+
+async def _person(address: str, number: int, paths: list[str], until: float) -> list[tuple[str, float, int]]:
+    """Opens pages in any order, thinks a while after each, and sends a form now and then."""
+    stream, found, me = random.Random(number), [], {Named.HEADER: str(number), "origin": address}
+    async with httpx.AsyncClient(base_url=address, timeout=60, headers=me) as client:
+        said = re.search(rf'name="{TOKEN}" value="([0-9a-f]+)"', (await client.get("/who-may")).text)
+        while monotonic() < until:
+            [kind] = stream.choices(("page", "form", "floor"), (80, 10, 10))
+            begun = perf_counter()
+            if kind == "form":  # it lacks what it needs, and comes back as its page
+                answer = await client.post("/breach", data={TOKEN: said[1] if said else ""})
+            else:
+                answer = await client.get(FLOOR if kind == "floor" else stream.choice(paths))
+            found.append((kind, perf_counter() - begun, answer.status_code))
+            await sleep(stream.uniform(*THINKS))
+    return found
+
+
+def _serve(home: Path) -> None:
+    import uvicorn
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        print(listening.getsockname()[1], flush=True)
+        uvicorn.Server(uvicorn.Config(_app(home), log_level="error")).run(sockets=[listening])
+
+
+def _record(home: Path, seconds: int) -> None:
+    """As a month does beside everybody: an entry now and again, each on the disk before the next."""
+    body = PasswordMade(recipient="centre-01", principal="data.lead@example.org")
+    until = monotonic() + seconds
+    with opened_ledger(Home.open(home)) as ledger:
+        while monotonic() < until:
+            ledger.append(Entry(body), at=datetime.now(UTC))
+            pause(WRITTEN_EVERY)
+
+
+def main() -> None:
+    """Measure, or do one part for a measurement."""
+    what, *given = sys.argv[1:]
+    if what == "serve":
+        _serve(Path(given[0]))
+    elif what == "record":
+        _record(Path(given[0]), int(given[1]))
+    else:
+        entries, *more = map(int, given)
+        people, seconds = (*more, *(20, 60)[len(more) :])
+        print(json.dumps(measure(Path(what), entries, people, seconds)))
+
+
+if __name__ == "__main__":
+    main()
