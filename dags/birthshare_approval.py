@@ -172,4 +172,5 @@ def _question(content: bytes, pack_sha256: str, dag: str) -> str:
     from pipeline.reporting import release_markdown
 
     shown = release_markdown(json.loads(content), pack_sha256=pack_sha256)
-    return f"No list leaves before this is approved. [What the agreements say](birthshare/{dag}/agreements).\n{shown}\n"
+    agreements = f"[What the agreements say](birthshare/{dag}/agreements)"
+    return f"No list leaves before this is approved. {agreements}.\n{shown}\n"

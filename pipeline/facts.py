@@ -5,9 +5,9 @@ also from the pack that is kept with its working files.
 
 Keys: month, authority, state, step and waiting_for (see `Turn`), to_do, received, quarantined, duplicates,
 totals (the trusts' own counts beside the extracts, see `pipeline.suppliers.totals.reconciled`), agreements
-(by id: shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and warnings: the
-agreements that come to their end, or need something, what recipients should have done, and reports that
-suppliers have not got, in words.
+(by id: shared, held, withheld, reasons), recipients, approvals, balanced, ledger, checkpoint, and
+warnings: the agreements that come to their end, or need something, what recipients should have done, and
+reports that suppliers have not got, in words.
 A recipient's `state` is about the delivery; what it did since stands under `receipt`, and what was called
 back from its list, where anything was, under `called_back` (see `pipeline.afterwards.sent`). `receipts_to`
 is the number of the newest entry about these, 0 where nothing was heard.
@@ -28,6 +28,7 @@ from pipeline import custody
 from pipeline.afterwards import sent
 from pipeline.errors import BirthshareError, IntegrityError, SettingsError
 from pipeline.home import Home
+from pipeline.ledger import remembered
 from pipeline.ledger.checkpoints import Checkpoint, read_statement
 from pipeline.ledger.entries import (
     Balanced,
@@ -155,6 +156,7 @@ def check_sound(home: Home, ledger: Ledger) -> None:
 
 def check_trusted(desk: Desk) -> None:
     """Raises IntegrityError where what every step trusts was altered: the ledger, or the key to it."""
+    remembered.forget(desk.ledger)
     found = verified(desk.home, desk.ledger)
     if found.problem is not None:
         raise damaged(desk.home, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Open the web pages where people look and decide.")
 @click.option("--as", "who", metavar="WHO", help="Whom the one-time link is for: a person in [console].")
-@click.option("--port", type=click.IntRange(0, 65535), help="On this machine. Default: 8470, or console.port.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="On this machine. Default: 8470, or console.port."
+)
 @click.option(
     "--listen",
     "host",
@@ -33,7 +36,12 @@ def console(who: str | None, port: int | None, host: str, home: Home, voice: Voi
     from pipeline.console.serving import serve
 
     port = home.settings.console.port if port is None else port
-    serve(home, who=who, port=port, host=host, tell=voice.say)
+
+    def tell(*lines: str) -> None:
+        voice.say(*lines)
+        sys.stdout.flush()  # it runs on, and whoever reads it may be a file or another program
+
+    serve(home, who=who, port=port, host=host, tell=tell)
 
 
 COMMANDS: Sequence[click.Command] = (console,)

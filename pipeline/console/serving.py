@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 
-from pipeline.console import people
+from pipeline.console import beforehand, people
 from pipeline.console.application import Console, application
 from pipeline.console.entrances.one_time_link import OneTimeLink
 from pipeline.console.entrances.openid import Provider
@@ -29,8 +29,12 @@ def serve(home: Home, *, who: str | None, port: int, host: str = HOST, tell: Cal
     with closing(_listening(home, host, port)) as listening:
         entrance, address = _entrance(home, who, listening.getsockname()[1], tell)
         app = application(Console(lambda: Home.open(home.path, home.environment), entrance, address=address))
+        beforehand.remember(home)
         config = uvicorn.Config(
             app,
+            http="h11",  # stops where headers do not end; the other reader that uvicorn has goes on
+            ws="none",
+            lifespan="off",
             log_level="warning",
             access_log=False,  # addresses of sign-ons hold what is good for a moment
             server_header=False,

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import Form, Query
 
 from pipeline.agreed import LONDON
 from pipeline.errors import BirthshareError
+
+_DIGEST = "^[0-9a-f]{64}$"
+Seen = Annotated[str, Query(pattern=_DIGEST)]  # the digest of what somebody looked at before they decide
+SeenInForm = Annotated[str, Form(pattern=_DIGEST)]  # the same, as the form of their decision brings it
+Note = Annotated[str, Form()]
 
 
 @dataclass

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import inspect
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from pipeline.home import Home, Person
 from pipeline.reporting.pages import Frame, environment, framed
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")  # of files
 TOKEN = "token"  # the name of the hidden field in every form  # noqa: S105  # no password
 
 
@@ -71,6 +73,7 @@ class Entrance(Protocol):
 
     router: APIRouter  # its own pages: signing in and out
     sign_in: str  # where somebody is sent who is not signed in; "" where that is not our matter
+    sign_out: str  # where the form to leave is sent; "" where people leave by another way
 
     def guest(self, request: Request, home: Home) -> Guest | None:
         """Who this is; None for nobody whom the settings name."""
@@ -100,6 +103,10 @@ class Visit:
     def may(self, act: Act) -> bool:
         """Whether this person may do that."""
         return bool(act.roles & set(self.person.roles))
+
+    def able(self, act: Act) -> bool:
+        """Whether this person may do that, and it can be done on this machine."""
+        return self.may(act) and not self.looks_only
 
     @property
     def token(self) -> str:
@@ -138,7 +145,8 @@ class Visit:
 
     def file(self, content: bytes, name: str) -> Response:
         """A file to download under this name; no browser shows it as a page of ours."""
-        named = {"Content-Disposition": f'attachment; filename="{name}"'}
+        safe = _NOT_IN_NAMES.sub("-", name)  # parts of it may have been typed
+        named = {"Content-Disposition": f'attachment; filename="{safe}"'}
         return Response(content, media_type="application/octet-stream", headers=named)
 
     def to(self, path: str) -> RedirectResponse:

@@ -8,6 +8,7 @@ were destroyed since, and nobody who was forgotten is remembered here.
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -104,6 +105,28 @@ def heard(ledger: Ledger, make: Callable[[], SomeHearer]) -> Iterator[SomeHearer
     with memory.lock:
         memory.catch_up(ledger)
         yield memory.hearer
+
+
+def forget(ledger: Ledger) -> None:
+    """Remember nothing of this ledger: for decisions, which rest on what was just verified.
+
+    What somebody wrote into the database past the ledger, and took out again, would else be believed on.
+    """
+    with _table:
+        for key in [key for key in _memories if key[0] == ledger.database.name]:
+            del _memories[key]
+        _answers.clear()
+
+
+def _begin_anew() -> None:
+    """In a forked process no other thread is there to give back a lock, or to finish what it half heard."""
+    global _table
+    _table = Lock()
+    _memories.clear()
+    _answers.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _memory(database: str, make: Callable[[], SomeHearer]) -> _Memory[SomeHearer]:

@@ -14,7 +14,7 @@ import json
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline import custody, facts
+from pipeline import month as months
 from pipeline.agreed import LONDON
 from pipeline.agreements.words import counted
 from pipeline.asking import check_takes
-from pipeline.errors import NotNow, SettingsError
+from pipeline.errors import NotNow, SettingsError, WaitingForPerson
 from pipeline.home import Home
 from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.entries import (
@@ -33,12 +34,16 @@ from pipeline.ledger.entries import (
     CheckpointWitnessed,
     Entry,
     EvidenceGiven,
+    MonthClosed,
+    ReleaseApproved,
     canonical,
     write_moment,
 )
 from pipeline.ledger.leaves import Leaf, first_leaves, leaves, numbers_between, numbers_of
 from pipeline.ledger.ledger import Ledger
 from pipeline.questions.grounds import grounds
+from pipeline.records import Month
+from pipeline.steps import approval
 from pipeline.steps.closing import sign_ledger
 
 FORMAT = "birthshare-evidence/1"
@@ -77,17 +82,33 @@ class Given:
 def give(home: Home, choose: Choose, *, principal: str, why: str, now: datetime) -> Given:
     """The pack of what is chosen in the ledger; that it was taken out, by whom and why, is recorded first.
 
-    Raises as `pipeline.asking.check_takes` does, as `gather` and `packed` do, and IntegrityError for a
-    ledger that was altered.
+    Raises as `pipeline.asking.check_takes` does, as `gather`, `check_readable` and `packed` do, and
+    IntegrityError for a ledger that was altered.
     """
     check_takes(home, principal, why)
     with facts.sound_ledger(home) as ledger:
         chosen = choose(ledger)
         gathered = gather(home, ledger, chosen.numbers, about=chosen.about, title=chosen.title, now=now)
+        check_readable(home, ledger, {entry["seq"] for entry in gathered["entries"]}, now=now)
         content = packed(gathered)
         digest = record_given(ledger, content, about=chosen.about, principal=principal, purpose=why, at=now)
     key = gathered["files"]["ledger.vkey"].strip()
     return Given(content, digest, len(gathered["entries"]), gathered["checkpoint"], key)
+
+
+def check_readable(home: Home, ledger: Ledger, numbers: Container[int], *, now: datetime) -> None:
+    """Raises WaitingForPerson where one of these entries has words that the next to decide may not read."""
+    approved = [one for one in ledger.entries(kinds={ReleaseApproved.kind}) if one.seq in numbers]
+    noted = {one.month for one in approved if isinstance(one.body, ReleaseApproved) and one.body.note}
+    closed = {one.month for one in ledger.entries(kinds={MonthClosed.kind})}
+    for month in sorted(noted - closed):
+        with months.opened(home, Month.parse(month), now) as desk:
+            if approval.is_kept_back(desk):
+                raise WaitingForPerson(
+                    "What somebody wrote about a release is read when the release is decided",
+                    where=month,
+                    do=f"Nothing was taken. Ask again when {month} is decided, or closed.",
+                )
 
 
 def the_month(month: str) -> Choose:

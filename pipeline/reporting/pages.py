@@ -13,12 +13,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.agreements.words import on_day
+from pipeline.agreements.words import on_day, role
 from pipeline.records import Month
 from pipeline.reporting.charts import bars, lines, nested, span
 from pipeline.reporting.facts import AreaFacts, HistoryFacts, MapFacts, MonthFacts, reason_counts
 from pipeline.reporting.flow import flow_of
 from pipeline.reporting.maps import births_map
+from pipeline.reporting.sheets import LONDON
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -149,13 +150,18 @@ def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
     return environment().get_template("release.html").render(release_shown(pack, pack_sha256))
 
 
-def release_shown(pack: Mapping[str, Any], pack_sha256: str) -> dict[str, Any]:
-    """What the template of a release's page, or one that extends it, shows."""
+def release_shown(
+    pack: Mapping[str, Any], pack_sha256: str, names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What the template of a release's page, or one that extends it, shows; `names` are recipients' by code."""
     return {
         "pack": pack,
         "pack_sha256": pack_sha256,
         "month": month_in_full(pack["month"]),
+        "decided_at": moment_in_full(pack["decided_at"]),
         "reasons": {name: reason_counts(terms["reasons"]) for name, terms in pack["agreements"].items()},
+        "by": {name: approvers_in_words(terms) for name, terms in pack["agreements"].items()},
+        "names": names or {},
         "bound": also_bound(pack),
     }
 
@@ -166,9 +172,9 @@ def month_in_full(month: str) -> str:
 
 
 def moment_in_full(written: str) -> str:
-    """An ISO 8601 moment as people read it: 3 November 2026, 09:00 UTC."""
-    moment = datetime.fromisoformat(written)
-    return f"{on_day(moment.date())}, {moment:%H:%M %Z}".rstrip()
+    """An ISO 8601 moment as people here read it, in London's time: 3 November 2026, 09:00."""
+    moment = datetime.fromisoformat(written).astimezone(LONDON)
+    return f"{on_day(moment.date())}, {moment:%H:%M}"
 
 
 def period(found: Mapping[str, Any]) -> str:
@@ -177,6 +183,11 @@ def period(found: Mapping[str, Any]) -> str:
         on_day(date.fromisoformat(found[key])) if found[key] else "" for key in ("since", "until")
     )
     return f"{f'from {since}' if since else 'from the beginning'} {f'to {until}' if until else 'until now'}"
+
+
+def approvers_in_words(terms: Mapping[str, Any]) -> str:
+    """The roles whose persons may approve an agreement's part of a release."""
+    return " or ".join(role(code) for code in terms["approvals_by"])
 
 
 def also_bound(pack: Mapping[str, Any]) -> list[tuple[str, str]]:

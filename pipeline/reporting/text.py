@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.reporting.facts import reason_counts
-from pipeline.reporting.pages import also_bound, month_in_full
+from pipeline.reporting.pages import also_bound, approvers_in_words, moment_in_full, month_in_full
 
 _OUTCOMES = ("shared", "held", "withheld", "duplicates", "quarantined")
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
@@ -64,7 +64,7 @@ def _parts(pack: Mapping[str, Any], pack_sha256: str) -> Iterator[Part]:
     yield Part(
         f"Release of {month_in_full(pack['month'])}, {pack['authority']}",
         (
-            f"Decided at {pack['decided_at']}. Nothing leaves before it is approved.",
+            f"Decided on {moment_in_full(pack['decided_at'])}. Nothing leaves before it is approved.",
             f"Its digest, which an approval names: {pack_sha256}",
         ),
         opens=True,
@@ -88,7 +88,7 @@ def _agreement(name: str, terms: Mapping[str, Any], books: Mapping[str, Mapping[
         terms["title"],
         (
             f"{name}, version {terms['version']}. Decisions: {terms['decisions_sha256']}",
-            f"Approvals needed: {terms['approvals']}, by {' or '.join(terms['approvals_by'])}",
+            f"Approvals needed: {terms['approvals']}, by {approvers_in_words(terms)}",
         ),
         opens=True,
     )
@@ -123,7 +123,8 @@ def _answers(decisions: Iterable[Mapping[str, Any]], to_do: str) -> Iterator[Par
 
 def _decision(one: Mapping[str, Any]) -> str:
     words = f': "{one["note"]}"' if one["note"] else ""
-    return f"{one['principal']} {'approved' if one['approve'] else 'refused'} it, {one['at']}{words}"
+    decided = "approved" if one["approve"] else "refused"
+    return f"{one['principal']} {decided} it, {moment_in_full(one['at'])}{words}"
 
 
 def _plain(part: Part) -> list[str]:

@@ -106,6 +106,12 @@ def told(desk: Desk) -> list[release.Approval]:
     return [one if one.pack_sha256 in settled else replace(one, note="") for one in decided]
 
 
+def is_kept_back(desk: Desk) -> bool:
+    """Whether the month's entries hold a note that may not be read by now."""
+    readable = [one.note for one in told(desk)]
+    return not desk.closed and any(one.note not in readable for one in _approvals(desk))
+
+
 def _settled(desk: Desk) -> set[str]:
     """The release that nobody needs to decide on any more; of a closed month, all."""
     asked = [one.pack_sha256 for one in desk.recorded(ReleaseRequested)]

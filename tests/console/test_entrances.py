@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -75,7 +74,6 @@ def _console(authority: Authority, *options: str) -> Iterator[subprocess.Popen[s
         [sys.executable, "-m", "pipeline", "console", "--home", str(authority.home.path), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
         text=True,
     )
     try:
@@ -200,6 +198,10 @@ def test_an_answer_that_was_changed_on_the_way_lets_nobody_in(
         assert answer.status_code == status
         assert "birthshare" not in browser.cookies
         assert browser.get("/").headers["location"] == "/sign-in"
+
+
+def test_headers_have_a_limit(council: Council) -> None:
+    assert httpx.get(council.address, headers={"x-much": "x" * 4_000_000}).status_code == 400
 
 
 def test_a_session_is_new_at_every_sign_in_and_never_one_that_was_brought_along(

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import get_args, get_type_hints
+from urllib.parse import quote
 
 import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 
 from month_authority import AGREEMENT, MONTH, NOW, Authority, copied
+from pipeline import month as months
 from pipeline.console.pages import EVERY_PAGE
 from pipeline.console.pages.months import STEPS
 from pipeline.console.pages.waiting import PLACES
 from pipeline.demo.authority import APPROVERS, Demonstration
 from pipeline.encryption.signing import sign_ssh
 from pipeline.facts import Turn, opened_ledger
-from pipeline.ledger.entries import Balanced, Entry, Kind, ListForgone, MonthClosed, ReleaseRefused
+from pipeline.ledger import remembered
+from pipeline.ledger.entries import (
+    Balanced,
+    Entry,
+    Fingerprinted,
+    Kind,
+    ListForgone,
+    MonthClosed,
+    ReleaseRefused,
+)
 from pipeline.questions import releases
 from pipeline.questions.things import Waits
 from pipeline.roles import Role
@@ -205,6 +218,25 @@ def test_of_two_the_second_decides_without_the_words_of_the_first(
     assert OPINION in guardian.get(RELEASE)
     assert "It is approved" in words(lead.get(RELEASE))
     assert officer.client.get("/proof/export").status_code == 200
+
+
+def test_what_the_ledger_said_while_it_was_altered_is_not_decided_on(authority: Authority) -> None:
+    """The pages of this process may have read it; what acts reads again what was verified."""
+
+    def suppliers() -> list[str]:
+        with opened_ledger(authority.home) as ledger:
+            known = remembered.entries(ledger, {Kind.FINGERPRINTED})
+        return [one.body.supplier for one in known if isinstance(one.body, Fingerprinted)]
+
+    file = authority.home.state / "birthshare.db"
+    change = "UPDATE entries SET body = replace(body, ?, ?) WHERE kind = 'fingerprinted'"
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        database.execute("DROP TRIGGER entries_not_changed")
+        database.execute(change, ('"chis"', '"evil"'))
+        assert suppliers() == ["evil"]
+        database.execute(change, ('"evil"', '"chis"'))
+    with months.working(authority.home, MONTH, NOW):
+        assert suppliers() == ["chis"]
 
 
 def test_a_refusal_says_why_and_leaves_nothing_to_decide(authority: Authority, asking: Someone) -> None:

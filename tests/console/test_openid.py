@@ -8,10 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from joserfc.jwk import KeySet
+from starlette.testclient import TestClient
 
 from month_authority import NOW
-from pipeline.console.entrances import openid
+from pipeline.console.application import Console, application
 from pipeline.console.entrances.openid import Asked, Provider
+from pipeline.console.entrances.sign_on import CouncilSignOn
 from pipeline.home import SignOn
 
 WHO = "guardian@example.org"
@@ -27,7 +30,7 @@ def says(monkeypatch: pytest.MonkeyPatch, claim: str, **claims: Any) -> str:
     monkeypatch.setattr(Provider, "_line", lambda self: nullcontext(line))
     monkeypatch.setattr(Provider, "_metadata", lambda self, line: PLACES)
     monkeypatch.setattr(Provider, "_client", lambda self, line: client)
-    monkeypatch.setattr(openid.jwk.KeySet, "import_key_set", lambda given: None)
+    monkeypatch.setattr(KeySet, "import_key_set", lambda given: None)
     monkeypatch.setattr(Provider, "_checked", lambda self, token, keys, asked: {"sub": "1", **claims})
     settings = SignOn(issuer="https://sign-on.example.org", client_id="births", claim=claim)
     provider = Provider(settings, "", "https://births.example.org/signed-in", ssl.create_default_context())
@@ -52,3 +55,17 @@ def test_a_mailbox_is_believed_where_the_sign_on_raises_no_doubt(
 @pytest.mark.parametrize("said", [["guardian@example.org"], {"guardian@example.org": 1}, 7, True, None])
 def test_a_claim_that_is_no_text_names_nobody(monkeypatch: pytest.MonkeyPatch, said: object) -> None:
     assert says(monkeypatch, "upn", upn=said) == ""
+
+
+@pytest.mark.parametrize("cookie", ["\u00e9", "\u00ff" * 500, '"', "=;="])
+def test_whatever_a_browser_says_that_it_is_called_it_can_sign_in(cookie: str) -> None:
+    """Another page of the same host name may have given it that cookie."""
+    provider: Any = SimpleNamespace(way_in=lambda asked: f"https://sign-on.example.org/?state={asked.state}")
+    entrance = CouncilSignOn(provider, "http://localhost")
+    app = application(Console(lambda: None, entrance, lambda: NOW, address="http://localhost"))  # type: ignore[arg-type, return-value]
+    client = TestClient(app, base_url="http://localhost", follow_redirects=False)
+    state = client.get("/sign-in").headers["location"].rpartition("=")[2]
+    client.cookies.clear()
+    said = {"Cookie": f"birthshare-browser={cookie}".encode("latin-1")}
+    assert client.get("/sign-in", headers=said).status_code == 303
+    assert client.get(f"/signed-in?code=x&state={state}", headers=said).status_code == 400

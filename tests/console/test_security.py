@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 import pytest
@@ -19,7 +19,7 @@ from pipeline.console.application import Console, application
 from pipeline.console.entrances.one_time_link import GOOD_FOR, OneTimeLink
 from pipeline.console.entrances.sessions import IDLE, WHOLE
 from pipeline.console.guarding import FORM, LONGEST, MOST_BYTES, MOST_FIELDS
-from pipeline.console.visit import TOKEN
+from pipeline.console.visit import TOKEN, Visit
 from pipeline.home import Home
 from pipeline.roles import Role
 
@@ -236,6 +236,13 @@ def test_the_console_answers_to_its_own_address_alone(inside: TestClient) -> Non
 
 
 # --- what browsers are told ---------------------------------------------------------------------------
+
+
+def test_a_file_s_name_says_nothing_to_a_browser_but_itself() -> None:
+    """Days and codes that somebody typed are in some."""
+    given = Visit.file(cast(Visit, None), b"", "x\"; filename*=UTF-8''y.html\r\nSet-Cookie: a=b\u00e9")
+    [said] = [value for name, value in given.raw_headers if name == b"content-disposition"]
+    assert said == b'attachment; filename="x-filename-UTF-8-y.html-Set-Cookie-a-b-"'
 
 
 def test_every_answer_has_the_headers(inside: TestClient) -> None:

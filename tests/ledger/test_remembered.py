@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -82,6 +83,29 @@ def test_who_was_forgotten_is_remembered_no_more(ledger: Ledger, later: Callable
     assert children() == [child(1)]
     ledger.destroy_openings([3], because="erasure", at=later(), principal="data.lead@example.org")
     assert children() == [""]
+
+
+def test_what_was_altered_for_a_while_is_not_believed_any_longer(
+    ledger: Ledger, later: Callable[[], datetime], unguarded: None, sql: Sql
+) -> None:
+    ledger.append(Entry(Collected(of=1), MONTH), at=later())
+    sql("UPDATE entries SET body = :body WHERE seq = 1", body='{"of":9}')
+    assert collected(ledger) == [9]
+    sql("UPDATE entries SET body = :body WHERE seq = 1", body='{"of":1}')
+    remembered.forget(ledger)
+    assert collected(ledger) == [1]
+
+
+def test_a_forked_process_waits_for_nobody_who_is_not_there(
+    ledger: Ledger, later: Callable[[], datetime]
+) -> None:
+    ledger.append(Entry(Collected(of=1), MONTH), at=later())
+    with remembered.heard(ledger, remembered._every(frozenset({Kind.COLLECTED}))), remembered._table:
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if not remembered._memories and remembered._table.acquire(timeout=1) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert collected(ledger) == [1]
 
 
 def test_a_reading_that_broke_off_is_begun_again(ledger: Ledger, later: Callable[[], datetime]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,18 @@ def test_the_second_decides_without_the_words_of_the_first(two: CommandLine, tmp
     places["the run that waits"] = two("run", str(MONTH)).out + two("run", str(MONTH), "--json").out
     assert where_found(OPINION, places) == []
     assert FIRST in places[" ".join(STATUS)], "who has decided is no secret"
+
+
+def test_no_evidence_brings_them_earlier(two: CommandLine, tmp_path: Path) -> None:
+    first_approves(two)
+    out = tmp_path / "month.zip"
+    take = ("ledger", "prove", "--month", str(MONTH), "--as", SECOND, "--why", "a look", "--out", out)
+    said = two(*take)
+    assert (said.code, out.exists()) == (6, False)
+    said.says("is read when the release is decided", str(MONTH))
+    second_approves(two)
+    assert two(*take).code == 0
+    assert OPINION.encode() in zipfile.ZipFile(out).read("evidence.json")
 
 
 def test_what_the_second_is_told_on_approving_comes_without_them_too(two: CommandLine) -> None:

@@ -105,13 +105,18 @@ def _walls(unit: Unit) -> list[str]:
     return [
         "mount -t tmpfs -o mode=700 tmpfs /media",
         *(f"mount --bind {path} {path}" for path in writable),
-        *(f"mkdir /media/{n} && mount --bind {path} /media/{n}" for n, path in enumerate(seen)),
+        *(f"{_place(path, f'/media/{n}')} && mount --bind {path} /media/{n}" for n, path in enumerate(seen)),
         *(f"mkdir /media/t{n} && mount --bind {path} /media/t{n}" for n, path in enumerate(covered)),
         *(f"mount -t tmpfs -o mode=755 tmpfs {path}" for path in hidden),
-        *(f"mkdir -p {path} && mount --bind /media/{n} {path}" for n, path in enumerate(seen)),
+        *(f"{_place(path, path)} && mount --bind /media/{n} {path}" for n, path in enumerate(seen)),
         f"while read -r _ _ _ _ place _; do {READ_ONLY}; done < /proc/self/mountinfo",
         *(f"mount -o remount,bind,rw {path}" for path in writable),
         *(f"mount -t tmpfs -o mode=1777 tmpfs {place}" for place in ("/tmp", "/var/tmp")),
         *(f"mkdir -p {path} && mount --bind /media/t{n} {path}" for n, path in enumerate(covered)),
         *(f"mount -t tmpfs -o mode=000 tmpfs {path.removeprefix('-')}" for path in shut),
     ]
+
+
+def _place(of: Path, at: Path | str) -> str:
+    """What makes an empty place at which a folder, or a file, can be mounted."""
+    return f"mkdir -p {at}" if of.is_dir() else f"mkdir -p {Path(at).parent} && touch {at}"

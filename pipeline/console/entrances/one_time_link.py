@@ -17,8 +17,8 @@ from pipeline.console.words import words
 from pipeline.home import Home
 
 GOOD_FOR = timedelta(minutes=10)
-_AGAIN = "stop `birthshare console` in its terminal (Ctrl-C) and start it again: it prints a new link."
-_HOW = f"Open the link that `birthshare console` printed. Where it was opened before: {_AGAIN}"
+_AGAIN = "stop birthshare console in its terminal (Ctrl-C) and start it again: it prints a new link."
+_HOW = f"Open the link that birthshare console printed. Where it was opened before: {_AGAIN}"
 
 
 class OneTimeLink:

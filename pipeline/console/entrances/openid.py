@@ -6,6 +6,7 @@ whenever somebody signs in, so a key that it replaced is not trusted for a momen
 
 from __future__ import annotations
 
+import hmac
 import logging
 import secrets
 import ssl
@@ -45,6 +46,10 @@ class Asked:
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
+
+    def came_from(self, browser: str) -> bool:
+        """Whether it is this browser, whatever its cookie says."""
+        return hmac.compare_digest(self.browser.encode(), browser.encode())
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,8 @@ class Provider:
             claims = self._checked(token, keys, asked)
             if self.settings.claim not in claims and "userinfo_endpoint" in known:
                 claims = claims | self._of_userinfo(line, known["userinfo_endpoint"], token, claims["sub"])
-        if self.settings.claim == "email" and claims.get("email_verified") is False:
-            return ""
+        if self.settings.claim == "email" and claims.get("email_verified", True) not in (True, "true"):
+            return ""  # some write it as text
         said = claims.get(self.settings.claim)
         return said if isinstance(said, str) else ""
 

@@ -7,7 +7,6 @@ There is no address in any of these where somebody is sent afterwards: it is alw
 
 from __future__ import annotations
 
-import hmac
 import logging
 import secrets
 from collections import OrderedDict
@@ -72,7 +71,7 @@ class CouncilSignOn:
     def _asked(self, browser: str, now: datetime) -> Asked:
         """A browser may be at the sign-on in several windows; then it keeps its name."""
         with self._lock:
-            known = any(hmac.compare_digest(one.browser, browser) for one in self._away.values())
+            known = any(one.came_from(browser) for one in self._away.values())
             asked = Asked(browser if known else secrets.token_urlsafe(32), now)
             self._away[asked.state] = asked
             if len(self._away) > _MOST:
@@ -85,7 +84,7 @@ class CouncilSignOn:
         console.tries.take(request.client and request.client.host, now)
         with self._lock:
             asked = self._away.pop(state, None)
-        ours = asked is not None and hmac.compare_digest(asked.browser, self._browser.of(request))
+        ours = asked is not None and asked.came_from(self._browser.of(request))
         if asked is None or not ours or now - asked.at > _GOOD_FOR:
             lines = ["It began in another browser, or too long ago, or was finished before."]
             return words(request, "Begin to sign in again", lines, 400, on=_AGAIN)

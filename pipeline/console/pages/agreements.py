@@ -47,7 +47,7 @@ def every_agreement(visit: Asked) -> Response:
         "agreements.html",
         agreements=_by_title(found),
         warnings=agreed.warnings(visit.home, [one.loaded for one in found], today),
-        mine=_roles(visit) if _able(visit, Act.SIGN_AGREEMENT) else set(),
+        mine=_roles(visit) if visit.able(Act.SIGN_AGREEMENT) else set(),
         **_WORDS,
     )
 
@@ -75,7 +75,7 @@ def one_agreement(visit: Asked, name: str, number: int) -> Response:
 @pages.page("/agreements/{name}/{number}/file", Act.SEE_AGREEMENTS)
 def the_file(visit: Asked, name: str, number: int) -> Response:
     """The exact bytes of its file, which people sign."""
-    return _download(_document(visit, _version(visit, name, number)))
+    return _download(visit, _document(visit, _version(visit, name, number)))
 
 
 @pages.form("/agreements/{name}/{number}/sign", Act.SIGN_AGREEMENT)
@@ -135,7 +135,7 @@ def suspend(visit: Asked, name: str, number: int) -> Response:
 @pages.page("/agreements/{name}/{number}/suspension", Act.SIGN_AGREEMENT)
 def the_suspension(visit: Asked, name: str, number: int) -> Response:
     """The line that is signed to suspend it."""
-    return _download(_suspension(_version(visit, name, number)))
+    return _download(visit, _suspension(_version(visit, name, number)))
 
 
 @pages.form("/agreements/{name}/{number}/suspend", Act.SIGN_AGREEMENT)
@@ -268,18 +268,13 @@ def _about(visit: Visit, one: Version) -> dict[str, Any]:
         "version": one,
         "agreement": one.agreement,
         "address": f"/agreements/{one.agreement.id}/{one.agreement.version}",
-        "may_sign": _able(visit, Act.SIGN_AGREEMENT),
-        "may_suspend": _able(visit, Act.SIGN_AGREEMENT)
+        "may_sign": visit.able(Act.SIGN_AGREEMENT),
+        "may_suspend": visit.able(Act.SIGN_AGREEMENT)
         and not one.loaded.suspended
         and any(role in _roles(visit) for role in one.agreement.suspenders),
-        "may_preview": _able(visit, Act.PREVIEW_AGREEMENT),
+        "may_preview": visit.able(Act.PREVIEW_AGREEMENT),
         **_WORDS,
     }
-
-
-def _able(visit: Visit, act: Act) -> bool:
-    """Whether the visitor may do that, and it can be done on this machine."""
-    return visit.may(act) and not visit.looks_only
 
 
 def _roles(visit: Visit) -> set[str]:
@@ -306,12 +301,8 @@ def _suspension(one: Version) -> Document:
     return Document(suspension(one.agreement, one.loaded.digest), NAMESPACE, name)
 
 
-def _download(document: Document) -> Response:
-    return Response(
-        document.content,
-        media_type="text/plain; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{document.file_name}"'},
-    )
+def _download(visit: Visit, document: Document) -> Response:
+    return visit.file(document.content, document.file_name)
 
 
 def _check_as_shown(one: Version, digest: str) -> None:

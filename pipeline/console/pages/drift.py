@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import Form, Query
 from fastapi.responses import Response
 
 from pipeline import month as months
 from pipeline.console.permissions import Act
 from pipeline.console.signing import Document, Signed
-from pipeline.console.typed import Problems
+from pipeline.console.typed import Note, Problems, Seen, SeenInForm
 from pipeline.console.visit import Asked, Pages, Visit, said
 from pipeline.errors import BirthshareError, Refused, SettingsError
 from pipeline.records import Month
 from pipeline.suppliers.drift import NAMESPACE, Compared, check_seen
 
 pages = Pages()
-
-Digest = Annotated[str, Query(pattern="^[0-9a-f]{64}$")]  # of the differences that somebody looked at
-Given = Annotated[str, Form(pattern="^[0-9a-f]{64}$")]
-Note = Annotated[str, Form()]
 
 
 @pages.page("/months/{month}/drift", Act.SEE_MONTHS)
@@ -29,12 +22,12 @@ def differences(visit: Asked, month: str) -> Response:
     which = Month.parse(month)
     files = months.files_compared(visit.home, which, now=visit.now)
     approvers = [one.principal for one in visit.home.settings.approvers]
-    able = visit.may(Act.ACCEPT_DRIFT) and not visit.looks_only and visit.person.principal in approvers
+    able = visit.able(Act.ACCEPT_DRIFT) and visit.person.principal in approvers
     return visit.page("drift.html", which=which, files=files, approvers=approvers, may_accept=able)
 
 
 @pages.page("/months/{month}/drift/{supplier}/{dataset}", Act.ACCEPT_DRIFT)
-def accepting(visit: Asked, month: str, supplier: str, dataset: str, seen: Digest) -> Response:
+def accepting(visit: Asked, month: str, supplier: str, dataset: str, seen: Seen) -> Response:
     """The form to accept exactly the differences that were looked at."""
     try:
         file = _file(visit, Month.parse(month), supplier, dataset, seen)
@@ -44,7 +37,7 @@ def accepting(visit: Asked, month: str, supplier: str, dataset: str, seen: Diges
 
 
 @pages.page("/months/{month}/drift/{supplier}/{dataset}/statement", Act.ACCEPT_DRIFT)
-def the_statement(visit: Asked, month: str, supplier: str, dataset: str, seen: Digest) -> Response:
+def the_statement(visit: Asked, month: str, supplier: str, dataset: str, seen: Seen) -> Response:
     """The exact bytes that are signed to accept them."""
     document = _document(_file(visit, Month.parse(month), supplier, dataset, seen))
     return visit.file(document.content, document.file_name)
@@ -52,7 +45,7 @@ def the_statement(visit: Asked, month: str, supplier: str, dataset: str, seen: D
 
 @pages.form("/months/{month}/drift/{supplier}/{dataset}", Act.ACCEPT_DRIFT)
 def accept(
-    visit: Asked, month: str, supplier: str, dataset: str, signed: Signed, seen: Given, note: Note = ""
+    visit: Asked, month: str, supplier: str, dataset: str, signed: Signed, seen: SeenInForm, note: Note = ""
 ) -> Response:
     """Record that exactly these differences of exactly this file are accepted."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import chain
 from typing import Annotated
 
@@ -124,14 +125,15 @@ def _chosen(problems: Problems, *, month: str, since: str, until: str) -> eviden
 @pages.page("/proof/export", Act.TAKE_EVIDENCE)
 def export(visit: Asked) -> Response:
     """Every entry up to the newest checkpoint, sent as it is read: a ledger is larger than a memory."""
-    blocks = _exported(visit.home)
+    blocks = _exported(visit.home, visit.now)
     begun = next(blocks)  # what goes wrong at the beginning is worded; nothing is sent yet
     named = {"Content-Disposition": f'attachment; filename="{_EXPORT}"'}
     return StreamingResponse(chain([begun], blocks), media_type="application/gzip", headers=named)
 
 
-def _exported(home: Home) -> Iterator[bytes]:
+def _exported(home: Home, now: datetime) -> Iterator[bytes]:
     with facts.sound_ledger(home) as ledger:
+        evidence.check_readable(home, ledger, range(1, ledger.size + 1), now=now)
         yield from evidence.compressed(evidence.exported(home, ledger, anew=False))
 
 

@@ -47,11 +47,7 @@ def changes(visit: Asked) -> Response:
 def the_statement(visit: Asked) -> Response:
     """The text that is signed."""
     document = _document(_standing(visit))
-    return Response(
-        document.content,
-        media_type="text/plain; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{document.file_name}"'},
-    )
+    return visit.file(document.content, document.file_name)
 
 
 @pages.form("/recipients/changes", Act.SIGN_REGISTER)
@@ -114,8 +110,7 @@ def _changes(visit: Visit, problems: Problems | None = None) -> Response:
         may_sign=not now.is_agreed
         and visit.person.principal in approvers
         and visit.person.principal not in now.signed_by
-        and visit.may(Act.SIGN_REGISTER)
-        and not visit.looks_only,
+        and visit.able(Act.SIGN_REGISTER),
         problems=problems or Problems(),
     )
 

@@ -6,16 +6,15 @@ What a second person may not read yet of the first is kept back below the consol
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Form, Query
 from fastapi.responses import Response
 
 from pipeline import month as months
 from pipeline.agreed import LONDON
 from pipeline.console.permissions import Act
 from pipeline.console.signing import Document, Signed
-from pipeline.console.typed import Problems
+from pipeline.console.typed import Note, Problems, Seen, SeenInForm
 from pipeline.console.visit import Asked, Pages, Visit, said
 from pipeline.errors import BirthshareError, Refused, SettingsError, WaitingForPerson
 from pipeline.questions import releases
@@ -24,10 +23,6 @@ from pipeline.reporting.pages import moment_in_full, release_shown
 from pipeline.steps.release import NAMESPACE, Approval, forgoing, refusal
 
 pages = Pages()
-
-Digest = Annotated[str, Query(pattern="^[0-9a-f]{64}$")]  # of the release that somebody looked at
-Given = Annotated[str, Form(pattern="^[0-9a-f]{64}$")]
-Note = Annotated[str, Form()]
 
 
 @pages.page("/months/{month}/release", Act.SEE_MONTHS)
@@ -42,7 +37,7 @@ def the_release(visit: Asked, month: str) -> Response:
 
 
 @pages.page("/months/{month}/release/pack", Act.SEE_MONTHS)
-def the_pack(visit: Asked, month: str, release: Digest) -> Response:
+def the_pack(visit: Asked, month: str, release: Seen) -> Response:
     """The exact bytes that an approval signs."""
     return _with(visit, month, release, lambda which, asked: _file(visit, _approval(which, asked)))
 
@@ -51,13 +46,13 @@ def the_pack(visit: Asked, month: str, release: Digest) -> Response:
 
 
 @pages.page("/months/{month}/release/approve", Act.DECIDE_RELEASE)
-def approving(visit: Asked, month: str, release: Digest) -> Response:
+def approving(visit: Asked, month: str, release: Seen) -> Response:
     """The form to approve exactly the release that was looked at."""
     return _with(visit, month, release, lambda which, asked: _approving(visit, which, asked))
 
 
 @pages.form("/months/{month}/release/approve", Act.DECIDE_RELEASE)
-def approve(visit: Asked, month: str, signed: Signed, release: Given, note: Note = "") -> Response:
+def approve(visit: Asked, month: str, signed: Signed, release: SeenInForm, note: Note = "") -> Response:
     """Record the approval of the release that the form names."""
 
     def decide(which: Month, asked: releases.Asked) -> Response:
@@ -79,19 +74,19 @@ def _approving(
 
 
 @pages.page("/months/{month}/release/refuse", Act.DECIDE_RELEASE)
-def refusing(visit: Asked, month: str, release: Digest) -> Response:
+def refusing(visit: Asked, month: str, release: Seen) -> Response:
     """The form to refuse it, which asks why."""
     return _with(visit, month, release, lambda which, asked: _refusing(visit, which, asked))
 
 
 @pages.page("/months/{month}/release/refusal", Act.DECIDE_RELEASE)
-def the_refusal(visit: Asked, month: str, release: Digest) -> Response:
+def the_refusal(visit: Asked, month: str, release: Seen) -> Response:
     """The exact bytes that a refusal signs."""
     return _with(visit, month, release, lambda which, asked: _file(visit, _refusal(which, asked)))
 
 
 @pages.form("/months/{month}/release/refuse", Act.DECIDE_RELEASE)
-def refuse(visit: Asked, month: str, signed: Signed, release: Given, note: Note = "") -> Response:
+def refuse(visit: Asked, month: str, signed: Signed, release: SeenInForm, note: Note = "") -> Response:
     """Record the refusal of the release that the form names, and why."""
 
     def decide(which: Month, asked: releases.Asked) -> Response:
@@ -113,7 +108,7 @@ def _refusing(
 
 
 @pages.page("/months/{month}/release/without", Act.DECIDE_RELEASE)
-def without_which(visit: Asked, month: str, release: Digest) -> Response:
+def without_which(visit: Asked, month: str, release: Seen) -> Response:
     """The lists that have not been delivered, to choose from."""
     return _with(
         visit,
@@ -124,14 +119,14 @@ def without_which(visit: Asked, month: str, release: Digest) -> Response:
 
 
 @pages.page("/months/{month}/release/without/{agreement}/{recipient}", Act.DECIDE_RELEASE)
-def leaving_out(visit: Asked, month: str, agreement: str, recipient: str, release: Digest) -> Response:
+def leaving_out(visit: Asked, month: str, agreement: str, recipient: str, release: Seen) -> Response:
     """The form to end the month without this list."""
     one = agreement, recipient
     return _with(visit, month, release, lambda which, asked: _leaving_out(visit, which, asked, one))
 
 
 @pages.page("/months/{month}/release/without/{agreement}/{recipient}/statement", Act.DECIDE_RELEASE)
-def the_statement(visit: Asked, month: str, agreement: str, recipient: str, release: Digest) -> Response:
+def the_statement(visit: Asked, month: str, agreement: str, recipient: str, release: Seen) -> Response:
     """The exact bytes that are signed to leave this list out."""
     one = agreement, recipient
     return _with(visit, month, release, lambda which, asked: _file(visit, _without(which, asked, one)))
@@ -139,7 +134,13 @@ def the_statement(visit: Asked, month: str, agreement: str, recipient: str, rele
 
 @pages.form("/months/{month}/release/without/{agreement}/{recipient}", Act.DECIDE_RELEASE)
 def leave_out(
-    visit: Asked, month: str, agreement: str, recipient: str, signed: Signed, release: Given, note: Note = ""
+    visit: Asked,
+    month: str,
+    agreement: str,
+    recipient: str,
+    signed: Signed,
+    release: SeenInForm,
+    note: Note = "",
 ) -> Response:
     """Record that the month ends without this list."""
     one = agreement, recipient
@@ -160,8 +161,6 @@ def _leaving_out(
     problems: Problems | None = None,
     note: str = "",
 ) -> Response:
-    if one not in asked.outstanding:
-        raise SettingsError("No such list is left to be delivered", do="Look at the release again.")
     document = _without(which, asked, one)
     return _form(visit, "release_without.html", which, asked, document, problems, note, one=one)
 
@@ -178,6 +177,9 @@ def _refusal(which: Month, asked: releases.Asked) -> Document:
 
 
 def _without(which: Month, asked: releases.Asked, one: months.Pair) -> Document:
+    """Raises SettingsError for what is no list that is left: codes in an address could be anything."""
+    if one not in asked.outstanding:
+        raise SettingsError("No such list is left to be delivered", do="Look at the release again.")
     agreement, recipient = one
     content = forgoing(asked.pack_sha256, agreement, recipient)
     return Document(content, NAMESPACE, f"without-{which}-{recipient}.txt")
@@ -272,7 +274,7 @@ def _form(
 
 def _shown(visit: Visit, which: Month, asked: releases.Asked) -> dict[str, Any]:
     me = visit.person.principal
-    able = visit.may(Act.DECIDE_RELEASE) and not visit.looks_only and me in asked.deciders
+    able = visit.able(Act.DECIDE_RELEASE) and me in asked.deciders
     shown = release_shown(asked.content, asked.pack_sha256)
     agreements = shown["pack"]["agreements"].values()
     return {
