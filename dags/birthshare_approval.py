@@ -62,8 +62,8 @@ class ReleaseDecision(HITLOperator):
         content, pack = _asked_about(home, month)
         if not months.missing_approvals(home, month, now=datetime.now(UTC)):
             return
-        self.subject = f"May the lists of {month} be sent?"
-        self.body = _question(content, pack, context["dag"].dag_id)
+        self.subject = f"May the lists of {month.in_full} be sent?"
+        self.body = _question(home, content, pack, context["dag"].dag_id)
         self.options = [_approve(pack), *REFUSALS]
         asked = _logins(months.still_asked(home, month, way="airflow", now=datetime.now(UTC)))
         self.assigned_users = [{"id": user, "name": user} for user in sorted(asked)]
@@ -167,10 +167,11 @@ def _principal(logins: Mapping[str, str], event: Mapping[str, Any]) -> str:
     return principal
 
 
-def _question(content: bytes, pack_sha256: str, dag: str) -> str:
-    """The body of the question, in Markdown: what `birthshare release show` shows, and no names."""
+def _question(home: Home, content: bytes, pack_sha256: str, dag: str) -> str:
+    """The body of the question, in Markdown: what `birthshare release show` shows; no family is named."""
     from pipeline.reporting import release_markdown
 
-    shown = release_markdown(json.loads(content), pack_sha256=pack_sha256)
+    names = {code: one.name for code, one in home.recipients().items()}
+    shown = release_markdown(json.loads(content), pack_sha256=pack_sha256, names=names)
     agreements = f"[What the agreements say](birthshare/{dag}/agreements)"
     return f"No list leaves before this is approved. {agreements}.\n{shown}\n"

@@ -82,9 +82,11 @@ class WrappingKey:
     def replaced(self) -> Iterator[None]:
         """Destroy something inside this block; at its end the old wrapping key is gone as well.
 
-        Where that is cut short, the next use or `finish` comes to the end of it.
+        Where that is cut short, the next use or `finish` comes to the end of it. Raises as `check` does,
+        with nothing destroyed: a machine without the key must not make another.
         """
         with self._turn(fcntl.LOCK_EX):
+            self.check()
             self._begin()
         yield
         with self._turn(fcntl.LOCK_EX):

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from pipeline.agreed import LONDON
+from pipeline.agreements.words import on_day
 from pipeline.home import Receipts
 from pipeline.ledger import remembered
 from pipeline.ledger.entries import (
@@ -332,7 +333,7 @@ def late(
 
 def _alarm(code: str, late: Mapping[Clock, list[date]], contact: str) -> str:
     said = [
-        f"{len(dues)} {_thing(what, len(dues))} {words}, due {min(dues).isoformat()}"
+        f"{len(dues)} {_thing(what, len(dues))} {words}, due {on_day(min(dues))}"
         for what, words in _LATE.items()
         if (dues := late.get(what))
     ]

@@ -223,7 +223,10 @@ def _shown(home: Home, month: Month, pack: bytes, pack_sha256: str) -> tuple[dic
     state = months.status(home, month, now=moment())
     decisions = [one for one in state["approvals"] if one["pack_sha256"] == pack_sha256]
     known = {"decisions": decisions, "waiting_for": state["waiting_for"]}
-    text = release_text(content, pack_sha256=pack_sha256, decisions=decisions, to_do=state["to_do"])
+    names = {code: one.name for code, one in home.recipients().items()}
+    text = release_text(
+        content, pack_sha256=pack_sha256, decisions=decisions, to_do=state["to_do"], names=names
+    )
     return {"pack_sha256": pack_sha256, **content, **known}, text
 
 

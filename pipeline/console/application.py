@@ -69,7 +69,7 @@ def application(console: Console) -> FastAPI:
     dress(app)
     app.include_router(console.entrance.router)
     for pages in EVERY_PAGE:
-        app.include_router(pages.router)
+        app.router.routes += pages.router.routes  # as they are: included, each would be worked out again
     app.add_middleware(Guarded, address=console.address, framed_by=console.framed_by)
     app.add_exception_handler(NotSignedIn, _not_signed_in)
     app.add_exception_handler(NotAllowed, _not_allowed)

@@ -26,7 +26,7 @@ from pipeline.errors import BirthshareError
 from pipeline.home import Home
 from pipeline.staging import write_whole
 
-VERIFICATION, AREAS = "verification", "areas"  # the errands there are
+VERIFICATION, AREAS, RETENTION = "verification", "areas", "retention"  # the errands there are
 
 _EVERY = 1.0  # second, at most, is written down how far it is
 _GIVES_WAY = 10  # to whoever waits for a page; see nice(1)
@@ -114,9 +114,9 @@ def run(home: Home, name: str) -> None:
 
 def _work(name: str) -> Callable[[Home, Watch], Answer]:
     """What an errand of this name does; imported where it is done."""
-    from pipeline.questions import areas, proof
+    from pipeline.questions import areas, keeping, proof
 
-    return {VERIFICATION: proof.whole, AREAS: areas.checked}[name]
+    return {VERIFICATION: proof.whole, AREAS: areas.checked, RETENTION: keeping.looked_through}[name]
 
 
 def _write(home: Home, name: str, errand: Errand) -> None:

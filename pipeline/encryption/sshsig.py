@@ -88,11 +88,14 @@ def check_person(signature: bytes) -> None:
     if kind != BY_PASSKEY:
         return
     _, rest = taken(rest)
-    flags, (origin, client_data, _) = rest[0], strings(rest[5:])
-    *_, application = strings(key)
+    flags, *said = rest[:1], *strings(rest[5:])
+    *_, application = strings(key) or [b""]
+    if not flags or len(said) != 3:
+        raise IntegrityError("A passkey's signature cannot be read", do="Copy it again, whole.")
+    origin, client_data, _ = said
     check_circumstances(
         Circumstances(
-            flags, origin.decode("utf-8", "replace"), client_data, application.decode("utf-8", "replace")
+            flags[0], origin.decode("utf-8", "replace"), client_data, application.decode("utf-8", "replace")
         )
     )
 

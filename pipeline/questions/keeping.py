@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pipeline.afterwards import sent
 from pipeline.afterwards.sent import Sent, day_of
+from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.keeping import retention
 from pipeline.keeping.limits import CLASSES
@@ -78,6 +79,12 @@ def report(
 
 
 _LATE = ("after_its_day", "overdue")
+
+
+def looked_through(home: Home, watch: Callable[[int, int], None]) -> dict[str, Any]:
+    """`report` of everything up to now, for whoever has it looked through; how far it is cannot be said."""
+    with opened_ledger(home) as ledger:
+        return report(home, ledger, since=None, until=None, now=datetime.now(UTC))
 
 
 def _destroyed(entries: Iterable[Recorded]) -> dict[str, list[dict[str, Any]]]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from pipeline.agreements.words import on_day
+from pipeline.records import Month
 from pipeline.roles import Role
 
 
@@ -222,16 +223,17 @@ class Thing:
     @property
     def words(self) -> str:
         """What waits, without a full stop."""
-        return self._filled(self.kind.wording)
+        month = Month.parse(self.month).in_full if self.month else ""
+        return self._filled(self.kind.wording, month=month)
 
     @property
     def command(self) -> str:
         """The command that does it, or says what to do."""
         return self._filled(self.kind.command)
 
-    def _filled(self, words: str) -> str:
+    def _filled(self, words: str, **instead: str) -> str:
         codes = {name: value for name, value in vars(self).items() if isinstance(value, str | int)}
-        return words.format(**codes | {"due": on_day(self.due) if self.due else ""})
+        return words.format(**codes | {"due": on_day(self.due) if self.due else ""} | instead)
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""

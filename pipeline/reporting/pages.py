@@ -29,7 +29,7 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 # What a release page shows in its own words; all else that the approval binds is listed as it is.
 _WORDED = {
-    "month", "authority", "decided_at", "books", "agreements", "reconciled", "notable", "stopped",
+    "month", "authority", "books", "agreements", "reconciled", "notable", "stopped",
 }  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def month_shown(
         "month": month_in_full(facts.month),
         "on_day": on_day,
         "moment": moment_in_full,
+        "called": called,
         "charts": _month_charts(facts.history),
         "flows": {one.id: flow_of(one, facts.recipients) for one in facts.agreements},
         "areas": _area_charts(facts, maps),
@@ -151,7 +152,7 @@ def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
 
 
 def release_shown(
-    pack: Mapping[str, Any], pack_sha256: str, names: Mapping[str, str] | None = None
+    pack: Mapping[str, Any], pack_sha256: str, names: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
     """What the template of a release's page, or one that extends it, shows; `names` are recipients' by code."""
     return {
@@ -161,7 +162,8 @@ def release_shown(
         "decided_at": moment_in_full(pack["decided_at"]),
         "reasons": {name: reason_counts(terms["reasons"]) for name, terms in pack["agreements"].items()},
         "by": {name: approvers_in_words(terms) for name, terms in pack["agreements"].items()},
-        "names": names or {},
+        "called": called,
+        "names": names,
         "bound": also_bound(pack),
     }
 
@@ -188,6 +190,11 @@ def period(found: Mapping[str, Any]) -> str:
 def approvers_in_words(terms: Mapping[str, Any]) -> str:
     """The roles whose persons may approve an agreement's part of a release."""
     return " or ".join(role(code) for code in terms["approvals_by"])
+
+
+def called(code: str, names: Mapping[str, str]) -> str:
+    """A recipient as people know it, with the code that files and folders are named by."""
+    return f"{names[code]} ({code})" if names.get(code) else code
 
 
 def also_bound(pack: Mapping[str, Any]) -> list[tuple[str, str]]:

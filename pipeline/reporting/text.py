@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.reporting.facts import reason_counts
-from pipeline.reporting.pages import also_bound, approvers_in_words, moment_in_full, month_in_full
+from pipeline.reporting.pages import also_bound, approvers_in_words, called, moment_in_full, month_in_full
 
 _OUTCOMES = ("shared", "held", "withheld", "duplicates", "quarantined")
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
 _AS_CODE = r"`\g<0>`"
 _MARKS = re.compile(r"([\\`*\[\]<>|~])")  # of Markdown, inside a line
 
@@ -34,33 +36,38 @@ def release_text(
     pack_sha256: str,
     decisions: Iterable[Mapping[str, Any]] = (),
     to_do: str = "",
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """What a person is asked to approve, in counts and no names; `pack` as for `release_page`.
+    """What a person is asked to approve, in counts and no family's name; `pack` as for `release_page`.
 
-    `decisions` are those on this release, as a month's state has them under `approvals`, and `to_do` is
+    `names` are recipients' by code, `decisions` are those on this release, as a month's state has them under `approvals`, and `to_do` is
     the state's. Raises IntegrityError for an unknown reason.
     """
     bound = tuple(f"{place}: {value}" for place, value in also_bound(pack))
-    parts = [*_parts(pack, pack_sha256), _bound(bound), *_answers(decisions, to_do)]
+    parts = [*_parts(pack, pack_sha256, names), _bound(bound), *_answers(decisions, to_do)]
     return "\n".join(line for part in parts for line in _plain(part)).lstrip("\n") + "\n"
 
 
-def release_markdown(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
-    """The same in Markdown with tables, where only the number of digests is told that no person compares.
+def release_markdown(
+    pack: Mapping[str, Any], *, pack_sha256: str, names: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """The same in Markdown with tables, where only the number is told of what no person compares: digests,
+    and moments to the second.
 
     Raises IntegrityError for an unknown reason.
     """
     bound = also_bound(pack)
-    said = [f"{place}: {value}" for place, value in bound if not _DIGEST.fullmatch(value)]
-    digests = f"{len(bound) - len(said)} digests of what it was made from and of whom it goes to"
+    exact = [value for _, value in bound if _DIGEST.fullmatch(value) or _MOMENT.fullmatch(value)]
+    said = [f"{place}: {value}" for place, value in bound if value not in exact]
+    untold = f"{len(exact)} digests and moments of what it was made from, when, and of whom it goes to"
     parts = [
-        *_parts(pack, pack_sha256),
-        _bound((*said, f"{digests}: birthshare release show {pack['month']}")),
+        *_parts(pack, pack_sha256, names),
+        _bound((*said, f"{untold}: birthshare release show {pack['month']}")),
     ]
     return "\n".join(line for part in parts for line in _marked(part))
 
 
-def _parts(pack: Mapping[str, Any], pack_sha256: str) -> Iterator[Part]:
+def _parts(pack: Mapping[str, Any], pack_sha256: str, names: Mapping[str, str]) -> Iterator[Part]:
     yield Part(
         f"Release of {month_in_full(pack['month'])}, {pack['authority']}",
         (
@@ -76,14 +83,19 @@ def _parts(pack: Mapping[str, Any], pack_sha256: str) -> Iterator[Part]:
     notable = pack["notable"] or ["nothing notable, or no earlier month"]
     yield Part("Different from last month", tuple(notable))
     for name, terms in pack["agreements"].items():
-        yield from _agreement(name, terms, pack["books"][name])
+        yield from _agreement(name, terms, pack["books"][name], names)
 
 
 def _bound(said: tuple[str, ...]) -> Part:
     return Part("The approval also binds", said)
 
 
-def _agreement(name: str, terms: Mapping[str, Any], books: Mapping[str, Mapping[str, int]]) -> Iterator[Part]:
+def _agreement(
+    name: str,
+    terms: Mapping[str, Any],
+    books: Mapping[str, Mapping[str, int]],
+    names: Mapping[str, str],
+) -> Iterator[Part]:
     yield Part(
         terms["title"],
         (
@@ -99,7 +111,7 @@ def _agreement(name: str, terms: Mapping[str, Any], books: Mapping[str, Mapping[
         for reason in reason_counts(terms["reasons"])
     )
     yield Part("Reasons; a row may have several", () if reasons else ("none",), reasons)
-    households: Mapping[str, int] = terms["households"]
+    households = {called(code, names): number for code, number in terms["households"].items()}
     total = (f"{len(households)} lists", sum(households.values()))
     yield Part("Households", counts=(*households.items(), total))
 

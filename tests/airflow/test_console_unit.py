@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -55,6 +58,7 @@ def test_it_answers_behind_its_walls_at_its_own_address_alone(installed: Install
     port = Home.open(installed.demo.home).settings.console.port
     console = installed.unit("console").start(installed.machine.units.parent / "console")
     try:
+        wait_for(console, port)
         answers = {host: asked(port, host) for host in (ADDRESS.removeprefix("https://"), "evil.example.org")}
         assert console.poll() is None
     finally:
@@ -63,19 +67,24 @@ def test_it_answers_behind_its_walls_at_its_own_address_alone(installed: Install
     assert answers == {"console.example.org": 303, "evil.example.org": 421}
 
 
-def asked(port: int, host: str) -> int:
-    """The status of the first page, once the server listens."""
+def wait_for(console: subprocess.Popen[bytes], port: int) -> None:
+    """Until it listens; fails where it ends instead."""
     end = time.monotonic() + 60
     while True:
-        connection = HTTPConnection("127.0.0.1", port, timeout=30)
         try:
-            connection.request("GET", "/", headers={"Host": host})
-            return connection.getresponse().status
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
         except ConnectionRefusedError:
-            if time.monotonic() > end:
-                raise
-        finally:
-            connection.close()
+            with suppress(subprocess.TimeoutExpired):
+                raise AssertionError(f"it ended: {console.wait(timeout=0.1)}") from None
+            assert time.monotonic() < end
+
+
+def asked(port: int, host: str) -> int:
+    """The status of the first page."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("GET", "/", headers={"Host": host})
+        return connection.getresponse().status
 
 
 def test_it_can_decide_and_sees_no_key_that_opens_sends_or_signs_for_the_authority(

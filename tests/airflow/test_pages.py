@@ -158,7 +158,7 @@ def tab_of(lead: Screens, run: Run) -> str:
 
 
 def test_the_question_shows_counts_in_tables(seen: Seen) -> None:
-    assert f"May the lists of {MONTH} be sent?" in seen.question
+    assert f"May the lists of {MONTH.in_full} be sent?" in seen.question
     rows = [row.split("\t") for row in seen.rows]
     assert ["received: the books balance", "120"] in rows
     assert [row[0] for row in rows if row[0].endswith(" lists")] == ["3 lists"]

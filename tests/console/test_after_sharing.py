@@ -20,11 +20,12 @@ import pytest
 from month_authority import AGREEMENT, NOW, Authority, copied
 from pipeline.afterwards import recalls
 from pipeline.agreed import LONDON
+from pipeline.console import errands
 from pipeline.console.pages import transfers as register_pages
 from pipeline.demo.authority import Demonstration
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import EvidenceGiven, FamilyLookedUp, Kind
-from pipeline.questions import transfers
+from pipeline.questions import keeping, transfers
 from pipeline.records import keyed_references
 from pipeline.reporting.transfers import transfers_csv, transfers_workbook
 from pipeline.roles import Role
@@ -153,6 +154,17 @@ def test_records_for_the_regulator_are_a_click_away(asking: Someone) -> None:
     ):
         assert f'href="/transfers/{path}"' in page
         assert f"<h1>{heading}</h1>" in auditor.get(f"/transfers/{path}")
+
+
+def test_what_is_kept_is_looked_through_apart_from_the_page(asking: Someone, authority: Authority) -> None:
+    auditor = asking(Role.AUDITOR)
+    assert auditor.post("/transfers/retention") == "/transfers/retention"
+    errands.wait(authority.home, errands.RETENTION)
+    page = auditor.get("/transfers/retention")
+    assert "Looked through on" in page
+    with opened_ledger(authority.home) as ledger:
+        report = keeping.report(authority.home, ledger, since=None, until=None, now=NOW)
+    assert all(one["why"] in unescape(page) for one in report["classes"])
 
 
 # --- one family -----------------------------------------------------------------------------------

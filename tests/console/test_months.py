@@ -152,7 +152,7 @@ def test_a_guardian_decides_on_a_release_from_the_first_page_to_a_closed_month(
 def test_whose_turn_it_is_stands_first_with_the_page_for_it(authority: Authority, asking: Someone) -> None:
     mine, others = asking(Role.GUARDIAN).get("/").split("Waiting for others")
     assert f'href="{RELEASE}"' in mine and "Since" in mine
-    assert f"Postcodes of {MONTH} wait" in others
+    assert f"Postcodes of {MONTH.in_full} wait" in others
     nobody = asking(Role.AUDITOR).get("/")
     assert "Nothing waits for you." in nobody and f'href="{RELEASE}"' in nobody
     assert f'href="/map/review/{MONTH}"' not in nobody, "an auditor may not open that page"

@@ -19,6 +19,8 @@ import pytest
 from month_authority import MONTH, NOW, Authority, CommandLine, copied
 from pipeline.console import errands
 from pipeline.console.errands import VERIFICATION, Errand
+from pipeline.console.pages import proof as proof_pages
+from pipeline.console.visit import TOKEN
 from pipeline.demo.authority import Demonstration
 from pipeline.errors import SettingsError
 from pipeline.facts import verifier
@@ -215,6 +217,13 @@ def test_a_form_that_is_wrong_says_so_keeps_what_was_typed_and_gives_nothing(
     assert f'value="{whole["why"]}"' in page
     assert f'value="{whole["since"]}"' in page
     assert len(authority.recorded(Kind.EVIDENCE_GIVEN)) == before
+
+
+def test_one_pack_is_made_at_a_time(asking) -> None:
+    auditor, form = asking(Role.AUDITOR), {"month": str(MONTH), "why": "the external auditor"}
+    with proof_pages._PACKING:
+        assert "Try again in a minute" in auditor.post("/proof/evidence", 422, **form)
+    assert auditor.client.post("/proof/evidence", data={TOKEN: auditor.token(), **form}).status_code == 200
 
 
 def test_evidence_is_for_those_who_may_take_it(asking) -> None:

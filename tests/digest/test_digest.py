@@ -28,7 +28,7 @@ def test_each_mailbox_gets_what_is_its_turn_and_the_webhook_all(office: Office) 
     assert "welcome.v1 expires after 20 January 2027" in officer
     assert "maple" not in officer
     for text in (lead, officer):  # nobody has a mailbox for approvers alone
-        assert "the release of 2026-10 waits for approval" in text
+        assert "the release of October 2026 waits for approval" in text
         assert "https://airflow.council.example" in text.splitlines()
     [posted] = office.webhook.taken
     assert [one["kind"] for one in posted["things"]] == ["release_first", "uncollected", "agreement_expiry"]

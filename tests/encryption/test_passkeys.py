@@ -265,3 +265,14 @@ def test_browsers_use_passkeys_at_names_over_tls_and_on_this_machine(
     address: str, origin: str | None
 ) -> None:
     assert passkeys.place_of(address) == (Place(origin) if origin else None)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [b"", b"\xff\xff\xff\xff", b"\x05", b"\x05\0\0\0\0" + sshsig.string(b"x"), b"\x05" + bytes(12) + b"\1"],
+)
+def test_a_signature_that_is_laid_out_otherwise_is_refused_in_words(inner: bytes) -> None:
+    signature = sshsig.string(sshsig.BY_PASSKEY) + sshsig.string(b"") + inner
+    for key in (b"", sshsig.string(sshsig.PASSKEY)):
+        with pytest.raises(IntegrityError):
+            sshsig.check_person(sshsig.armoured(key, "release@birthshare", signature).encode())

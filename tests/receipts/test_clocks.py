@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import month as months
+from pipeline.agreements.words import on_day
 from pipeline.delivery.sftp import FarSide
 from pipeline.ledger.entries import Kind, Overdue
 from receipts.centres import Town
@@ -46,7 +47,7 @@ def test_what_is_late_is_recorded_once_and_told_until_it_is_done(town: Town) -> 
     town.days_pass(1)
     assert town.looks().recorded.total() == 0
     [warning] = [one for one in town.warnings() if one.startswith("north: ")]
-    assert f"2 lists not known to have been collected, due {TODAY + timedelta(days=5)}" in warning
+    assert f"2 lists not known to have been collected, due {on_day(TODAY + timedelta(days=5))}" in warning
     for month in (EARLIER, MONTH):
         town["north"].takes(town["north"].list_of(month))
     town.looks()

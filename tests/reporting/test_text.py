@@ -25,6 +25,7 @@ def test_it_shows_everything_that_the_approval_binds_even_when_that_is_more(pack
     pack["something_new"] = {"deep": "ab12"}
 
     shown = text_of(pack)
+    pack["agreements"]["welcome-card"]["approvals_by"] = ["data lead", "Caldicott guardian"]  # in words
 
     assert all(leaf in shown for leaf in leaves({k: v for k, v in pack.items() if k != "month"}))
     assert "October 2026" in shown
@@ -72,6 +73,17 @@ def test_in_markdown_counts_stand_in_tables_and_marks_in_names_are_only_names(pa
     assert "| consent was refused (withhold, consent_refused) | 18 |" in shown
     assert "| 3 lists | 58 |" in shown
     assert r"Warwick \| \[District\](http://example.org) \*Council\* \<b\>" in shown
+
+
+def test_in_markdown_moments_roles_and_recipients_are_in_words(pack: dict[str, Any]) -> None:
+    pack["decided_at"] = pack["asked_at"] = "2026-07-03T08:00:00+00:00"
+
+    shown = release_markdown(pack, pack_sha256="09" * 32, names={"centre-1": "Wagtail House"})
+
+    assert "Decided on 3 July 2026, 09:00." in shown
+    assert "Approvals needed: 1, by data lead or Caldicott guardian" in shown
+    assert "| Wagtail House (centre-1) | 32 |" in shown
+    assert not re.search(r"\dT\d|data_lead", shown)
 
 
 def test_in_markdown_only_digests_that_nobody_compares_are_left_out_and_counted(pack: dict[str, Any]) -> None:

@@ -143,3 +143,14 @@ def test_without_the_wrapping_key_nothing_is_begun_and_nothing_is_kept(home: Hom
     for refused in (WrappingKey(home).check, lambda: working(home, "2026-10").put("x", b"")):
         with pytest.raises(SettingsError, match="missing"):
             refused()
+
+
+def test_where_the_wrapping_key_is_not_nothing_is_destroyed_and_no_other_key_is_made(home: Home) -> None:
+    """It is on another machine, which could read nothing any more under another one."""
+    (home.path / "keys" / "staging.key").unlink()
+    with pytest.raises(SettingsError, match="missing"):
+        working(home, "2026-10").destroy()
+    with pytest.raises(SettingsError, match="missing"):
+        kept(home, KEPT[0]).destroy()
+    assert files_under_keys(home) == set()
+    assert working(home, "2026-10").has("births")

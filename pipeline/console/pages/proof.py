@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
+from threading import Lock
 from typing import Annotated
 
 from fastapi import Form
@@ -18,7 +20,7 @@ from pipeline.console.moments import ago, in_london
 from pipeline.console.permissions import Act
 from pipeline.console.typed import Problems
 from pipeline.console.visit import Asked, Pages, Visit
-from pipeline.errors import BirthshareError, SettingsError
+from pipeline.errors import BirthshareError, Busy, SettingsError
 from pipeline.home import Home
 from pipeline.questions import evidence, proof
 from pipeline.records import Month
@@ -26,6 +28,7 @@ from pipeline.records import Month
 pages = Pages()
 
 _EXPORT = "ledger.jsonl.gz"
+_PACKING = Lock()  # one pack at a time: each is held in memory, whole
 
 
 @pages.page("/proof", Act.SEE_PROOF)
@@ -85,13 +88,24 @@ def take_evidence(
     if choose is None or problems:
         return _evidence(visit, problems, **typed)
     try:
-        given = evidence.give(
-            visit.home, choose, principal=visit.person.principal, why=why.strip(), now=visit.now
-        )
+        with _alone():
+            given = evidence.give(
+                visit.home, choose, principal=visit.person.principal, why=why.strip(), now=visit.now
+            )
     except SettingsError as error:
         problems.stopped("why" if error.where == "note" else "", error)
         return _evidence(visit, problems, **typed)
     return visit.file(given.content, f"evidence-{month or f'{since}-to-{until}'}.zip")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    if not _PACKING.acquire(blocking=False):
+        raise Busy("Somebody else is having evidence packed", do="Try again in a minute.")
+    try:
+        yield
+    finally:
+        _PACKING.release()
 
 
 def _evidence(visit: Visit, problems: Problems, **typed: str) -> Response:

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi.responses import Response
 
 from pipeline import month as months
-from pipeline.agreed import LONDON
+from pipeline.console.moments import in_london
 from pipeline.console.permissions import Act
 from pipeline.console.signing import Document, Signed
 from pipeline.console.typed import Note, Problems, Seen, SeenInForm
@@ -19,7 +19,7 @@ from pipeline.console.visit import Asked, Pages, Visit, said
 from pipeline.errors import BirthshareError, Refused, SettingsError, WaitingForPerson
 from pipeline.questions import releases
 from pipeline.records import Month
-from pipeline.reporting.pages import moment_in_full, release_shown
+from pipeline.reporting.pages import release_shown
 from pipeline.steps.release import NAMESPACE, Approval, forgoing, refusal
 
 pages = Pages()
@@ -275,7 +275,8 @@ def _form(
 def _shown(visit: Visit, which: Month, asked: releases.Asked) -> dict[str, Any]:
     me = visit.person.principal
     able = visit.able(Act.DECIDE_RELEASE) and me in asked.deciders
-    shown = release_shown(asked.content, asked.pack_sha256)
+    names = {code: one.name for code, one in visit.home.recipients().items()}
+    shown = release_shown(asked.content, asked.pack_sha256, names)
     agreements = shown["pack"]["agreements"].values()
     return {
         **shown,
@@ -289,4 +290,4 @@ def _shown(visit: Visit, which: Month, asked: releases.Asked) -> dict[str, Any]:
 
 
 def _when(one: Approval) -> str:
-    return moment_in_full(one.at.astimezone(LONDON).isoformat(timespec="seconds"))
+    return in_london(one.at)

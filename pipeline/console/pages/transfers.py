@@ -13,11 +13,13 @@ from fastapi.responses import Response
 
 from pipeline import facts
 from pipeline.agreements.words import on_day
+from pipeline.console import errands
+from pipeline.console.moments import in_london
 from pipeline.console.permissions import Act
 from pipeline.console.typed import Problems
 from pipeline.console.visit import Asked, Pages, Visit
 from pipeline.errors import SettingsError
-from pipeline.questions import flows, keeping, processing
+from pipeline.questions import flows, processing
 from pipeline.questions import transfers as questions
 from pipeline.questions.transfers import Chosen, Transfer
 from pipeline.reporting import keeping as keeping_pages
@@ -154,10 +156,22 @@ def dataflows(visit: Asked) -> Response:
     return visit.report(lambda: processing_pages.flows_page(found))
 
 
+@pages.form("/transfers/retention", Act.SEE_TRANSFERS)
+def look_through(visit: Asked) -> Response:
+    """Have all that is kept looked through, as the daily run does, unless that is under way."""
+    errands.start(visit.home, errands.RETENTION, by=visit.person.principal, now=visit.now)
+    return visit.to("/transfers/retention")
+
+
 @pages.page("/transfers/retention", Act.SEE_TRANSFERS)
 def retention(visit: Asked) -> Response:
-    """Evidence that data went when it should."""
-    with facts.opened_ledger(visit.home) as ledger:
-        found = keeping.report(visit.home, ledger, since=None, until=None, now=visit.now)
-    authority = visit.home.settings.authority.name
-    return visit.report(lambda: keeping_pages.retention_page(found, authority=authority))
+    """Evidence that data went when it should, as it was when somebody last had it looked through."""
+    errand = errands.newest(visit.home, errands.RETENTION)
+    if errand is None or errand.answer is None:
+        return visit.page("retention_errand.html", errand=errand, in_london=in_london)
+    found, authority = errand.answer, visit.home.settings.authority.name
+    return visit.report(
+        lambda: keeping_pages.retention_page(found, authority=authority),
+        above="above_retention.html",
+        looked_at=in_london(errand.begun),
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import NamedTuple
 
 from fastapi.responses import Response
@@ -11,11 +12,15 @@ from fastapi.responses import Response
 from pipeline.agreements.words import on_day
 from pipeline.console.permissions import Act
 from pipeline.console.visit import Asked, Pages, Visit
+from pipeline.errors import BirthshareError
 from pipeline.questions.things import Thing, Waits
 from pipeline.questions.waiting_for_people import things_to_do
+from pipeline.reporting.pages import called
 from pipeline.roles import Role
 
 pages = Pages()
+
+ALIKE = 3  # things of one kind that are all seen; of more, the first, and the others folded below it
 
 
 class Place(NamedTuple):
@@ -70,39 +75,61 @@ class Shown:
     """A thing as the list shows it."""
 
     thing: Thing
+    recipient: str  # by name
     page: str  # of the console; "" where there is none that this person may open
     command: str  # "" where the page does it
 
     @property
     def words(self) -> str:
-        """What waits, as a sentence begins; a code that stands first stays as it is written."""
-        words = self.thing.words
+        """What waits, as a sentence begins; a name or code that stands first stays as it is written."""
+        words = replace(self.thing, recipient=self.recipient).words
         return words if self.thing.kind.wording.startswith("{") else words[0].upper() + words[1:]
 
     @classmethod
-    def to(cls, visit: Visit, thing: Thing) -> Shown:
+    def to(cls, visit: Visit, thing: Thing, names: Mapping[str, str]) -> Shown:
         """With the page for it, the command, or both."""
+        recipient = called(thing.recipient, names)
         place = PLACES.get(thing.kind)
         if place is None or not visit.may(place.act):
-            return cls(thing, "", thing.command)
+            return cls(thing, recipient, "", thing.command)
         version = "/".join(thing.agreement.rsplit(".v", 1))
         page = place.path.format(month=thing.month, recipient=thing.recipient, version=version)
-        return cls(thing, page, "" if place.done else thing.command)
+        return cls(thing, recipient, page, "" if place.done else thing.command)
 
 
 @pages.page("/", Act.SEE_WAITING)
 def waiting(visit: Asked) -> Response:
     """The list, by whose turn it is."""
-    things = things_to_do(visit.home, visit.now)
+    names, things = _names(visit), things_to_do(visit.home, visit.now)
     mine = visit.person.roles
     others = [role for role in Role if role not in mine]
     return visit.page(
         "waiting.html",
-        mine=_shown(visit, things, mine),
+        mine=_alike(Shown.to(visit, one, names) for one in things if one.role in mine),
         on_day=on_day,
-        others={role: found for role in others if (found := _shown(visit, things, [role]))},
+        others={
+            role: found
+            for role in others
+            if (found := _alike(Shown.to(visit, one, names) for one in things if one.role is role))
+        },
     )
 
 
-def _shown(visit: Visit, things: Iterable[Thing], roles: Iterable[Role]) -> list[Shown]:
-    return [Shown.to(visit, one) for one in things if one.role in roles]
+def _names(visit: Visit) -> dict[str, str]:
+    """Recipients' names by code; none where the register cannot be read, which is told as a thing itself."""
+    try:
+        return {code: one.name for code, one in visit.home.recipients().items()}
+    except BirthshareError:
+        return {}
+
+
+def _alike(things: Iterable[Shown]) -> list[tuple[Shown, list[Shown]]]:
+    """Each with the others of its kind that are folded below it."""
+    found: list[tuple[Shown, list[Shown]]] = []
+    for _, group in groupby(things, key=lambda one: (one.thing.urgency, one.thing.kind)):
+        first, *others = group
+        if len(others) < ALIKE:
+            found += [(one, []) for one in (first, *others)]
+        else:
+            found.append((first, others))
+    return found
