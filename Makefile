@@ -14,7 +14,7 @@ test: .venv/dev  ## the tests, on real servers that the tests install and start 
 
 long: .venv/dev  ## tests that take long: Airflow through accidents and backfills, and more of all that is tried by chance
 	BIRTHSHARE_LONG=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/bench tests/ledger/test_tampering.py \
-	  tests/geography/test_repairing_measured.py \
+	  tests/geography/test_repairing_measured.py tests/console/test_schema.py \
 	  $(foreach name,celery deployments months,tests/airflow/test_$(name).py)
 
 check: .venv/dev  ## looks at everything, changes nothing

@@ -156,10 +156,10 @@ def check_sound(home: Home, ledger: Ledger) -> None:
 
 def check_trusted(desk: Desk) -> None:
     """Raises IntegrityError where what every step trusts was altered: the ledger, or the key to it."""
-    remembered.forget(desk.ledger)
     found = verified(desk.home, desk.ledger)
     if found.problem is not None:
         raise damaged(desk.home, found)
+    remembered.forget(desk.ledger)  # what this process read before may not have been what was found sound now
     desk.check_subject_key()
     desk.wrapping_key.check()
 

@@ -130,6 +130,26 @@ roles = ["data_protection_officer"]
 [[approvers]]
 principal = "data.lead@example.org"
 roles = ["data_lead"]
+
+# REPLACE: who may use the console (`birthshare console`), and in which roles: data_lead, ig_officer,
+# caldicott_guardian, approver (whom an agreement lets approve its releases), auditor (only looks).
+[[console.people]]
+principal = "caldicott.guardian@example.org"
+roles = ["caldicott_guardian", "approver"]
+
+[[console.people]]
+principal = "data.protection@example.org"
+roles = ["ig_officer"]
+
+[[console.people]]
+principal = "data.lead@example.org"
+roles = ["data_lead", "approver"]
+# sign_on = "data.lead@example.org"    # their claim, where people sign in at the council's sign-on:
+# [console]
+# address = "https://birthshare.example.org"
+# [console.sign_on]
+# issuer = "https://login.example.org/council"
+# client_id = "birthshare"             # its secret: keys/sign_on.secret; see infra/runbooks/console.md
 """
 
 RECIPIENTS = """# The register of recipients: where each list goes, and the key that only its recipient has.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,11 @@ from at_length import AT_LENGTH  # noqa: E402  # it is found by the line above
 _SLOW = ("celery", "deployments", "months")
 LONG = ["bench", *(f"airflow/test_{name}.py" for name in _SLOW)]
 collect_ignore = [] if AT_LENGTH else LONG
+
+
+# How soon a value was made is the machine's affair: other tests run beside it.
+settings.register_profile("suite", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ from pipeline.console.visit import (
     said,
 )
 from pipeline.console.words import words
-from pipeline.errors import BirthshareError, SettingsError
+from pipeline.errors import BirthshareError, NotNow, SettingsError
 from pipeline.home import Home
 from pipeline.reporting import pages as reporting
 
@@ -127,6 +127,8 @@ def _forged(request: Request, error: Exception) -> Response:
 
 def _stopped(request: Request, error: Exception) -> Response:
     assert isinstance(error, BirthshareError)
+    if isinstance(error, NotNow):
+        return words(request, "This cannot be done now", said(error), 409)
     status = 404 if isinstance(error, SettingsError) else 409
     return words(request, "There is nothing to show here", [*said(error), *_elsewhere(request)], status)
 

@@ -11,7 +11,6 @@ from threading import Thread
 
 from pipeline import facts
 from pipeline.afterwards import sent
-from pipeline.errors import BirthshareError
 from pipeline.home import Home
 from pipeline.ledger.ledger import Ledger
 from pipeline.questions import recalls, transfers
@@ -28,7 +27,7 @@ def remember(home: Home) -> Thread:
 
 def _remember(home: Home) -> None:
     asked: tuple[Callable[[Ledger], object], ...] = (
-        sent.states,
+        lambda ledger: sent.open_recalls(ledger, sent.states(ledger)),
         lambda ledger: transfers.transfers(home, ledger),
         recalls.recalls,
     )
@@ -36,5 +35,5 @@ def _remember(home: Home) -> None:
         with facts.opened_ledger(home) as ledger:
             for ask in asked:
                 ask(ledger)
-    except BirthshareError as error:
+    except Exception as error:  # its text could hold anything
         log.warning("Nothing was worked out before the first page: %s", type(error).__name__)

@@ -1,11 +1,14 @@
-"""How often something may be tried: so many times at once, and then one more every so often."""
+"""How often something may be tried, and what is done for one person at a time."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Lock
+
+from pipeline.errors import Busy
 
 NO_WAIT = timedelta()
 
@@ -40,3 +43,14 @@ class Allowance:
             self._due.move_to_end(key)
             if len(self._due) > self._most:
                 self._due.popitem(last=False)
+
+
+@contextmanager
+def alone(lock: Lock, having: str) -> Iterator[None]:
+    """While nobody else has it; raises Busy, with what they are having done, where somebody has."""
+    if not lock.acquire(blocking=False):
+        raise Busy(f"Somebody else is having {having}", do="Try again in a minute.")
+    try:
+        yield
+    finally:
+        lock.release()

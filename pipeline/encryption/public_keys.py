@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -34,14 +33,13 @@ def fingerprint(key: Path) -> str:
 
 
 def _listed(key: Path) -> list[list[str]]:
-    content = key.read_bytes() if key.is_file() else b""
-    return _listed_once(hashlib.sha256(content).digest(), key)
+    return _listed_once(key.read_bytes()) if key.is_file() else []
 
 
 @lru_cache(maxsize=512)  # the same bytes say the same, and gpg takes long to start
-def _listed_once(_digest: bytes, key: Path) -> list[list[str]]:
+def _listed_once(content: bytes) -> list[list[str]]:
     with temporary_home(agent=False) as home:
-        listed = run(home, "--no-autostart", "--with-colons", "--show-keys", str(key)).output
+        listed = run(home, "--no-autostart", "--with-colons", "--show-keys", given=content).output
     return [line.split(":") for line in listed.decode("utf-8", "replace").splitlines()]
 
 

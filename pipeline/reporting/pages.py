@@ -154,7 +154,7 @@ def release_page(pack: Mapping[str, Any], *, pack_sha256: str) -> str:
 def release_shown(
     pack: Mapping[str, Any], pack_sha256: str, names: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
-    """What the template of a release's page, or one that extends it, shows; `names` are recipients' by code."""
+    """What the template of a release's page, or one that extends it, shows; `names` are recipients'."""
     return {
         "pack": pack,
         "pack_sha256": pack_sha256,

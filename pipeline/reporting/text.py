@@ -40,8 +40,8 @@ def release_text(
 ) -> str:
     """What a person is asked to approve, in counts and no family's name; `pack` as for `release_page`.
 
-    `names` are recipients' by code, `decisions` are those on this release, as a month's state has them under `approvals`, and `to_do` is
-    the state's. Raises IntegrityError for an unknown reason.
+    `names` are recipients' by code, `decisions` those on this release, as a month's state has them under
+    `approvals`, and `to_do` is the state's. Raises IntegrityError for an unknown reason.
     """
     bound = tuple(f"{place}: {value}" for place, value in also_bound(pack))
     parts = [*_parts(pack, pack_sha256, names), _bound(bound), *_answers(decisions, to_do)]

@@ -287,12 +287,14 @@ def test_a_breach_is_worked_out_question_by_question(asking: Someone, authority:
     ("asked", "told", "said"),
     [
         ("happened", {"happened": "earthquake"}, "Say what happened."),
+        ("happened", {"happened": "earthquake", "since": "soon"}, "Say what happened."),
         ("whose", {"happened": "recipient", "recipient": "nobody"}, "Choose the recipient."),
         ("whose", {"happened": "agreement", "agreement": "none"}, "Choose the agreement."),
         ("whose", {"happened": "recipient", "since": "2026-02-02", "until": "2026-01-01"}, "The last day is"),
         ("whose", {"happened": "list", "until": "2001-01-01"}, "No list of this recipient is of these days."),
         ("whose", {"happened": "list", "since": "soon"}, "Write the day with its month and year"),
         ("which", {"happened": "list", "delivery": "another.xlsx"}, "Choose the list."),
+        ("which", {"happened": "list", "since": " 2001-01-01", "delivery": "x"}, "Choose the list."),
         ("known", {"happened": "recipient", "why": ""}, "Nobody said why."),
         ("known", {"happened": "recipient", "why": "call 07700"}, "That note cannot be recorded."),
         (

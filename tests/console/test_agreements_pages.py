@@ -12,6 +12,7 @@ from month_authority import AGREEMENT, MONTH, NOW, Authority, CommandLine, birth
 from pipeline import agreed
 from pipeline.agreements.loading import NAMESPACE
 from pipeline.agreements.signatures import suspension
+from pipeline.console.pages import agreements
 from pipeline.encryption.signing import sign_ssh
 from pipeline.ledger.entries import AgreementPreviewed, AgreementSuspended, Kind
 from pipeline.looking_back import preview
@@ -203,3 +204,11 @@ def test_the_checks_say_what_must_never_be_shared(asking: Callable[[Role], Askin
     page = auditor.post(f"{ONE}/checks", 200)
     assert re.search(r"a stillbirth</th><td>never</td><td>not a live birth", page)
     assert "What chis sends is not known yet" in page  # no month was run in this home
+
+
+def test_one_agreement_is_tried_out_at_a_time(authority: Authority, asking: Callable[[Role], Asking]) -> None:
+    guardian = asking(Role.GUARDIAN)
+    with agreements._WORKING:
+        for path in (f"{ONE}/preview", f"{ONE}/checks"):
+            assert "Somebody else is having an agreement tried out" in guardian.post(path, 409)
+    assert authority.recorded(Kind.AGREEMENT_PREVIEWED) == []

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -156,6 +157,27 @@ def test_whose_turn_it_is_stands_first_with_the_page_for_it(authority: Authority
     nobody = asking(Role.AUDITOR).get("/")
     assert "Nothing waits for you." in nobody and f'href="{RELEASE}"' in nobody
     assert f'href="/map/review/{MONTH}"' not in nobody, "an auditor may not open that page"
+
+
+def test_many_things_of_one_kind_are_folded_below_the_first_and_name_their_recipients(
+    authority: Authority,
+) -> None:
+    authority.approve()
+    authority.run()
+    home = authority.home
+    lead = Asking(home, principal_of(home, Role.DATA_LEAD), lambda: NOW + timedelta(days=9))
+    before, after = words(lead.get("/")).split("And 3 more like it")
+    centres = [f"{one.name} ({code}) is not known" for code, one in sorted(home.recipients().items())]
+    assert len(centres) == 4
+    assert centres[0] in before and not any(one in before for one in centres[1:])
+    assert all(one in after for one in centres[1:])
+
+
+def test_commands_are_shown_to_those_whose_turn_it_is_alone(authority: Authority, asking: Someone) -> None:
+    (authority.home.path / "reference" / "recipients.yaml").unlink()
+    shown = {role: asking(role).get("/") for role in (Role.DATA_LEAD, Role.GUARDIAN)}
+    assert "could not be looked at" in shown[Role.GUARDIAN], "and the list is there all the same"
+    assert "birthshare doctor" in shown[Role.DATA_LEAD] and "birthshare doctor" not in shown[Role.GUARDIAN]
 
 
 @pytest.mark.parametrize("kind", PLACES)

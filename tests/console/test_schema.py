@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from at_length import AT_LENGTH
 from canaries import Search
 from month_authority import NOW
 from pipeline.console.application import Console, application
@@ -22,7 +23,7 @@ from pipeline.roles import Role
 from .crowded import Crowded
 from .routes import EXAMPLES
 
-TRIES = 250
+TRIES = 1000 if AT_LENGTH else 100
 # Work that takes long, which its own tests do; here each would start it again and again.
 LEFT_OUT = {"/proof/verification", "/agreements/{name}/{number}/preview", "/map/areas", "/proof/evidence"}
 # Half of the parts of an address are such as there are, so that what lies behind them is reached.

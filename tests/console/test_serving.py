@@ -10,9 +10,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from month_authority import NOW, Authority, CommandLine
+from pipeline.console import beforehand
 from pipeline.console.application import Console, application
 from pipeline.console.entrances.one_time_link import OneTimeLink
 from pipeline.home import Home
+from pipeline.ledger import remembered
+from pipeline.roles import Role
+
+from .conftest import Asking
 
 GUARDIAN = 'roles = ["caldicott_guardian", "approver"]\n'
 SIGN_ON = '\n[console.sign_on]\nissuer = "https://sign-on.example.org"\nclient_id = "births"\n'
@@ -97,3 +102,24 @@ def test_a_failure_that_nobody_foresaw_is_told_without_its_text(
     assert "RuntimeError" in caplog.text
     assert "Quillawren" not in answer.text + caplog.text
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_what_pages_ask_of_the_whole_past_is_read_before_somebody_asks(
+    authority: Authority, asking: Callable[[Role], Asking], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beforehand.remember(authority.home).join()
+    monkeypatch.delattr(remembered, "_between")  # nothing is left to read
+    for path in ("/transfers", "/recalls", "/recalls/speed"):
+        asking(Role.AUDITOR).get(path)
+
+
+def test_what_fails_as_it_starts_is_told_without_its_text(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(_ledger: object) -> None:
+        raise RuntimeError("Quillawren")
+
+    monkeypatch.setattr(beforehand.recalls, "recalls", fails)
+    beforehand.remember(authority.home).join()
+    assert "RuntimeError" in caplog.text
+    assert "Quillawren" not in caplog.text

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from month_authority import CommandLine, authority, birthshare, prototype
 
+from month_authority import CommandLine, authority, birthshare, prototype
 from pipeline import facts
 from pipeline.custody import Custody, held
 

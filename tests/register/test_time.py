@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from month_authority import NOW, Authority, CommandLine
 from pipeline.agreed import LONDON
 from pipeline.demo.keys import make_openpgp_key
-from pipeline.encryption import gnupg
+from pipeline.encryption import gnupg, public_keys
 from pipeline.encryption.public_keys import expires, fingerprint
 from pipeline.recipients import register
 from register.signing import FIRST, SECOND, WITH_KEY, why_not
@@ -116,3 +117,20 @@ def test_a_key_without_end_and_what_is_no_key_have_none(tmp_path: Path) -> None:
     assert expires(made.public) is None
     (tmp_path / "text").write_text("no key")
     assert (expires(tmp_path / "text"), fingerprint(tmp_path / "text")) == (None, "")
+
+
+def test_what_is_said_of_a_key_is_of_the_bytes_that_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever changes the file while it is looked at must not have one key's fingerprint said of another."""
+    one, other = (make_openpgp_key(tmp_path, name) for name in ("one", "other"))
+    file = tmp_path / "key.asc"
+    file.write_bytes(one.public.read_bytes())
+    run = public_keys.run
+
+    def swapped(*arguments: Any, **options: Any) -> Any:
+        file.write_bytes(other.public.read_bytes())
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(public_keys, "run", swapped)
+    assert fingerprint(file) == one.fingerprint

@@ -3,8 +3,7 @@ stopping it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
@@ -22,10 +21,11 @@ from pipeline.agreements.words import on_day, role
 from pipeline.checking.check import check
 from pipeline.console.moments import in_london
 from pipeline.console.permissions import Act
+from pipeline.console.rates import alone
 from pipeline.console.signing import Document, Signed
 from pipeline.console.typed import Problems
 from pipeline.console.visit import Asked, Pages, Visit
-from pipeline.errors import BirthshareError, Busy, IntegrityError
+from pipeline.errors import BirthshareError, IntegrityError
 from pipeline.facts import opened_ledger
 from pipeline.looking_back import preview
 from pipeline.questions.agreements import State, Version, version, versions
@@ -201,7 +201,7 @@ def previews(visit: Asked, name: str, number: int) -> Response:
 def preview_now(visit: Asked, name: str, number: int, months: Annotated[int, Form(ge=0)] = 0) -> Response:
     """Replay it on the newest `months` that are kept; 0 for all. Recorded, as from the command line."""
     one = _version(visit, name, number)
-    with _alone():
+    with alone(_WORKING, "an agreement tried out"):
         preview.preview(visit.home, _file(visit, one), months=months or None, now=visit.now)
     return visit.to(f"/agreements/{name}/{number}/preview/newest")
 
@@ -234,21 +234,11 @@ def checks(visit: Asked, name: str, number: int) -> Response:
 def check_now(visit: Asked, name: str, number: int) -> Response:
     """What is wrong with it, and who can ever be shared under it; as `birthshare agreement check`."""
     one = _version(visit, name, number)
-    with _alone():
+    with alone(_WORKING, "an agreement tried out"):
         checked = check(
             one.agreement, asked=(), home=visit.home, now=visit.now, random=np.random.default_rng()
         )
     return visit.page("agreement_checks.html", **_about(visit, one), checked=checked)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    if not _WORKING.acquire(blocking=False):
-        raise Busy("Somebody else is having an agreement tried out", do="Try again in a minute.")
-    try:
-        yield
-    finally:
-        _WORKING.release()
 
 
 # --- what they share ------------------------------------------------------------------------------

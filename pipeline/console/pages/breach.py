@@ -246,9 +246,20 @@ def _so_far(visit: Visit, told: Told) -> list[tuple[str, str]]:
     words, _ = HAPPENED.get(told.happened, ("", ""))
     register = visit.home.recipients()
     recipient = register[told.recipient].name if told.recipient in register else told.recipient
-    days = period(told.since, told.until) if told.since or told.until else ""
-    named = ("What happened", words), ("Recipient", recipient), ("Agreement", told.agreement), ("Days", days)
+    named = (
+        ("What happened", words),
+        ("Recipient", recipient),
+        ("Agreement", told.agreement),
+        ("Days", _days(told)),
+    )
     return [(what, value) for what, value in (*named, ("List", told.delivery)) if value]
+
+
+def _days(told: Told) -> str:
+    """Its days in words; "" where there are none, or what was typed is none."""
+    unread = Problems()
+    since, until = unread.day("since", told.since), unread.day("until", told.until)
+    return period(str(since or ""), str(until or "")) if since or until else ""
 
 
 def _what_happened(visit: Visit, told: Told, every: Sequence[Transfer]) -> dict[str, Any]:

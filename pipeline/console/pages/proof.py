@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 from threading import Lock
@@ -18,9 +17,10 @@ from pipeline import month as months
 from pipeline.console import errands
 from pipeline.console.moments import ago, in_london
 from pipeline.console.permissions import Act
+from pipeline.console.rates import alone
 from pipeline.console.typed import Problems
 from pipeline.console.visit import Asked, Pages, Visit
-from pipeline.errors import BirthshareError, Busy, SettingsError
+from pipeline.errors import BirthshareError, SettingsError
 from pipeline.home import Home
 from pipeline.questions import evidence, proof
 from pipeline.records import Month
@@ -88,7 +88,7 @@ def take_evidence(
     if choose is None or problems:
         return _evidence(visit, problems, **typed)
     try:
-        with _alone():
+        with alone(_PACKING, "evidence packed"):
             given = evidence.give(
                 visit.home, choose, principal=visit.person.principal, why=why.strip(), now=visit.now
             )
@@ -96,16 +96,6 @@ def take_evidence(
         problems.stopped("why" if error.where == "note" else "", error)
         return _evidence(visit, problems, **typed)
     return visit.file(given.content, f"evidence-{month or f'{since}-to-{until}'}.zip")
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    if not _PACKING.acquire(blocking=False):
-        raise Busy("Somebody else is having evidence packed", do="Try again in a minute.")
-    try:
-        yield
-    finally:
-        _PACKING.release()
 
 
 def _evidence(visit: Visit, problems: Problems, **typed: str) -> Response:

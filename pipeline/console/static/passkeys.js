@@ -48,7 +48,7 @@ for (const part of document.querySelectorAll("[data-passkey]")) {
   const said = part.querySelector("[role=status]");
   let busy = false;
   part.hidden = false;
-  for (const other of form.querySelectorAll("details.by-hand")) other.open = false;
+  for (const other of form.querySelectorAll("details.by-hand:not(.wrong)")) other.open = false;
   part.querySelector("button").addEventListener("click", async () => {
     if (busy || !form.reportValidity()) return;
     busy = true;
