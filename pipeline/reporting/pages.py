@@ -245,6 +245,7 @@ def _environment(*folders: Path) -> Environment:
     made = Environment(
         loader=FileSystemLoader(folders),
         autoescape=True,
+        auto_reload=False,  # an upgrade must not give half of its templates to a program that runs
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

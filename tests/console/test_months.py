@@ -307,6 +307,8 @@ def test_only_one_s_own_signature_over_the_release_approves_it(
     form = {"release": one.pack_sha256, "signature": given[whose], "note": "as always"}
     shown = asking(Role.GUARDIAN).post(f"{RELEASE}/approve", 422, **form)
     assert "There is a problem" in shown and "<title>Error: " in shown and 'value="as always"' in shown
+    assert 'tabindex="-1" autofocus>' in shown, "the summary has the keyboard's focus"
+    assert 'class="by-hand wrong" open' in shown and 'id="signature-error"' in shown
     assert not authority.recorded(Kind.RELEASE_APPROVED)
 
 
