@@ -63,7 +63,7 @@ def flow_of(books: AgreementFacts, lists: Sequence[RecipientFacts]) -> Flow | No
     listed = sum(one.children or 0 for one in mine)
     if not (books.balanced and books.received and listed <= books.shared):
         return None
-    waiting = Stream("on no list", own=books.shared - listed)
+    waiting = Stream("on no list" if listed else "on no list yet", own=books.shared - listed)
     ends = (*_lists(mine), *([waiting] if waiting.rows else []))
     shared = Stream("shared", ends)
     decided = Stream(
