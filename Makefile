@@ -10,12 +10,12 @@ demo: .venv/runtime  ## a whole authority in the folder demo/, and one month run
 	$(BIN)/birthshare demo --dir $(DEMO)
 
 test: .venv/dev  ## the tests, on real servers that the tests install and start themselves
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 long: .venv/dev  ## tests that take long: Airflow through accidents and backfills, and more of all that is tried by chance
 	BIRTHSHARE_LONG=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/bench tests/ledger/test_tampering.py \
 	  tests/geography/test_repairing_measured.py tests/console/test_schema.py \
-	  $(foreach name,celery deployments months,tests/airflow/test_$(name).py)
+	  $(foreach name,bypasses celery deployments months,tests/airflow/test_$(name).py)
 
 check: .venv/dev  ## looks at everything, changes nothing
 	$(BIN)/ruff check .

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from msoffcrypto.method.ecma376_agile import ECMA376Agile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from at_length import AT_LENGTH  # noqa: E402  # it is found by the line above
 
-# What `make long` runs, and `make test` has no time for: whole Airflows through accidents, backfills and
-# behind walls, and whether the figures can still be measured.
-_SLOW = ("celery", "deployments", "months")
+# What `make long` runs, and `make test` has no time for: whole Airflows through accidents, attacks,
+# backfills and behind walls, and whether the figures can still be measured.
+_SLOW = ("bypasses", "celery", "deployments", "months")
 LONG = ["bench", *(f"airflow/test_{name}.py" for name in _SLOW)]
 collect_ignore = [] if AT_LENGTH else LONG
 
@@ -35,6 +37,30 @@ settings.load_profile("suite")
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between two tries at a server that a test has taken down."""
     monkeypatch.setattr("pipeline.steps.desk.Desk.wait", staticmethod(lambda seconds: None))
+
+
+_SEALING = ECMA376Agile.generate_encryption_parameters
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_rounds() -> Iterator[None]:
+    """Workbooks of tests are sealed with a hundredth of the rounds; `whole_rounds` gives them back.
+
+    Hashing their passwords a hundred thousand times, to seal and to look, was a tenth of the suite.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ECMA376Agile, "generate_encryption_parameters", staticmethod(_with_few_rounds))
+        yield
+
+
+def _with_few_rounds(key: str, salt_value: bytes | None = None, spin_count: int = 100_000) -> Any:
+    return _SEALING(key, salt_value, spin_count // 100)
+
+
+@pytest.fixture
+def whole_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workbooks are sealed as they are for a recipient."""
+    monkeypatch.setattr(ECMA376Agile, "generate_encryption_parameters", staticmethod(_SEALING))
 
 
 # What Great Expectations answered, by contract and outcomes. Of a small month it takes as long as all the

@@ -24,7 +24,7 @@ def test_show_gives_counts_and_no_names(authority: Authority, waiting: CommandLi
     shown = waiting("release", "show", MONTH_TEXT, "--as", "data.lead@example.org")
     assert shown.code == 0
     for words in (
-        "Approvals needed: 1, by data_lead or caldicott_guardian",
+        "Approvals needed: 1, by data lead or Caldicott guardian",
         "centre-01",
         "the books balance",
     ):

@@ -29,6 +29,7 @@ from pipeline.errors import IntegrityError, SettingsError
 LIST = b"household,address\n" + b"the parents of a new baby,1 Example Street\n" * 500
 PASSWORD = "c3d4-fghj-kmnp-qrtw-xy67"
 
+pytestmark = pytest.mark.usefixtures("whole_rounds")
 needs_7z = pytest.mark.skipif(shutil.which("7z") is None, reason="7-Zip is not installed (p7zip-full)")
 
 
