@@ -7,6 +7,7 @@ before it reads anything, so two writers never see the same head. Whoever waits 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -154,13 +155,20 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _create_private(file: Path) -> None:
-    """Make the file, readable by its owner alone, before SQLite would make it for everybody."""
+    """Make the file, readable by its owner alone, before SQLite would make it for everybody.
+
+    One that is there is not opened: to close it again would take away every lock that this process has on
+    it (POSIX advisory locks go with any descriptor of the file), and others would write while we read.
+    """
     try:
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        return
+    except FileExistsError:
+        if file.is_file() and os.access(file, os.R_OK | os.W_OK):
+            return
+        problem = os.strerror(errno.EISDIR if file.is_dir() else errno.EACCES)
     except OSError as error:
         problem = error.strerror
-    else:
-        return
     raise SettingsError("The ledger's database file cannot be opened", where=f"{file}: {problem}")
 
 
