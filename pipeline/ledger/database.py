@@ -168,7 +168,7 @@ def _create_private(file: Path) -> None:
             return
         problem = os.strerror(errno.EISDIR if file.is_dir() else errno.EACCES)
     except OSError as error:
-        problem = error.strerror
+        problem = error.strerror or "unknown"
     raise SettingsError("The ledger's database file cannot be opened", where=f"{file}: {problem}")
 
 
