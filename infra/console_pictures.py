@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# The module there is imported by its plain name, so its folder comes before all imports of ours (E402).
 sys.path.insert(0, str(REPOSITORY / "infra"))
 
 from chromium_browser import NoBrowser, browser  # noqa: E402
