@@ -9,6 +9,9 @@ WORKERS ?= 3  # more than cores: many tests wait for servers
 demo: .venv/runtime  ## a whole authority in the folder demo/, and one month run in it
 	$(BIN)/birthshare demo --dir $(DEMO)
 
+# Compiled tests are kept, whatever the environment says: each worker would compile them all again.
+test long: export PYTHONDONTWRITEBYTECODE :=
+
 test: .venv/dev  ## the tests, on real servers that the tests install and start themselves
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

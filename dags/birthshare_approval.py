@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
-from birthshare_tasks import SEALING, quietly, run_of
+from birthshare_tasks import quietly, run_of
 from pipeline.errors import Refused, SettingsError, WaitingForPerson
+from pipeline.rooms import SEALING
 from pipeline.wording import SHOWN
 
 if TYPE_CHECKING:  # pandas stays out of the DAG processor

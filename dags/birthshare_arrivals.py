@@ -8,8 +8,9 @@ from typing import Any
 
 from airflow.sdk import BaseSensorOperator
 
-from birthshare_tasks import LONGEST, OPENING, TRIED_AGAIN, quietly, run_of
+from birthshare_tasks import LONGEST, TRIED_AGAIN, quietly, run_of
 from pipeline.errors import SettingsError, WaitingForPerson, one_to_a_line
+from pipeline.rooms import OPENING
 
 FIRST_WAIT = timedelta(minutes=1)  # about, between the first two looks; each wait is twice the one before
 LONGEST_WAIT = timedelta(hours=1)  # between two looks

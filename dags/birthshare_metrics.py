@@ -116,9 +116,9 @@ def _timings(dag: str, task: str, seconds: float, error: str) -> None:
 
     code = Home.open(authority_of(dag).home).settings.authority.code
     tags = {"authority": code, "dag": dag, "task": task}
-    stats.timing(f"{PREFIX}.task_seconds", timedelta(seconds=seconds), tags=tags)
+    stats.timing(f"{PREFIX}.task_duration", timedelta(seconds=seconds), tags=tags)
     for stage, took in _stages.seconds.items():
-        stats.timing(f"{PREFIX}.stage_seconds", timedelta(seconds=took), tags={**tags, "stage": stage})
+        stats.timing(f"{PREFIX}.stage_duration", timedelta(seconds=took), tags={**tags, "stage": stage})
     if error:
         stats.incr(f"{PREFIX}.tasks_stopped", tags={**tags, "error": error})
 

@@ -39,10 +39,6 @@ if TYPE_CHECKING:  # pandas stays out of the DAG processor
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
-# Which keys a task needs; its queue is named after them. See infra/airflow/README.md.
-OPENING = "opening"  # the authority's own private keys, that open what suppliers seal
-SEALING = "sealing"  # the keys that lists are sealed and sent with, and that sign the record
-
 # Under which tasks count, beside the ledger's kinds of entries and the classes of data that we keep. No other
 # name leaves a task: one that was read from a file could be anybody's.
 COUNTS = {
@@ -66,7 +62,7 @@ TRIED_AGAIN: dict[str, Any] = {
 
 
 def step(room: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A task of ours, for a worker that has the `room`'s keys (OPENING or SEALING)."""
+    """A task of ours, for a worker that has the `room`'s keys (see `pipeline.rooms`)."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         made = {

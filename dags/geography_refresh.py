@@ -29,8 +29,9 @@ from airflow.sdk import DAG, CronTriggerTimetable, get_current_context
 
 from birthshare_authorities import Authority, authorities
 from birthshare_dags import LONDON, dag_of
-from birthshare_tasks import OPENING, home_of, step
+from birthshare_tasks import home_of, step
 from birthshare_words import say
+from pipeline.rooms import OPENING
 
 
 @step(OPENING, pool="birthshare_opening")

@@ -67,8 +67,9 @@ from birthshare_arrivals import Arrivals
 from birthshare_authorities import Authority, authorities
 from birthshare_dags import LONDON, dag_of
 from birthshare_metrics import of_month, watch
-from birthshare_tasks import BATCH, OPENING, SEALING, batches, run_of, step
+from birthshare_tasks import BATCH, batches, run_of, step
 from birthshare_timetable import Months
+from pipeline.rooms import OPENING, SEALING
 
 
 @step(OPENING, pool="birthshare_opening")

@@ -24,7 +24,8 @@ from airflow.sdk import DAG, CronTriggerTimetable, get_current_context
 
 from birthshare_authorities import Authority, authorities
 from birthshare_dags import LONDON, dag_of
-from birthshare_tasks import SEALING, home_of, step
+from birthshare_tasks import home_of, step
+from pipeline.rooms import SEALING
 
 
 @step(SEALING)

@@ -65,6 +65,13 @@ def metrics_page() -> str:
     return render_page()
 
 
+def alert_rules() -> str:
+    """What of that is worth an alert, as rules for Prometheus."""
+    from pipeline.questions.alerts import render_rules
+
+    return render_rules()
+
+
 def decision_table() -> str:
     """The examples of the spec tests, as a page for Caldicott guardians."""
     sys.path.insert(0, str(ROOT / "tests"))
@@ -85,6 +92,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "schemas/TOTALS.md": partial(contract_page, "totals"),
     "sharing_agreements/DECISION_TABLE.md": decision_table,
     "infra/airflow/METRICS.md": metrics_page,
+    "infra/airflow/alerts.yaml": alert_rules,
 }
 
 

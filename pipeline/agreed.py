@@ -186,7 +186,8 @@ def suspend(home: Home, one: Loaded, *, role: str, signature: bytes, note: str, 
     principal = _check(home, at).signer(content, file, signature, role, at)
     try:
         with closing(Ledger.open(home.database_url)) as ledger:
-            _record(ledger, one, role, principal, signature.decode("ascii"), note=note, at=at)
+            if (*one.name, role, principal) not in _recorded(ledger):  # sent again, it is the same word
+                _record(ledger, one, role, principal, signature.decode("ascii"), note=note, at=at)
     finally:
         _put_beside(file, signature)
     return file
@@ -324,6 +325,11 @@ def _signer(home: Home, one: Loaded, role: str, file: Path, at: datetime) -> tup
 
 def _check(home: Home, at: datetime) -> SignatureCheck:
     return SignatureCheck(home.allowed_signers, home.settings.approvers, at, {})
+
+
+def _recorded(ledger: Ledger) -> set[tuple[str, int, str, str]]:
+    """Which versions were suspended in which roles, and by whom."""
+    return {(said.agreement, said.version, said.role, said.principal) for said, _ in suspensions(ledger)}
 
 
 def _record(

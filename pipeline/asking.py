@@ -8,6 +8,9 @@ from pipeline.ledger.entries import check_note
 from pipeline.roles import Role
 from pipeline.wording import stranger
 
+# Who answers families and the regulator, whether or not an agreement lets them approve.
+_OFFICERS = frozenset({Role.IG_OFFICER, Role.GUARDIAN})
+
 
 def check_known(home: Home, principal: str) -> None:
     """Raises Refused for a person whom the settings do not know."""
@@ -25,11 +28,24 @@ def check_asks(home: Home, principal: str, purpose: str) -> None:
     _check_said(purpose)
 
 
-def check_takes(home: Home, principal: str, purpose: str) -> None:
-    """The same for evidence about no family: auditors take it, too, who sign nothing and are no approvers."""
-    if principal not in {one.principal for one in home.settings.console.people if Role.AUDITOR in one.roles}:
+def check_looks(home: Home, principal: str, purpose: str) -> None:
+    """The same for whoever looks at what was shared: officers do, too, who need not be approvers."""
+    if not _OFFICERS & _roles(home, principal):
         check_known(home, principal)
     _check_said(purpose)
+
+
+def check_takes(home: Home, principal: str, purpose: str) -> None:
+    """The same for evidence about no family: auditors take it, too, who sign nothing."""
+    if Role.AUDITOR not in _roles(home, principal):
+        check_looks(home, principal, purpose)
+    _check_said(purpose)
+
+
+def _roles(home: Home, principal: str) -> frozenset[Role]:
+    """What the settings let somebody be in the console; nothing for whom they do not name there."""
+    mine = [one.roles for one in home.settings.console.people if one.principal == principal]
+    return frozenset(role for roles in mine for role in roles)
 
 
 def _check_said(purpose: str) -> None:

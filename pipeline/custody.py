@@ -20,6 +20,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from pipeline import rooms
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 
@@ -30,8 +31,8 @@ VERIFIES = "keys/ledger.vkey"  # the public half of what signs, for machines wit
 class Custody(StrEnum):
     """Which machines have a key."""
 
-    OPENING = "opening"
-    SEALING = "sealing"
+    OPENING = rooms.OPENING
+    SEALING = rooms.SEALING
     BOTH = "both"
 
 
@@ -83,6 +84,20 @@ def check_seals(home: Home) -> None:
 def check_opens(home: Home) -> None:
     """Raises SettingsError on a machine that does not have the keys that open suppliers' files."""
     _check(home, OPENS, Custody.OPENING)
+
+
+def check_not_lost(home: Home) -> None:
+    """Raises SettingsError where the key that signs the ledger is gone, and others of its room are here.
+
+    A machine that only opens has none of them. Without this a month would go on to its last question before
+    anybody heard of it.
+    """
+    if not seals(home) and held(home, Custody.SEALING):
+        raise SettingsError(
+            "The key that signs the ledger is lost: other keys for sealing are here, and it is not",
+            where=str(home.at(SIGNS)),
+            do="Put it back from your safe copy. A machine that only opens has no key for sealing at all.",
+        )
 
 
 def _check(home: Home, key: str, custody: Custody) -> None:

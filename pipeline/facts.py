@@ -33,7 +33,6 @@ from pipeline.ledger.checkpoints import Checkpoint, read_statement
 from pipeline.ledger.entries import (
     Balanced,
     Decided,
-    Delivered,
     DeliveryFailed,
     PermitBody,
     ReleaseRequested,
@@ -43,8 +42,8 @@ from pipeline.ledger.entries import (
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.verify import Damage, Verification, Watch, no_watch, verify
 from pipeline.looking_back.course import course, unsigned
-from pipeline.looking_back.history import COUNTED, history
-from pipeline.looking_back.history import agreements as agreements_closed
+from pipeline.looking_back.history import history
+from pipeline.looking_back.history import of_month as history_of
 from pipeline.outside import countersigned, places
 from pipeline.places import releases
 from pipeline.recipients import register
@@ -56,13 +55,16 @@ from pipeline.steps.release import Lacking
 from pipeline.suppliers import drift, totals, waiting
 from pipeline.wording import SHOWN
 
+READING = "reading the record"  # the stage before any other, of which whoever watches is told
+
 
 def of_month(desk: Desk) -> dict[str, Any]:
     """The state of the desk's month; see the module for its keys."""
     received = _last_by(desk.recorded(Validated), "supplier")
     agreements = _agreements(desk, received)
     sendings = sent.states(desk.ledger)
-    mine = {one.entry: one for one in sendings if one.month == str(desk.month)}
+    month = str(desk.month)
+    mine = {one.entry: one for one in sendings if one.month == month}
     back = sent.called_back(desk.ledger, sendings)
     recipients = _recipients(desk, mine, back)
     ledger = verified(desk.home, desk.ledger, whole=False)
@@ -92,18 +94,22 @@ def of_month(desk: Desk) -> dict[str, Any]:
         },
         "checkpoint": checkpoint.note if checkpoint and desk.closed else "",
         "receipts_to": sent.newest(mine.values(), back),
-        "warnings": [
-            *desk.warnings,
-            *places.warnings(desk.home),
-            *countersigned.warnings(desk.home, desk.ledger, desk.now),
-            *register.warnings(desk.home, desk.now.date()),
-            *releases.warnings(desk.home, desk.now.date()),
-            *unsigned(desk.ledger, str(desk.month)),
-            *overdue(desk, sendings),
-            *waiting.warnings(desk.home),
-        ],
+        "warnings": _warnings(desk, sendings),
         "seconds": {name: round(seconds, 3) for name, seconds in desk.seconds.items()},
     }
+
+
+def _warnings(desk: Desk, sendings: Collection[sent.Sent]) -> list[str]:
+    return [
+        *desk.warnings,
+        *places.warnings(desk.home),
+        *countersigned.warnings(desk.home, desk.ledger, desk.now),
+        *register.warnings(desk.home, desk.now.date()),
+        *releases.warnings(desk.home, desk.now.date()),
+        *unsigned(desk.ledger, str(desk.month)),
+        *overdue(desk, sendings),
+        *waiting.warnings(desk.home),
+    ]
 
 
 def counted(desk: Desk) -> dict[str, dict[str, Any]]:
@@ -128,7 +134,7 @@ def overdue(desk: Desk, sendings: Collection[sent.Sent]) -> list[str]:
         sent.open_recalls(desk.ledger, sendings),
         desk.home.settings.receipts,
         desk.now.date(),
-        {code: recipient.contact for code, recipient in desk.recipients.items()},
+        desk.recipients,
     )
 
 
@@ -156,7 +162,7 @@ def check_sound(home: Home, ledger: Ledger) -> None:
 
 def check_trusted(desk: Desk) -> None:
     """Raises IntegrityError where what every step trusts was altered: the ledger, or the key to it."""
-    found = verified(desk.home, desk.ledger)
+    found = verified(desk.home, desk.ledger, watch=partial(desk.watch, READING))
     if found.problem is not None:
         raise damaged(desk.home, found)
     remembered.forget(desk.ledger)  # what this process read before may not have been what was found sound now
@@ -322,13 +328,14 @@ def checkpoint_file(home: Home) -> Path:
     return home.outbox / "checkpoint.txt"
 
 
-def signed(home: Home, ledger: Ledger) -> Checkpoint:
+def signed(home: Home, ledger: Ledger, watch: Watch = no_watch) -> Checkpoint:
     """Sign how long the ledger is; raises IntegrityError where it does not go on from what is `kept`."""
     made = ledger.checkpoint(
         partial(sign, home),
         origin=origin(home),
         check_note=note_check(home),
         kept_elsewhere=[one.note for one in kept(home)],
+        watch=watch,
     )
     _keep_verifier(home)
     return made
@@ -356,7 +363,8 @@ def origin(home: Home) -> str:
 def _agreements(desk: Desk, received: Mapping[str, Validated]) -> dict[str, dict[str, Any]]:
     """By agreement: what was decided, less what the gate has taken off since."""
     if desk.recorded(Balanced):
-        return agreements_closed(list(desk.ledger.entries(month=str(desk.month), kinds=COUNTED)))
+        past = history_of(desk.ledger, desk.month)
+        return dict(past.agreements) if past else {}
     decided = _last_by(desk.recorded(Decided), "agreement")
     current = _current_agreements(desk)
     removed = _removed_at_gate(desk)
@@ -409,7 +417,6 @@ def _recipients(
         }
         for agreement, code, households in _planned(desk)
     }  # fmt: skip
-    delivered = {one.permit for one in desk.recorded(Delivered)}
     failures = {(one.agreement, one.recipient): one.problem for one in desk.recorded(DeliveryFailed)}
     for key, problem in failures.items():
         if key in rows:
@@ -425,9 +432,10 @@ def _recipients(
         }  # fmt: skip
         if permit.entry in back:
             row["called_back"] = back[permit.entry].as_json(today)
-        if permit.entry in delivered:
+        told = sendings.get(permit.entry)  # not where leave was given only now
+        if told and told.delivered:
             row["state"] = "delivered"
-            row["receipt"] = sendings[permit.entry].receipt(limits, today)
+            row["receipt"] = told.receipt(limits, today)
             row.pop("problem", None)
     for agreement, code in forgone(desk):
         rows[agreement, code] = {

@@ -112,6 +112,7 @@ def record_decision(
     signature: str = "",
     note: str = "",
     now: datetime,
+    watch: Watch = no_watch,
 ) -> bool:
     """Record a person's decision about exactly the release that is asked about.
 
@@ -119,7 +120,7 @@ def record_decision(
     refusal without a note that says why, Refused for a person who may not decide or a release that is no
     longer asked about, IntegrityError for a signature that is not theirs over these bytes.
     """
-    with working(home, month, now) as desk:
+    with working(home, month, now, watch) as desk:
         new = deciding.decide(
             desk,
             pack_sha256=pack_sha256,
@@ -144,9 +145,10 @@ def forgo(
     signature: str,
     note: str = "",
     now: datetime,
+    watch: Watch = no_watch,
 ) -> None:
     """Record a person's decision that the month ends without one list; its families stay held."""
-    with working(home, month, now) as desk, _alone(desk):
+    with working(home, month, now, watch) as desk, _alone(desk):
         deciding.forgo(
             desk,
             pack_sha256=pack_sha256,
@@ -166,10 +168,17 @@ def files_compared(home: Home, month: Month, *, now: datetime) -> list[drift.Com
 
 
 def accept_differences(
-    home: Home, file: drift.Compared, *, principal: str, signature: str, note: str = "", now: datetime
+    home: Home,
+    file: drift.Compared,
+    *,
+    principal: str,
+    signature: str,
+    note: str = "",
+    now: datetime,
+    watch: Watch = no_watch,
 ) -> bool:
     """Record that a person accepts how exactly this file differs from earlier ones; see `drift.accept`."""
-    with working(home, Month.parse(file.month), now) as desk:
+    with working(home, Month.parse(file.month), now, watch) as desk:
         new = drift.accept(desk, file, principal=principal, signature=signature, note=note)
         closing.sign(desk)
         return new
@@ -285,7 +294,11 @@ def decisions_by_record(home: Home, month: Month, *, now: datetime) -> pd.DataFr
 def working(
     home: Home, month: Month, now: datetime, watch: Watch = no_watch, as_of: datetime | None = None
 ) -> Iterator[Desk]:
-    """A desk to work at; raises IntegrityError where the ledger, which every step trusts, was altered."""
+    """A desk to work at; raises IntegrityError where the ledger, which every step trusts, was altered.
+
+    Raises SettingsError where the key that signs it is lost.
+    """
+    custody.check_not_lost(home)
     with opened(home, month, now, watch, as_of) as desk:
         facts.check_trusted(desk)
         yield desk
@@ -304,9 +317,9 @@ def opened(
 
 
 @contextmanager
-def alone(home: Home, month: Month, now: datetime) -> Iterator[Desk]:
+def alone(home: Home, month: Month, now: datetime, watch: Watch = no_watch) -> Iterator[Desk]:
     """A desk to work at while nobody else works on this month."""
-    with working(home, month, now) as desk, _alone(desk):
+    with working(home, month, now, watch) as desk, _alone(desk):
         yield desk
 
 

@@ -1,17 +1,24 @@
 """Three families whose values occur nowhere else, and the search for them.
 
 One is shared, one is held, one breaks a rule. Whatever is not a sealed file must hold none of their values.
+What is said of them later, and in the companion file of answers, has values of its own.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
+
+from pipeline.contract import contract_of
+
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 CANARY = {
     "record_id": "canary-record",
@@ -32,10 +39,56 @@ CANARY = {
 SHARED = {"nhs_number": "9997786424", "parent_nhs_number": "9994994972"}
 HELD = {"nhs_number": "9995790114", "postcode": "QX4 7ZQ"}
 # At a home of its own: where nobody knows whom a row means, its home stands in for the child.
-SET_ASIDE = {"nhs_number": "999 123 4567", "given_name": "=Quarrelsome", "postcode": "QX4 7ZR"}
+# Its row holds what would keep another from being shared: days long past, a form that nobody knows.
+SET_ASIDE = {
+    "nhs_number": "999 123 4567",
+    "given_name": "=Quarrelsome",
+    "postcode": "QX4 7ZR",
+    "time_of_birth": "25:61:07",
+    "date_of_death": "1998-05-19",
+    "consent_date": "1997-04-08",
+    "consent_scope": "umbrella-menders",
+    "consent_wording": "wording-of-nowhere",
+    "notice_date": "1996-03-07",
+    "objection_date": "1995-02-06",
+    "last_updated": "1994-01-05T03:47:12",
+}
+
+# What a companion file says of the family that is held.
+ANSWERED = {
+    "record_id": "canary-answer",
+    "nhs_number": HELD["nhs_number"],
+    "consent_status": "given",
+    "consent_date": "1993-12-04",
+    "consent_scope": "lantern-keepers",
+    "consent_wording": "wording-of-elsewhere",
+    "consent_given_by": "grandmother-in-law",
+}
+
+# What a feed says of them later, of its kind of subject.
+LATER = (
+    {"subject": "child", "nhs_number": SHARED["nhs_number"], "word": "child_died"},
+    {
+        "subject": "address",
+        "address_line_1": CANARY["address_line_1"],
+        "postcode": HELD["postcode"],
+        "word": "suppressed",
+        "record_id": "canary-word",
+    },
+    {
+        "subject": "pregnancy",
+        "nhs_number": SHARED["parent_nhs_number"],
+        "pregnancy_id": "canary-pregnancy",
+        "word": "consent_withdrawn",
+        "since": "1992-11-03",
+    },
+)
+
+CODED = ("subject", "word", "consent_status")
 
 # As careless code would quote them.
-QUOTED = " ".join([*CANARY.values(), *SHARED.values(), *HELD.values(), *SET_ASIDE.values()])
+_PLANTED = (CANARY, SHARED, HELD, SET_ASIDE, ANSWERED, *LATER)
+QUOTED = " ".join(value for family in _PLANTED for name, value in family.items() if name not in CODED)
 
 # Not made from families: what the postcode directory and the reach areas say of every postcode.
 PUBLIC = ("reference", "state/reach")
@@ -52,14 +105,24 @@ def with_canaries(extract: pd.DataFrame) -> pd.DataFrame:
 
 
 def values_of(extract: pd.DataFrame) -> list[str]:
-    """Every personal value of the three families."""
+    """Every personal value of the three families, and of what is said of them beside their extract."""
     own = [*CANARY, *SHARED, *HELD, "date_of_birth"]
-    return sorted({value for column in own for value in extract[column].iloc[:3] if value})
+    values = {value for column in own for value in extract[column].iloc[:3]}
+    values |= {said[name] for said in (SET_ASIDE, ANSWERED, *LATER) for name in said if name not in CODED}
+    return sorted(values - {""})
+
+
+def personal_columns(kind: str) -> set[str]:
+    """The columns of a contract whose values can be told from any other's: no codes, no small numbers."""
+    return {one.name for one in contract_of(kind).columns if not one.codes and one.logical_type != "integer"}
 
 
 def spellings(value: str) -> set[bytes]:
     """The ways in which a value could be written somewhere."""
     words = {value, value.upper(), value.lower(), value.replace(" ", ""), value.replace("-", "")}
+    if DAY.fullmatch(value[:10]):
+        day = date.fromisoformat(value[:10])
+        words |= {f"{day:%d/%m/%Y}", f"{day.day} {day:%B %Y}"}
     if value.startswith("999"):
         words.add(f"{value[:3]} {value[3:6]} {value[6:]}")
     return {word.encode(coding) for word in words for coding in ("utf-8", "utf-16-le")}

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from msoffcrypto.method.ecma376_agile import ECMA376Agile
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from pipeline.contract import Contract
-
 sys.path.insert(0, str(Path(__file__).parent))
 
-from at_length import AT_LENGTH  # noqa: E402  # it is found by the line above
+from asked_once import asked_once  # noqa: E402  # found by the line above, like the next
+from at_length import AT_LENGTH  # noqa: E402
 
 # What `make long` runs, and `make test` has no time for: whole Airflows through accidents, attacks,
 # backfills and behind walls, and whether the figures can still be measured.
@@ -31,6 +27,14 @@ collect_ignore = [] if AT_LENGTH else LONG
 # How soon a value was made is the machine's affair: other tests run beside it.
 settings.register_profile("suite", suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.load_profile("suite")
+
+
+# What was collected stays to the end: looking through it for garbage again and again is for nothing.
+gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -63,25 +67,11 @@ def whole_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ECMA376Agile, "generate_encryption_parameters", staticmethod(_SEALING))
 
 
-# What Great Expectations answered, by contract and outcomes. Of a small month it takes as long as all the
-# rest, and hundreds of the tests' months have the very same outcomes.
-_ANSWERED: dict[tuple[str, str, int, str], Any] = {}
-
-
 @pytest.fixture(autouse=True)
-def asked_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Great Expectations is asked once about the same outcomes; tests of validation ask it every time."""
+def one_asking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Great Expectations is asked once about each contract; tests of validation ask it every time."""
     if "validation" in request.path.parts:
         return
     from pipeline.validation import suite
 
-    ask = suite._checkpoint
-
-    def answered(outcomes: pd.DataFrame, contract: Contract, rows: int) -> Any:
-        asked = hashlib.sha256(outcomes.to_csv(index=False).encode()).hexdigest()
-        key = contract.id, contract.version, rows, asked
-        if key not in _ANSWERED:
-            _ANSWERED[key] = ask(outcomes, contract, rows)
-        return _ANSWERED[key]
-
-    monkeypatch.setattr(suite, "_checkpoint", answered)
+    monkeypatch.setattr(suite, "_checkpoint", asked_once(suite._checkpoint))

@@ -18,6 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.rooms import SEALING
+
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 DAGS = REPOSITORY / "dags"
@@ -196,7 +198,7 @@ def _workers(site: Site) -> dict[str, str]:
         "CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
         "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "10800",  # more than a task may take
         "CELERY__TASK_LOGS_TO_STDOUT": "False",
-        "OPERATORS__DEFAULT_QUEUE": "sealing",
+        "OPERATORS__DEFAULT_QUEUE": SEALING,
         # A task of which nothing was heard for a minute is tried again. A living one speaks every 5 seconds.
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         # A task that no worker took for five minutes is queued anew, for two hours; after that it is red.

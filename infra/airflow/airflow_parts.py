@@ -18,8 +18,6 @@ PARTS = {
 POOL = ("birthshare_opening", "2", "Extracts that are opened and checked at once: each needs memory")
 PREPARATIONS = (("db", "migrate"), ("pools", "set", *POOL))
 
-ROOMS = ("opening", "sealing")  # each has the keys for its own work; see dags/birthshare_tasks.py
-
 
 def airflow(*arguments: str) -> list[str]:
     """A command of Airflow's own."""

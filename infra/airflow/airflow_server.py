@@ -24,7 +24,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]  # its stubs are another package
 
 from airflow_environment import Site, environment
-from airflow_parts import PARTS, PREPARATIONS, ROOMS, airflow, worker
+from airflow_parts import PARTS, PREPARATIONS, airflow, worker
+from pipeline.rooms import ROOMS
 
 Found = TypeVar("Found")
 
@@ -41,16 +42,25 @@ class AirflowError(Exception):
 class AirflowServer:
     """A running Airflow: API server, scheduler and DAG processor as child processes.
 
-    `prepared` is whether its database is what `prepare` makes.
+    `prepared` is whether its database is what `prepare` makes. What lies in `first_on_path` every process
+    imports before anything else of that name.
     """
 
     def __init__(
-        self, site: Site, *, prepared: bool = False, say: Callable[[str], None] = lambda message: None
+        self,
+        site: Site,
+        *,
+        prepared: bool = False,
+        say: Callable[[str], None] = lambda message: None,
+        first_on_path: Path | None = None,
     ) -> None:
         self.site = site
         self._prepared = prepared
         self._say = say
         self._environment = environment(site)
+        if first_on_path:
+            path = [str(first_on_path), self._environment["PYTHONPATH"]]
+            self._environment["PYTHONPATH"] = os.pathsep.join(path)
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
         self.revives = False  # whether a part that ends by itself is started again, as systemd does it
 
@@ -103,6 +113,10 @@ class AirflowServer:
     def family(self, name: str) -> list[psutil.Process]:
         """A part's process and all that it started."""
         return _family(self._parts[name].pid)
+
+    def everybody(self) -> list[psutil.Process]:
+        """Every process of this Airflow."""
+        return [process for name in self._parts for process in self.family(name)]
 
     def start_scheduler(self) -> None:
         """Start a scheduler, as `start` does, where it was killed."""

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airflow_environment import REPOSITORY, new_fernet_key
-from airflow_parts import ROOMS
 from pipeline.custody import Custody
 from pipeline.errors import BirthshareError, SettingsError
 from pipeline.home import Home
+from pipeline.rooms import ROOMS
 from room_keys import share_out
 
 COMPOSE = REPOSITORY / "infra" / "compose.yaml"

@@ -23,7 +23,7 @@ from pipeline.afterwards import notices, sent, visits
 from pipeline.afterwards.notices import Brought
 from pipeline.afterwards.sent import Sent
 from pipeline.asking import check_known
-from pipeline.errors import BirthshareError, NotAllDelivered, SettingsError, one_to_a_line
+from pipeline.errors import BirthshareError, Busy, NotAllDelivered, SettingsError, one_to_a_line
 from pipeline.home import Home
 from pipeline.ledger.entries import Entry, Overdue
 from pipeline.records import Month
@@ -82,7 +82,7 @@ def look(home: Home, *, now: datetime, watch: Watch = no_watch) -> Looked:
     """Look into every recipient's folder, and record what is new and what is overdue.
 
     Recorded once each, however often it is called. One recipient's trouble holds nobody else's up: it is
-    in the answer. Raises SettingsError while another look goes on.
+    in the answer. Raises Busy while another look goes on.
     """
     with _desk(home, now, watch) as desk:
         looked = Looked()
@@ -307,7 +307,5 @@ def _alone(home: Home) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise SettingsError(
-                "Somebody else is looking for receipts", do="Wait until that has finished."
-            ) from None
+            raise Busy("Somebody else is looking for receipts", do="Wait until that has finished.") from None
         yield

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 from pipeline.agreed import LONDON
 from pipeline.agreements.words import on_day
-from pipeline.home import Receipts
+from pipeline.home import Receipts, Recipient
 from pipeline.ledger import remembered
 from pipeline.ledger.entries import (
     Acknowledged,
@@ -94,7 +95,7 @@ class Sent:
         """Whether its recipient has shown in any way that it has it."""
         return any((self.collected, self.acknowledged, self.destroyed))
 
-    @property
+    @cached_property
     def state(self) -> str:
         """Where it stands, in one word."""
         if self.annulled:
@@ -109,7 +110,7 @@ class Sent:
             return "removed"
         return "collected" if self.taken else "delivered"
 
-    @property
+    @cached_property
     def open(self) -> bool:
         """Whether anything is still to be heard of it; to a reminder nobody answers."""
         if self.state in ("annulled", "destroyed", "done", "removed"):
@@ -308,11 +309,11 @@ def alarms(
     recalls: Collection[Unanswered],
     limits: Receipts,
     today: date,
-    contacts: Mapping[str, str],
+    register: Mapping[str, Recipient],
 ) -> list[str]:
-    """What is overdue, in a sentence for each recipient, with whom to call (`contacts`, by recipient)."""
+    """What is overdue, in a sentence for each recipient, with its name and whom to call."""
     found = late(sent, recalls, limits, today)
-    return [_alarm(code, found[code], contacts.get(code, "")) for code in sorted(found)]
+    return [_alarm(code, found[code], register.get(code)) for code in sorted(found)]
 
 
 def late(
@@ -320,7 +321,7 @@ def late(
 ) -> dict[str, dict[Clock, list[date]]]:
     """By recipient and clock, by when each list, or each row that was called back, was due."""
     late: dict[str, dict[Clock, list[date]]] = {}
-    for one in sent:
+    for one in [one for one in sent if one.open]:
         for what, due in one.overdue(limits, today).items():
             if what != "recall":
                 late.setdefault(one.recipient, {}).setdefault(what, []).append(due)
@@ -331,13 +332,14 @@ def late(
     return late
 
 
-def _alarm(code: str, late: Mapping[Clock, list[date]], contact: str) -> str:
+def _alarm(code: str, late: Mapping[Clock, list[date]], known: Recipient | None) -> str:
     said = [
         f"{len(dues)} {_thing(what, len(dues))} {words}, due {on_day(min(dues))}"
         for what, words in _LATE.items()
         if (dues := late.get(what))
     ]
-    return f"{code}: {'; '.join(said)}. Call {contact or 'them'}."
+    name, contact = (f"{known.name} ({code})", known.contact) if known else (code, "")
+    return f"{name}: {'; '.join(said)}. Call {contact or 'them'}."
 
 
 def _thing(what: str, count: int) -> str:

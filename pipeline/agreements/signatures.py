@@ -79,7 +79,7 @@ class SignatureCheck:
             raise refused(
                 Reason.AGREEMENT_NOT_APPROVED,
                 file,
-                f"No signature of {role}.",
+                f"No signature of the {in_words(role)}.",
                 do=f"It belongs in {beside.name}, beside the agreement.",
             ) from None
         sha256 = hashlib.sha256(signed).hexdigest()
@@ -98,7 +98,9 @@ class SignatureCheck:
         except IntegrityError as error:
             raise refused(Reason.AGREEMENT_NOT_APPROVED, beside, error.what, do=_ROTATED) from None
         if not any(principal == person.principal and role in person.roles for person in self.approvers):
-            raise refused(Reason.AGREEMENT_NOT_APPROVED, beside, f"The signer does not hold the role {role}.")
+            raise refused(
+                Reason.AGREEMENT_NOT_APPROVED, beside, f"The signer does not hold the role {in_words(role)}."
+            )
         return principal
 
 

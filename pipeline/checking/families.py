@@ -6,7 +6,7 @@ at once without touching one another. The row that a case is about has a referen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,7 @@ RECIPIENT = "recipient"
 
 Positions = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Said = tuple[str, str, pd.Timestamp]  # whom it is said of, the word, since when
 
 _BLANK: dict[str, Any] = {"str": "", "int16": 0, "int64": 0, "datetime64[s]": pd.NaT}
 # What a brother or sister has in common with ours; everything else about them is ordinary.
@@ -216,22 +217,22 @@ def _places(setting: Setting, cases: Cases) -> pd.DataFrame:
 
 def _words(setting: Setting, cases: Cases) -> pd.DataFrame:
     """Everything that was said later, of our families and of their other children."""
-    said = [empty(SUPPRESSIONS)]
+    said: list[Said] = []
     for name in (name for name in cases.chosen if name.startswith("said_")):
         for choice, these in cases.kinds(name):
             for word in choice.value:
-                subjects = word.of + "-" + pd.Series(np.flatnonzero(these)).astype("str")
-                said.append(_told(setting, subjects, word.word, word.on))
+                subjects = [f"{word.of}-{number}" for number in np.flatnonzero(these)]
+                said += _told(setting, subjects, word.word, word.on)
     for choice, these in cases.kinds("sibling"):
         references = pd.Series(np.flatnonzero(these) * APART + SIBLINGS[0])
         if choice.value.word:
-            said.append(_told(setting, _sibling(references), choice.value.word, Day("today", -5)))
-    return declared(pd.concat(said, ignore_index=True), SUPPRESSIONS)
+            said += _told(setting, _sibling(references), choice.value.word, Day("today", -5))
+    return declared(pd.DataFrame(said, columns=["subject", "word", "since"]), SUPPRESSIONS)
 
 
-def _told(setting: Setting, subjects: pd.Series[str], word: str, on: Day | None) -> pd.DataFrame:
+def _told(setting: Setting, subjects: Iterable[str], word: str, on: Day | None) -> list[Said]:
     since = _date(setting, on)
-    return pd.DataFrame({"subject": subjects, "word": word, "since": since}).astype(SUPPRESSIONS)
+    return [(subject, word, since) for subject in subjects]
 
 
 def _disclosures(setting: Setting, cases: Cases, behind: int) -> pd.DataFrame:

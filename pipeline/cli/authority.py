@@ -14,6 +14,7 @@ from pipeline.cli.months import tell
 from pipeline.cli.options import MonthType, for_home, moment, speaking, writing
 from pipeline.cli.voice import Voice
 from pipeline.errors import SettingsError
+from pipeline.rooms import ROOMS
 
 if TYPE_CHECKING:
     from pipeline.home import Home
@@ -162,7 +163,7 @@ def init(folder: Path | None, home_path: Path | None, voice: Voice) -> None:
 )
 @click.option(
     "--keys",
-    type=click.Choice(["opening", "sealing", "both"]),
+    type=click.Choice([*ROOMS, "both"]),
     default="both",
     show_default=True,
     help="Which keys this machine has, where two share a home.",

@@ -5,15 +5,19 @@ It is remembered by `pipeline.ledger.remembered`, and each page then reads what 
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from threading import Thread
 
 from pipeline import facts
 from pipeline.afterwards import sent
 from pipeline.home import Home
 from pipeline.ledger.ledger import Ledger
-from pipeline.questions import recalls, transfers
+from pipeline.looking_back import history
+from pipeline.questions import flows, recalls, transfers
+from pipeline.records import Month
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +30,25 @@ def remember(home: Home) -> Thread:
 
 
 def _remember(home: Home) -> None:
+    now = datetime.now(UTC)
     asked: tuple[Callable[[Ledger], object], ...] = (
         lambda ledger: sent.open_recalls(ledger, sent.states(ledger)),
         lambda ledger: transfers.transfers(home, ledger),
+        lambda ledger: flows.heard(ledger, now),
         recalls.recalls,
+        lambda ledger: [history.of_month(ledger, Month.parse(month)) for month in ledger.months()],
     )
     try:
-        with facts.opened_ledger(home) as ledger:
+        with facts.sound_ledger(home) as ledger:
             for ask in asked:
                 ask(ledger)
     except Exception as error:  # its text could hold anything
         log.warning("Nothing was worked out before the first page: %s", type(error).__name__)
+    else:
+        _settle()
+
+
+def _settle() -> None:
+    """What is remembered stays: to search it for garbage, again and again, would hold every page up."""
+    gc.collect()
+    gc.freeze()

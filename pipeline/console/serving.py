@@ -75,6 +75,7 @@ def _entrance(home: Home, who: str | None, port: int, tell: Callable[..., None])
     tell(
         f"Open this in a browser on this machine; it is good once, in the next ten minutes, for {person}:",
         f"  {address}{link.path}",
+        *_others(home, person, who),
         "To stop: Ctrl-C.",
     )
     return link, address
@@ -100,6 +101,16 @@ def _sign_on(home: Home, settings: SignOn) -> CouncilSignOn:
         settings, home.password(settings.client_secret), console.address + BACK, home.trusted(settings.trust)
     )
     return CouncilSignOn(provider, console.address)
+
+
+def _others(home: Home, person: str, who: str | None) -> list[str]:
+    """For whom else the link could have been, where nobody said."""
+    others = [one.principal for one in home.settings.console.people if one.principal != person]
+    return (
+        [f"For somebody else, stop it and name them with --as: {', '.join(others)}."]
+        if others and not who
+        else []
+    )
 
 
 def _for_whom(home: Home, who: str | None) -> str:

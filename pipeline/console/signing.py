@@ -6,17 +6,20 @@ a passkey in the browser, or `ssh-keygen -Y sign` over the downloaded document, 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Form
 
+from pipeline.console.typed import Problems
 from pipeline.console.visit import Visit
 from pipeline.encryption import passkeys
 from pipeline.encryption.passkeys import Place
 from pipeline.encryption.signing import verify_ssh
 from pipeline.errors import IntegrityError, SettingsError
+from pipeline.ledger.entries import check_note
 from pipeline.signers import keys_of
 
 
@@ -32,6 +35,19 @@ class Document:
     def challenge(self) -> str:
         """What a passkey is asked to sign."""
         return passkeys.challenge_of(self.content, self.namespace)
+
+    @property
+    def digest(self) -> str:
+        """What its form brings back, so that it is known whether the page showed this."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def check_shown(self, digest: str) -> None:
+        """Raises IntegrityError where the page of the form, which brings this digest, showed another."""
+        if digest != self.digest:
+            raise IntegrityError(
+                "What you sign was changed after you opened this page",
+                do="Nothing was done. Read it again as it is now, then decide.",
+            )
 
     def place(self, visit: Visit) -> Place | None:
         """Where the passkey must be one for; None where there can be none."""
@@ -64,6 +80,14 @@ class SignedForm:
         if signer != visit.person.principal:
             raise IntegrityError("The signature is another person's", do="Sign with a key of your own.")
         return signature
+
+    def noted(self, visit: Visit, document: Document, note: str, problems: Problems) -> str:
+        """The same with a note that can be recorded; "" where there is a problem with either, or both."""
+        with problems.at("note"):
+            check_note(note)
+        with problems.at("signature"):
+            return self.over(visit, document)
+        return ""
 
     def _pasted(self) -> str:
         """Browsers send the ends of lines as two characters."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated
@@ -33,6 +35,14 @@ class Problems:
     def stopped(self, name: str, error: BirthshareError) -> None:
         """What a rule below says of this field, without places that only a command line has."""
         self.add(name, " ".join(part for part in (f"{error.what.rstrip('.')}.", error.do) if part))
+
+    @contextmanager
+    def at(self, name: str) -> Iterator[None]:
+        """What stops this block is said of the field, and what comes after the block is looked at, too."""
+        try:
+            yield
+        except BirthshareError as error:
+            self.stopped("note" if error.where == "note" else name, error)
 
     def of(self, name: str) -> str:
         """What is wrong with one field; "" where nothing is."""

@@ -11,21 +11,25 @@ import hmac
 import inspect
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
+from pipeline.console.commands import led
 from pipeline.console.looking import looks_only, where_it_is_done
 from pipeline.console.permissions import Act
 from pipeline.errors import BirthshareError
+from pipeline.facts import opened_ledger
 from pipeline.home import Home, Person
-from pipeline.reporting.pages import Frame, environment, framed
+from pipeline.questions.agreements import titles
+from pipeline.reporting.pages import Frame, called, environment, framed
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")  # of files
@@ -100,6 +104,11 @@ class Visit:
         """What stands before every address of ours: "" alone, and where we are mounted beside Airflow."""
         return str(self.request.scope.get("root_path", ""))
 
+    @property
+    def here(self) -> str:
+        """The page's own address, without what stands before every address of ours."""
+        return str(self.request.scope["path"]).removeprefix(self.root) or "/"
+
     def may(self, act: Act) -> bool:
         """Whether this person may do that."""
         return bool(act.roles & set(self.person.roles))
@@ -143,22 +152,35 @@ class Visit:
         with framed(Frame(TEMPLATES, {**self._names(), "above": above, **shown})):
             return HTMLResponse(made(), status)
 
-    def file(self, content: bytes, name: str) -> Response:
-        """A file to download under this name; no browser shows it as a page of ours."""
+    def file(self, content: bytes | Iterator[bytes], name: str) -> Response:
+        """A file to download, whole or as it is made; no browser shows it as a page of ours."""
         safe = _NOT_IN_NAMES.sub("-", name)  # parts of it may have been typed
         named = {"Content-Disposition": f'attachment; filename="{safe}"'}
-        return Response(content, media_type="application/octet-stream", headers=named)
+        if isinstance(content, bytes):
+            return Response(content, media_type="application/octet-stream", headers=named)
+        return StreamingResponse(content, media_type="application/octet-stream", headers=named)
 
     def to(self, path: str) -> RedirectResponse:
         """To a page of ours, after something was done. `path` begins with "/"."""
         return RedirectResponse(self.root + path, 303)
 
+    def titled(self, agreement: str) -> str:
+        """An agreement by its title, with its id."""
+        return called(agreement, self._titles)
+
+    @cached_property
+    def _titles(self) -> Mapping[str, str]:
+        with opened_ledger(self.home) as ledger:
+            return titles(self.home, ledger)
+
     def _names(self) -> Mapping[str, Any]:
         return {
             "visit": self,
             "root": self.root,
-            "here": self.request.scope["path"].removeprefix(self.root) or "/",
+            "here": self.here,
             "authority": self.home.settings.authority.name,
+            "led": lambda text: led(text, self.root, self.may),
+            "titled": self.titled,
             "Act": Act,
         }
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from pipeline.console.commands import led
 from pipeline.console.visit import TEMPLATES
 from pipeline.reporting.pages import Frame, environment, framed
 
@@ -16,6 +17,6 @@ def words(
 ) -> HTMLResponse:
     """A heading and a paragraph for each line; `on` is a link to go on with, as (address, what it says)."""
     root = str(request.scope.get("root_path", ""))
-    with framed(Frame(TEMPLATES, {"visit": None, "root": root})):
+    with framed(Frame(TEMPLATES, {"visit": None, "root": root, "led": lambda text: led(text, root)})):
         template = environment().get_template("words.html")
         return HTMLResponse(template.render(heading=heading, lines=lines, on=on), status)

@@ -12,12 +12,14 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.util import LRUCache
 
 from pipeline.errors import SettingsError
 from pipeline.ledger.failures import NotAllowed, in_words, unreadable
@@ -29,6 +31,7 @@ _BUSY_SECONDS = 30  # that a writer waits for another
 _VANISHED_SECONDS = 60  # after which the server gives up a writer of whom it hears nothing
 _CONNECT_SECONDS = 10
 _LOCK = 0x6269727468  # "birth": the number of the advisory lock on PostgreSQL
+_STATEMENTS: LRUCache[Any, Any] = LRUCache(500)  # as they are written for SQLite
 
 
 class Database:
@@ -40,7 +43,8 @@ class Database:
         `found` is the step that the tables were at before, None where there were none.
         """
         self._url = _parse(url)
-        self._engine = _sqlite(self._url) if self._is_sqlite else _postgresql(self._url)
+        with self._plain_errors():
+            self._engine = _sqlite(self._url) if self._is_sqlite else _postgresql(self._url)
         with self.reading() as connection:
             self.found = _revision(connection)
         if self.found != REVISION:
@@ -147,10 +151,27 @@ def _place(url: URL) -> str:
 
 
 def _sqlite(url: URL) -> Engine:
+    """An engine with connections of its own, which are gone when it is disposed of.
+
+    How statements are written is known to this process from the first time on: to work that out takes longer
+    than most answers.
+    """
     _create_private(Path(str(url.database)))
+    first = _first_sqlite(url)
+    kept = {"compiled_cache": _STATEMENTS}
+    engine = Engine(first.pool.recreate(), first.dialect, url, hide_parameters=True, execution_options=kept)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+@lru_cache(maxsize=8)
+def _first_sqlite(url: URL) -> Engine:
+    """An engine without connections, whose dialect has seen the database once."""
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    with engine.connect():
+        pass
+    engine.dispose()
     return engine
 
 

@@ -36,7 +36,7 @@ from pipeline.ledger.entries import (
 from pipeline.ledger.findings import Verification
 from pipeline.ledger.followed import followed
 from pipeline.ledger.proofs import Proofs
-from pipeline.ledger.replay import beginning, read_to_end
+from pipeline.ledger.replay import Watch, beginning, no_watch, read_to_end
 from pipeline.ledger.tables import DISCLOSURES, ENTRIES, LEASES, RECALLS, SUPPRESSIONS
 from pipeline.records import DISCLOSURES as DISCLOSURE_COLUMNS
 from pipeline.records import ON_LISTS, OnList, Permit, declared
@@ -458,6 +458,7 @@ class Ledger:
         origin: str,
         check_note: Callable[[str], str] | None = None,
         kept_elsewhere: Iterable[str] = (),
+        watch: Watch = no_watch,
     ) -> Checkpoint:
         """Sign how long the ledger is and its Merkle root; the newest one again if nothing was added.
 
@@ -467,7 +468,11 @@ class Ledger:
         """
         head = beginning()
         with self.database.reading() as connection:
-            _check_sound(read_to_end(connection, head, check_note=check_note, kept_elsewhere=kept_elsewhere))
+            _check_sound(
+                read_to_end(
+                    connection, head, check_note=check_note, kept_elsewhere=kept_elsewhere, watch=watch
+                )
+            )
         with self.database.writing() as connection:
             found = read_to_end(connection, head)
             _check_sound(found)

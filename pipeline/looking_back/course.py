@@ -33,9 +33,7 @@ _KINDS = {
     Kind.TOTALS_RECEIVED,
     Kind.EXTRACT_REFUSED,
     Kind.DRIFT_ACCEPTED,
-    Kind.PERMIT,
     Kind.PERMIT_ANNULLED,
-    Kind.DELIVERED,
     Kind.DELIVERY_FAILED,
     Kind.LIST_FORGONE,
     Kind.PLACED,
@@ -78,7 +76,7 @@ def course(ledger: Ledger, month: str) -> dict[str, Any]:
             for one in entries
             if isinstance(one.body, DriftAccepted)
         ],
-        "failed": _failed(entries),
+        "failed": _failed(ledger, month, entries),
         "forgone": [
             {
                 **{name: getattr(one.body, name) for name in ("agreement", "recipient", "principal", "note")},
@@ -132,11 +130,13 @@ def _files(entries: Iterable[Recorded]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _failed(entries: Iterable[Recorded]) -> list[dict[str, Any]]:
+def _failed(ledger: Ledger, month: str, entries: Iterable[Recorded]) -> list[dict[str, Any]]:
     """Each list that failed at some try: how often, why the last time, and when it arrived in the end."""
+    if not any(isinstance(one.body, DeliveryFailed) for one in entries):
+        return []  # in most months: its lists need not be read
     permits: dict[int, tuple[str, str]] = {}
     failed: dict[tuple[str, str], dict[str, Any]] = {}
-    for one in entries:
+    for one in ledger.entries(month=month, kinds={Kind.PERMIT, Kind.DELIVERY_FAILED, Kind.DELIVERED}):
         body = one.body
         if isinstance(body, PermitBody):
             permits[one.seq] = body.agreement, body.recipient

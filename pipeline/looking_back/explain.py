@@ -18,7 +18,7 @@ from pipeline import month as months
 from pipeline.agreed import LONDON
 from pipeline.agreements.clauses import clause
 from pipeline.agreements.model import Agreement
-from pipeline.asking import check_asks
+from pipeline.asking import check_looks
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.keeping import kept
@@ -81,7 +81,7 @@ def explain(
     The look-up is recorded first; where that cannot be done, nothing is looked up.
     """
     number = checked_number(nhs_number)
-    check_asks(home, principal, purpose)
+    check_looks(home, principal, purpose)
     with months.working(home, month or Month(now.year, now.month), now) as desk:
         key = home.secret("subject.key")
         child, parent = (keyed_references(key, kind, [number])[0] for kind in ("child", "parent"))

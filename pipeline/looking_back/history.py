@@ -236,7 +236,7 @@ def _this(ledger: Ledger, state: Mapping[str, Any]) -> Past:
     for row in state["recipients"]:
         households.setdefault(row["agreement"], {})[row["code"]] = row["households"]
     month = Month.parse(state["month"])
-    entries = list(ledger.entries(month=str(month), kinds=COUNTED))
+    entries = list(ledger.entries(month=str(month), kinds={Kind.AREAS_COUNTED, Kind.EXTRACT_RECEIVED}))
     over = "closed" if state["balanced"] else "ended"
     return Past(
         month=str(month),

@@ -48,7 +48,7 @@ from pipeline.places.reviewed import (
 from pipeline.reasons import Outcome
 from pipeline.records import Month
 from pipeline.steps import closing
-from pipeline.steps.desk import Desk
+from pipeline.steps.desk import Desk, Watch, no_watch
 from pipeline.steps.inputs import BIRTHS, decisions_of
 from pipeline.wording import stranger
 
@@ -167,13 +167,13 @@ def queue(home: Home, month: Month, *, now: datetime) -> Queue:
         return _queue(desk)
 
 
-def shown(home: Home, month: Month, *, principal: str, now: datetime) -> Queue:
+def shown(home: Home, month: Month, *, principal: str, now: datetime, watch: Watch = no_watch) -> Queue:
     """The same for a person who is shown the postcodes themselves; that is recorded first.
 
     Raises Refused for a person who is not known.
     """
     check_known(home, principal)
-    with months.alone(home, month, now) as desk:
+    with months.alone(home, month, now, watch) as desk:
         found = _queue(desk)
         desk.record(PostcodesShown(principal=principal, postcodes=len({one.postcode for one in found.asked})))
         closing.sign(desk)
@@ -356,14 +356,16 @@ def draft(
     )
 
 
-def decide(home: Home, asked: Asked, signed: PostcodeReviewed, *, now: datetime) -> int:
+def decide(
+    home: Home, asked: Asked, signed: PostcodeReviewed, *, now: datetime, watch: Watch = no_watch
+) -> int:
     """Record a person's signed decision; the number of its entry.
 
     Raises Refused for somebody who is no approver, or where another thing is asked about by now;
     SettingsError as `draft` does, or while the month is being run; IntegrityError for a signature that is
     not theirs over exactly this.
     """
-    with months.alone(home, Month.parse(asked.month), now) as desk:
+    with months.alone(home, Month.parse(asked.month), now, watch) as desk:
         current = one_of(_queue(desk), asked.name, desk.month)
         again = draft(
             current,

@@ -13,6 +13,7 @@ from pipeline.agreements.model import Agreement
 from pipeline.home import Home
 from pipeline.ledger.entries import AgreementSigned, AgreementSuspended
 from pipeline.ledger.ledger import Ledger
+from pipeline.questions import transfers
 from pipeline.wording import Worded
 
 
@@ -60,6 +61,7 @@ class Suspended:
     role: str
     principal: str  # "" where only a file was found that says so
     at: datetime
+    note: str  # "" where nothing was written
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,14 @@ def version(home: Home, ledger: Ledger, name: str, number: int, *, now: datetime
     return next(one for one in every if one.loaded.name == chosen.name)
 
 
+def titles(home: Home, ledger: Ledger) -> dict[str, str]:
+    """What each agreement is called: as its newest version says that was relied on, else its newest file."""
+    used = {one.digest for one, _ in agreed.signed(ledger)}
+    files = transfers.versions(home).items()
+    ordered = sorted(files, key=lambda file: (file[0] in used, file[1].version))
+    return {one.id: one.title for _, one in ordered}
+
+
 def _signed(
     one: Loaded, relied_on: Mapping[tuple[str, str, str], tuple[AgreementSigned, datetime]]
 ) -> Iterator[Signed]:
@@ -130,7 +140,7 @@ def _suspended(
 ) -> Iterator[Suspended]:
     for body, at in suspensions:
         if (body.agreement, body.version) == one.name:
-            yield Suspended(body.role, body.principal, at)
+            yield Suspended(body.role, body.principal, at, body.note)
 
 
 def _before(one: Loaded, loaded: Sequence[Loaded]) -> Agreement | None:

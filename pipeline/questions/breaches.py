@@ -18,7 +18,7 @@ from pipeline import agreed
 from pipeline.afterwards import sent
 from pipeline.agreements.model import ListField
 from pipeline.agreements.words import FIELDS
-from pipeline.asking import check_asks
+from pipeline.asking import check_looks
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.ledger import remembered
@@ -135,7 +135,7 @@ def breach(
     why, at, and the sha256 of the canonical JSON of all the others, as the ledger has it). Raises
     SettingsError where nothing is meant by the question, Refused for a person who may not ask.
     """
-    check_asks(home, principal, purpose)
+    check_looks(home, principal, purpose)
     every = transfers(home, ledger)
     rows = [row for row in every if question.holds(row)]
     _check_known(home, question, rows, every)

@@ -149,16 +149,9 @@ def gather(
     where the ledger is damaged.
     """
     asked = frozenset(numbers)
-    if len(asked) > MOST:
-        raise _too_much()
-    shown = leaves(ledger, grounds(ledger, asked))
-    missing = sorted(asked - {one.seq for one in shown})
-    if missing:
-        raise SettingsError("The ledger has no such entry", where=f"entry {missing[0]}")
+    shown = _shown(ledger, asked)
     newest = _covering(home, ledger, max((one.seq for one in shown), default=0))
-    with ledger.checkpoints() as known:
-        older = sorted((one for one in known if one.size < newest.size), key=lambda one: one.size)
-    lines = _countersignatures(ledger)
+    older, lines = _older(ledger, newest), _countersignatures(ledger)
     with ledger.proving() as proofs:
         entries = [
             _entry(one, proofs.inclusion(one.seq, newest.size), opened=openings and one.seq in asked)
@@ -180,6 +173,17 @@ def gather(
         "entries": entries,
         "files": _files(home, entries),
     }
+
+
+def _shown(ledger: Ledger, asked: frozenset[int]) -> list[Leaf]:
+    """The entries that are asked for, and those that they rest on; raises as `gather` does."""
+    if len(asked) > MOST:
+        raise _too_much()
+    shown = leaves(ledger, grounds(ledger, asked))
+    missing = sorted(asked - {one.seq for one in shown})
+    if missing:
+        raise SettingsError("The ledger has no such entry", where=f"entry {missing[0]}")
+    return shown
 
 
 def packed(evidence: dict[str, Any]) -> bytes:
@@ -284,6 +288,12 @@ def _covering(home: Home, ledger: Ledger, last: int) -> Checkpoint:
             )
         newest = sign_ledger(home, ledger)
     return newest
+
+
+def _older(ledger: Ledger, newest: Checkpoint) -> list[Checkpoint]:
+    """Every checkpoint of fewer entries, the smallest first."""
+    with ledger.checkpoints() as known:
+        return sorted((one for one in known if one.size < newest.size), key=lambda one: one.size)
 
 
 def _countersignatures(ledger: Ledger) -> dict[tuple[int, str], list[str]]:

@@ -22,7 +22,7 @@ from pipeline.afterwards import sent
 from pipeline.afterwards.sent import Sent, day_of
 from pipeline.agreements.loading import Version
 from pipeline.agreements.model import Agreement, ListField, Permission
-from pipeline.asking import check_asks
+from pipeline.asking import check_looks
 from pipeline.home import Home, Recipient
 from pipeline.keeping.references import taken_off, told_of
 from pipeline.ledger.entries import (
@@ -65,15 +65,15 @@ def family(
     and called_back, which are on no statement.
 
     Days are ISO 8601, "" where there is none. Not `whole`: what the newest checkpoint covers is not read
-    again first, which is enough for the screen, and not for what is handed over.
+    again first, and what it does not cover is not signed: enough for the screen, and not to hand over.
 
     Raises SettingsError for what is no NHS number or no purpose, Refused for a person who is not known,
     IntegrityError where the ledger, or the key to its references, is not what it was.
     """
     number = checked_number(nhs_number)
-    check_asks(home, principal, purpose)
-    with months.opened(home, Month(now.year, now.month), now) as desk:
-        _check_trusted(desk, partial(watch, "reading the record"), whole=whole)
+    check_looks(home, principal, purpose)
+    with months.opened(home, Month(now.year, now.month), now, watch) as desk:
+        _check_trusted(desk, partial(watch, facts.READING), whole=whole)
         key = home.secret("subject.key")
         child, parent = (keyed_references(key, kind, [number])[0] for kind in ("child", "parent"))
         looked_up = FamilyLookedUp(subject=child, principal=principal, purpose=purpose)
@@ -90,7 +90,7 @@ def family(
             "shared": shared,
             "erased": erased_on(desk.ledger, child, parent),
             "kept_days": home.settings.retention.references_days,
-            "as_of": _as_of(desk, numbers),
+            "as_of": _as_of(desk, numbers if whole else ()),
             "entries": numbers,
             "private": {
                 "said_later": _said_later(desk.ledger, disclosed, child, parent),
@@ -162,7 +162,7 @@ def _numbers(shared: Iterable[Mapping[str, Any]], said: Iterable[Recorded]) -> l
 
 
 def _as_of(desk: Desk, numbers: Collection[int]) -> dict[str, Any]:
-    """The newest checkpoint; a new one where it does not cover all that is shown."""
+    """The newest checkpoint; a new one where it does not cover these, or there is none."""
     newest = desk.ledger.latest_checkpoint()
     if newest is None or newest.size < max(numbers, default=0):
         sign(desk)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
 from pipeline.agreed import LONDON
@@ -73,17 +73,16 @@ def register(home: Home, ledger: Ledger, *, now: datetime) -> dict[str, Any]:
     Keys: authority, made_at, since, until (of the counts), flows (see `Flow`; `last` as text).
     """
     since = day(now) - YEAR
-    found = cases(home, ledger, now=now)
     sent = transfers(home, ledger, since=since)
-    begin = datetime.combine(since, time(), LONDON)
-    heard = [one for one in remembered.entries(ledger, {body.kind for body in _READ}) if one.at >= begin]
+    found = cases(home, ledger, sent, now=now)
+    counted = heard(ledger, now)
     flows = [
-        *_from_suppliers(home, found, heard),
-        *_from_others(heard),
+        *_from_suppliers(home, found, counted),
+        *_from_others(counted),
         *_kept(home),
         *_lists(home, found, sent),
         *_notices(home, sent),
-        *_besides(home, heard),
+        *_besides(home, counted),
     ]
     return {
         "authority": home.settings.authority.name,
@@ -92,6 +91,12 @@ def register(home: Home, ledger: Ledger, *, now: datetime) -> dict[str, Any]:
         "until": day(now).isoformat(),
         "flows": [{**asdict(one), "last": one.last.isoformat() if one.last else ""} for one in flows],
     }
+
+
+def heard(ledger: Ledger, now: datetime) -> list[Recorded]:
+    """What was recorded about files and receipts in the last twelve months."""
+    begin = datetime.combine(day(now) - YEAR, time(), LONDON).astimezone(UTC)  # as entries: soon compared
+    return [one for one in remembered.entries(ledger, {body.kind for body in _READ}) if one.at >= begin]
 
 
 # --- in -------------------------------------------------------------------------------------------
@@ -239,10 +244,13 @@ def _limit(home: Home, name: str) -> str:
 def _lists(home: Home, found: Sequence[Case], sent: Collection[Transfer]) -> Iterator[Flow]:
     """One flow for each agreement and kind of recipient, in force or with lists in these months."""
     known = {case.agreement.id: case for case in found}
-    wanted = {(name, kind): None for name, case in known.items() for kind in case.agreement.recipients.kinds}
-    wanted |= {(row.agreement, row.recipient_kind): None for row in sent if row.counts}
-    for name, kind in sorted(wanted):
-        rows = [row for row in sent if row.counts and (row.agreement, row.recipient_kind) == (name, kind)]
+    arrived: dict[tuple[str, str], list[Transfer]] = {
+        (name, kind): [] for name, case in known.items() for kind in case.agreement.recipients.kinds
+    }
+    for row in sent:
+        if row.counts:
+            arrived.setdefault((row.agreement, row.recipient_kind), []).append(row)
+    for (name, kind), rows in sorted(arrived.items()):
         case = known.get(name)
         to = {row.recipient for row in rows}
         yield Flow(
@@ -369,7 +377,8 @@ def _basis(found: Iterable[Case]) -> str:
 
 
 def _last(entries: Iterable[Recorded]) -> date | None:
-    return max((day(entry.at) for entry in entries), default=None)
+    newest = max((entry.at for entry in entries), default=None)
+    return day(newest) if newest else None
 
 
 def _rows(entries: Iterable[Recorded]) -> int:

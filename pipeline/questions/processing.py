@@ -7,6 +7,7 @@ program cannot know is left open, and begins with TO_WRITE_IN.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -90,7 +91,7 @@ def article30(home: Home, ledger: Ledger, *, now: datetime) -> dict[str, Any]:
     Keys: authority, made_at, since (of the counts), to_write_in (how a point begins that nobody here knows),
     asked (key, heading, law), activities (agreement, version, title, state, state_in_words, points: by key).
     """
-    found = cases(home, ledger, now=now)
+    found = cases(home, ledger, transfers(home, ledger, since=day(now) - YEAR), now=now)
     return {
         "authority": home.settings.authority.name,
         "made_at": written(now),
@@ -111,17 +112,19 @@ def article30(home: Home, ledger: Ledger, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def cases(home: Home, ledger: Ledger, *, now: datetime) -> list[Case]:
-    """Of each agreement the version that is in force; after these, else the newest that was ever signed."""
+def cases(home: Home, ledger: Ledger, sent: Iterable[Transfer], *, now: datetime) -> list[Case]:
+    """Of each agreement the version that is in force; after these, else the newest that was ever signed.
+
+    `sent`: the rows of the register of the last twelve months.
+    """
     versions = agreed.loaded(home, ledger, now)
     ever = {(one.agreement, one.version) for one, _ in agreed.signed(ledger)}
     signed = [one for one in versions if one.signed or one.name in ever]
     chosen = [agreed.chosen(signed, name) for name in sorted({one.agreement.id for one in signed})]
-    register, sent = home.recipients(), transfers(home, ledger, since=day(now) - YEAR)
-    found = [
-        Case(home, one, register, [row for row in sent if row.agreement == one.agreement.id], day(now))
-        for one in chosen
-    ]
+    register, theirs = home.recipients(), defaultdict[str, list[Transfer]](list)
+    for row in sent:
+        theirs[row.agreement].append(row)
+    found = [Case(home, one, register, theirs[one.agreement.id], day(now)) for one in chosen]
     return sorted(found, key=lambda case: case.state is not State.IN_FORCE)
 
 

@@ -27,9 +27,8 @@ def report(home: Home, ledger: Ledger, *, now: datetime) -> dict[str, Any]:
     today, limits, register = day_of(now), home.settings.receipts, home.recipients()
     rows = sent.states(ledger)
     back = sent.open_recalls(ledger, rows)
-    contacts = {code: one.contact for code, one in register.items()}
     recalls = [one.as_json(today) for one in sorted(back, key=lambda one: one.due)]
-    alarms = sent.alarms(rows, back, limits, today, contacts)
+    alarms = sent.alarms(rows, back, limits, today, register)
     return {
         "alarms": alarms,
         "recalls": recalls,

@@ -84,8 +84,9 @@ def way(one: Recipient) -> str:
     """Where its lists go, in a line."""
     if one.via == "folder":
         return f"the folder {one.folder}"
+    folder = "where its account begins" if one.folder == "." else f"folder {one.folder}"
     through = f", through {one.jump.host}" if one.jump else ", through a program" if one.proxy_command else ""
-    return f"{one.user}@{one.host}:{one.port} {one.folder}{through}"
+    return f"{one.user}@{one.host}:{one.port}, {folder}{through}"
 
 
 class _Sendings:

@@ -71,12 +71,12 @@ def _pack(desk: Desk, seen: str) -> tuple[bytes, str]:
     content = asked_pack(desk)
     if content is None and desk.closed:
         raise SettingsError(
-            f"{desk.month} is closed, and its release was destroyed with its working files",
+            f"{desk.month.in_full} is closed, and its release was destroyed with its working files",
             do=f"See what it came to: birthshare status {desk.month}",
         )
     if content is None:
         raise WaitingForPerson(
-            f"No release of {desk.month} is asked about",
+            f"No release of {desk.month.in_full} is asked about",
             do=f"Run the month first: birthshare run {desk.month}",
         )
     pack_sha256 = release.digest(content)

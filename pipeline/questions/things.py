@@ -20,6 +20,7 @@ class Urgency(StrEnum):
     """When it should be seen to; as `pipeline.agreements.deadlines` says it of days."""
 
     NOW = "Now"
+    LATE = "Late"  # its day is over; it stops nothing
     SOON = "Soon"
     IN_TIME = "In time"
 
@@ -73,7 +74,7 @@ class Waits(StrEnum):
         "the file of {supplier} for {month} was refused", "birthshare status {month}",
     )  # fmt: skip
     EXTRACT_LATE = (
-        "extract_late", Role.DATA_LEAD, Urgency.SOON,
+        "extract_late", Role.DATA_LEAD, Urgency.LATE,
         "{month} waits for the files of {supplier}, which were due by {due}", "birthshare status {month}",
     )  # fmt: skip
     DRIFT = (
@@ -116,16 +117,16 @@ class Waits(StrEnum):
         "postcodes of {month} wait for a person's decision", "birthshare geography review {month}",
     )  # fmt: skip
     UNCOLLECTED = (
-        "uncollected", Role.DATA_LEAD, Urgency.SOON,
+        "uncollected", Role.DATA_LEAD, Urgency.LATE,
         "{recipient} is not known to have collected lists: {count}, the first due {due}",
         "birthshare receipts",
     )  # fmt: skip
     UNACKNOWLEDGED = (
-        "unacknowledged", Role.DATA_LEAD, Urgency.SOON,
+        "unacknowledged", Role.DATA_LEAD, Urgency.LATE,
         "{recipient} has not acknowledged lists: {count}, the first due {due}", "birthshare receipts",
     )  # fmt: skip
     NOT_DESTROYED = (
-        "not_destroyed", Role.IG_OFFICER, Urgency.SOON,
+        "not_destroyed", Role.IG_OFFICER, Urgency.LATE,
         "{recipient} has not said that it destroyed lists: {count}, the first due {due}",
         "birthshare receipts",
     )  # fmt: skip
@@ -135,7 +136,12 @@ class Waits(StrEnum):
     )  # fmt: skip
     REGISTER_UNSIGNED = (
         "register_unsigned", Role.APPROVER, Urgency.SOON,
-        "the register of recipients or the reach areas have changed (signatures missing: {count})",
+        "the register of recipients has changed (signatures missing: {count})", "birthshare recipients diff",
+    )  # fmt: skip
+    AREAS_UNSIGNED = (
+        "areas_unsigned", Role.APPROVER, Urgency.NOW,
+        "the reach areas have changed, and no month goes on before they are signed "
+        "(signatures missing: {count})",
         "birthshare recipients diff",
     )  # fmt: skip
     KEY_ENDS = (
@@ -189,7 +195,7 @@ class Waits(StrEnum):
         "the place {of} has not got the newest checkpoint of the ledger", "birthshare ledger check",
     )  # fmt: skip
     WITNESS_LATE = (
-        "witness_late", Role.IG_OFFICER, Urgency.SOON,
+        "witness_late", Role.IG_OFFICER, Urgency.LATE,
         "no witness has countersigned the ledger for too long", "birthshare ledger check",
     )  # fmt: skip
 

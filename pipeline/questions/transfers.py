@@ -8,7 +8,7 @@ missing from it; they are marked, and do not count. Neither do notices, which sh
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -100,12 +100,12 @@ class Transfer:
     called_back_open: int = 0  # of these, not said to be off the list
     checkpoint: int = 0  # size of the first checkpoint that covers it; 0: none does yet
 
-    @property
+    @cached_property
     def counts(self) -> bool:
         """Whether it is a transfer: a list that is known to have arrived."""
         return self.what == "list" and self.delivered is not None
 
-    @property
+    @cached_property
     def day(self) -> date:
         """The day it belongs to, in London's time."""
         return sent.day_of(self.since)
@@ -114,7 +114,7 @@ class Transfer:
         """Whether it belongs to these days, both included."""
         return (since is None or self.day >= since) and (until is None or self.day <= until)
 
-    @property
+    @cached_property
     def sealed(self) -> str:
         """How it is sealed, as far as its name says."""
         return next((words for ending, words in _SEALED.items() if self.file.endswith(ending)), "")
@@ -187,6 +187,10 @@ class Chosen:
             and row.within(self.since, self.until)
         )
 
+    def among(self, rows: Iterable[Transfer]) -> list[Transfer]:
+        """Those of the rows that are meant."""
+        return list(rows) if self == _ANY else [row for row in rows if self.holds(row)]
+
     def as_json(self) -> dict[str, str]:
         """For programs."""
         return {
@@ -196,6 +200,9 @@ class Chosen:
             "recipient": self.recipient,
             "state": self.state,
         }
+
+
+_ANY = Chosen()
 
 
 def register(
@@ -215,10 +222,7 @@ def register(
     (see `totals`), rows (see `Transfer.as_json`).
     """
     chosen = Chosen(since=since, until=until, agreement=agreement, recipient=recipient, state=state)
-    every = transfers(home, ledger)
-    rows = [row for row in every if chosen.holds(row)]
-    if not rows:
-        _check_known(home, every, chosen)
+    rows = chosen_rows(home, ledger, chosen)
     newest = ledger.latest_checkpoint()
     about = {
         "authority": home.settings.authority.name,
@@ -228,6 +232,15 @@ def register(
         "checkpoint": newest.size if newest else 0,
     }
     return {"about": about, "totals": totals(rows), "rows": [row.as_json() for row in rows]}
+
+
+def chosen_rows(home: Home, ledger: Ledger, chosen: Chosen) -> list[Transfer]:
+    """The rows that are meant; raises as `register` does."""
+    every = transfers(home, ledger)
+    rows = chosen.among(every)
+    if not rows:
+        _check_known(home, every, chosen)
+    return rows
 
 
 def transfers(
@@ -249,7 +262,7 @@ def transfers(
     of_home = _OfHome.now(home, ledger)
     with remembered.heard(ledger, _Heard) as everything:
         every = everything.register(of_home)
-    return [row for row in every if chosen.holds(row)]
+    return chosen.among(every)
 
 
 def known(home: Home, every: Iterable[Transfer]) -> tuple[set[str], set[str]]:
@@ -281,30 +294,29 @@ def totals(rows: Iterable[Transfer]) -> dict[str, Any]:
     Keys: transfers, households, children (as often as they were sent), agreements (the same by agreement),
     notices (known to have arrived), not_transfers (lists by state).
     """
-    agreements: dict[str, list[Transfer]] = {}
+    every, agreements = _no_sums(), defaultdict[str, dict[str, int]](_no_sums)
     not_transfers: Counter[str] = Counter()
     notices = 0
     for row in rows:
         if row.counts:
-            agreements.setdefault(row.agreement, []).append(row)
+            for sums in (every, agreements[row.agreement]):
+                sums["transfers"] += 1
+                sums["households"] += row.households
+                sums["children"] += row.children
         elif row.what == "list":
             not_transfers[row.state] += 1
         else:
             notices += row.delivered is not None
     return {
-        **_sums([row for mine in agreements.values() for row in mine]),
-        "agreements": {one: _sums(mine) for one, mine in sorted(agreements.items())},
+        **every,
+        "agreements": dict(sorted(agreements.items())),
         "notices": notices,
         "not_transfers": dict(sorted(not_transfers.items())),
     }
 
 
-def _sums(mine: Sequence[Transfer]) -> dict[str, int]:
-    return {
-        "transfers": len(mine),
-        "households": sum(row.households for row in mine),
-        "children": sum(row.children for row in mine),
-    }
+def _no_sums() -> dict[str, int]:
+    return dict.fromkeys(("transfers", "households", "children"), 0)
 
 
 def versions(home: Home) -> dict[str, Agreement]:
@@ -348,6 +360,7 @@ class _Heard:
         self._recalls: list[tuple[int, RecallRaised]] = []
         self._of_home = _NOTHING
         self._made: dict[int, tuple[sent.Sent, sent.CalledBack | None, Transfer]] = {}
+        self._rows: list[Transfer] | None = None  # of what was heard, beside what is known of the home
         self._permits: dict[int, PermitBody] = {}
         self._delivered: dict[int, tuple[int, Delivered]] = {}
         self._publishing: set[int] = set()
@@ -362,8 +375,15 @@ class _Heard:
     def register(self, of_home: _OfHome) -> list[Transfer]:
         """Every row, in the order of the ledger; one of which nothing more is known is not made again."""
         before, self._of_home = self._of_home, of_home
+        if before != of_home:
+            self._rows = None
         if (before.recipients, before.versions) != (of_home.recipients, of_home.versions):
             self._made.clear()
+        if self._rows is None:
+            self._rows = self._all_rows()
+        return self._rows
+
+    def _all_rows(self) -> list[Transfer]:
         sendings = list(self._sendings.rows.values())
         back = sent.rows_called_back(self._recalls, sendings)
         rows = [self._row(one, back.get(one.entry)) for one in sendings]
@@ -371,6 +391,7 @@ class _Heard:
 
     def hear(self, entry: Recorded) -> None:
         """The next entry of these kinds."""
+        self._rows = None
         if entry.kind in sent.KINDS:
             self._sendings.hear(entry)
         self._hear_of_leave(entry)

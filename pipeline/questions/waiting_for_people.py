@@ -249,7 +249,11 @@ def _register(home: Home, ledger: Ledger, now: datetime) -> Iterator[Thing]:
         yield _thing(_KEYS[one.whose], supplier=supplier, due=one.day, today=today)
     found = register.standing(home, ledger, at=now)
     if not found.is_agreed:
-        yield _thing(Waits.REGISTER_UNSIGNED, count=found.persons - len(found.signed_by))
+        missing = found.persons - len(found.signed_by)
+        changed = {
+            Waits.REGISTER_UNSIGNED: found.recipients_changed, Waits.AREAS_UNSIGNED: found.areas_changed
+        }  # fmt: skip
+        yield from (_thing(kind, count=missing) for kind, is_so in changed.items() if is_so)
 
 
 def _directory(home: Home, today: date) -> Iterator[Thing]:

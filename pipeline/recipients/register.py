@@ -257,6 +257,8 @@ class Standing:
     compare: tuple[str, ...]  # what signers compare with what the changed recipients told them
     signed_by: tuple[str, ...]  # who has signed the present statement; nobody where nothing has changed
     persons: int  # how many must
+    recipients_changed: bool
+    areas_changed: bool
 
     @property
     def is_agreed(self) -> bool:
@@ -305,6 +307,8 @@ def standing(home: Home, ledger: Ledger, *, at: datetime) -> Standing:
         tuple(_to_compare(home, known, present)),
         tuple(one.principal for one in signatures),
         home.settings.recipients.persons,
+        recipients_changed=known is None or (bool(changes) and _digests(home) != known.recipients),
+        areas_changed=known is None or reach_areas_sha256(home) != known.reach_areas_sha256,
     )
 
 

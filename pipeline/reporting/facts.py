@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 from pipeline.errors import IntegrityError
 from pipeline.reasons import Outcome, Reason
 from pipeline.records import Month
+
+Said = Mapping[str, Any]  # as it comes out of the ledger's questions
+Fact = TypeVar("Fact")
 
 DELIVERED, FORGONE = "delivered", "forgone"
 
@@ -219,7 +223,15 @@ class HistoryFacts:
 
     def of(self, agreement: str, what: str) -> tuple[ComparedFacts, ...]:
         """The counts of one kind under an agreement ("": of the whole month)."""
-        return tuple(one for one in self.compared if (one.agreement, one.what) == (agreement, what))
+        return self._by_kind.get((agreement, what), ())
+
+    @cached_property
+    def _by_kind(self) -> dict[tuple[str, str], tuple[ComparedFacts, ...]]:
+        found: dict[tuple[str, str], tuple[ComparedFacts, ...]] = {}
+        for one in self.compared:
+            key = one.agreement, one.what
+            found[key] = (*found.get(key, ()), one)
+        return found
 
     def areas(self, agreement: str) -> tuple[AreaFacts, ...]:
         """Each recipient's area under an agreement; none where none were counted this month."""
@@ -426,63 +438,73 @@ def _facts(state: Mapping[str, Any]) -> MonthFacts:
     )
 
 
-def _course(one: Mapping[str, Any]) -> CourseFacts:
+def _course(one: Said) -> CourseFacts:
     """As `pipeline.looking_back.course` gives it."""
     return CourseFacts(
-        files=tuple(
-            FileFacts(
-                f["what"],
-                f["supplier"],
-                _on(f["signed_at"]),
-                _on(f["opened_at"]),
-                f["rows"],
-                f.get("signed", True),
-            )
-            for f in one.get("files", ())
-        ),
-        refused=tuple(
-            RefusedFacts(f["supplier"], f["problem"], _on(f["at"])) for f in one.get("refused", ())
-        ),
-        failed=tuple(
-            FailedFacts(
-                **{key: f[key] for key in ("agreement", "recipient", "times", "problem")},
-                first=_on(f["first_at"]),
-                delivered=_day(f["delivered_at"]),
-            )
-            for f in one.get("failed", ())
-        ),
-        accepted=tuple(
-            AcceptedFacts(
-                **{key: f[key] for key in ("supplier", "dataset", "principal", "note")},
-                about=tuple(f["about"]),
-                on=_on(f["at"]),
-            )
-            for f in one.get("accepted", ())
-        ),
-        forgone=tuple(
-            ForgoneFacts(
-                **{key: f[key] for key in ("agreement", "recipient", "principal", "note")}, on=_on(f["at"])
-            )
-            for f in one.get("forgone", ())
-        ),
-        placed=tuple(
-            PlacedFacts(
-                **{key: f[key] for key in ("network", "directory_sha256", "reach_sha256")},
-                release=_release(f["product"], f["released"]),
-                agreed_by=tuple(f["agreed_by"]),
-                agreed=_day(f["agreed_at"]),
-                repaired=f["statuses"].get("placed_repaired", 0),
-                reviewed=f["statuses"].get("placed_reviewed", 0),
-            )
-            for f in one.get("placed", ())
-        ),
-        reviewed=tuple(
-            ReviewedFacts(
-                **{key: f[key] for key in ("network", "recipient", "principal", "note")}, on=_on(f["at"])
-            )
-            for f in one.get("reviewed", ())
-        ),
+        files=_each(_file, one, "files"),
+        refused=_each(_refused, one, "refused"),
+        failed=_each(_failed, one, "failed"),
+        accepted=_each(_accepted, one, "accepted"),
+        forgone=_each(_forgone, one, "forgone"),
+        placed=_each(_placed, one, "placed"),
+        reviewed=_each(_reviewed, one, "reviewed"),
     )
+
+
+def _each(read: Callable[[Said], Fact], course: Said, name: str) -> tuple[Fact, ...]:
+    return tuple(map(read, course.get(name, ())))
+
+
+def _file(said: Said) -> FileFacts:
+    return FileFacts(
+        said["what"],
+        said["supplier"],
+        _on(said["signed_at"]),
+        _on(said["opened_at"]),
+        said["rows"],
+        said.get("signed", True),
+    )
+
+
+def _refused(said: Said) -> RefusedFacts:
+    return RefusedFacts(said["supplier"], said["problem"], _on(said["at"]))
+
+
+def _failed(said: Said) -> FailedFacts:
+    return FailedFacts(
+        **{key: said[key] for key in ("agreement", "recipient", "times", "problem")},
+        first=_on(said["first_at"]),
+        delivered=_day(said["delivered_at"]),
+    )
+
+
+def _accepted(said: Said) -> AcceptedFacts:
+    return AcceptedFacts(
+        **{key: said[key] for key in ("supplier", "dataset", "principal", "note")},
+        about=tuple(said["about"]),
+        on=_on(said["at"]),
+    )
+
+
+def _forgone(said: Said) -> ForgoneFacts:
+    who = {key: said[key] for key in ("agreement", "recipient", "principal", "note")}
+    return ForgoneFacts(**who, on=_on(said["at"]))
+
+
+def _placed(said: Said) -> PlacedFacts:
+    return PlacedFacts(
+        **{key: said[key] for key in ("network", "directory_sha256", "reach_sha256")},
+        release=_release(said["product"], said["released"]),
+        agreed_by=tuple(said["agreed_by"]),
+        agreed=_day(said["agreed_at"]),
+        repaired=said["statuses"].get("placed_repaired", 0),
+        reviewed=said["statuses"].get("placed_reviewed", 0),
+    )
+
+
+def _reviewed(said: Said) -> ReviewedFacts:
+    who = {key: said[key] for key in ("network", "recipient", "principal", "note")}
+    return ReviewedFacts(**who, on=_on(said["at"]))
 
 
 def _release(product: str, released: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -193,7 +193,7 @@ def approvers_in_words(terms: Mapping[str, Any]) -> str:
 
 
 def called(code: str, names: Mapping[str, str]) -> str:
-    """A recipient as people know it, with the code that files and folders are named by."""
+    """A recipient or agreement as people know it, with the code that files and folders are named by."""
     return f"{names[code]} ({code})" if names.get(code) else code
 
 
@@ -251,9 +251,23 @@ def _environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
     )
     made.globals["around"] = _around
+    made.filters["led"] = _led
+    made.filters["titled"] = _titled
     return made
 
 
 def _around() -> Mapping[str, Any]:
     frame = _FRAME.get()
     return frame.names if frame else {}
+
+
+def _led(text: str) -> str:
+    """A text that may name commands; what stands around the page may lead to pages of its own instead."""
+    leads: Callable[[str], str] = _around().get("led", str)
+    return leads(text)
+
+
+def _titled(agreement: str) -> str:
+    """An agreement by its id; with its title, where what stands around the page knows that."""
+    titled: Callable[[str], str] = _around().get("titled", str)
+    return titled(agreement)

@@ -10,7 +10,7 @@ import io
 import re
 import textwrap
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -30,6 +30,7 @@ _LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _FORMATS = {"text": "@", "number": "#,##0", "day": "d mmm yyyy", "moment": "d mmm yyyy hh:mm:ss"}
 _BLUE = "1D70B8"
 _LINE_HEIGHT = 15  # in points
+_LINES = 200  # of a CSV file, in one part of it
 _FITS = 12  # columns that can be read on a page's width; more go over several
 
 
@@ -44,11 +45,21 @@ class Column:
 
 def as_csv(columns: Sequence[Column], rows: Iterable[Iterable[Cell]]) -> bytes:
     """UTF-8, RFC 4180; days and moments as ISO 8601, and no text that a spreadsheet would calculate."""
-    content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\r\n")
+    return b"".join(csv_parts(columns, rows))
+
+
+def csv_parts(columns: Sequence[Column], rows: Iterable[Iterable[Cell]]) -> Iterator[bytes]:
+    """The same, part by part, as rows come; the first part has the headings."""
+    part = io.StringIO()
+    writer = csv.writer(part, lineterminator="\r\n")
     writer.writerow([column.heading for column in columns])
-    writer.writerows([_plain(cell) for cell in row] for row in rows)
-    return content.getvalue().encode()
+    for place, row in enumerate(rows):
+        if place % _LINES == 0:
+            yield part.getvalue().encode()
+            part.seek(0)
+            part.truncate()
+        writer.writerow([_plain(cell) for cell in row])
+    yield part.getvalue().encode()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.agreements.words import counted, named, on_day
 from pipeline.reporting.pages import environment
-from pipeline.reporting.sheets import Cell, Column, as_csv, as_workbook
+from pipeline.reporting.sheets import Cell, Column, as_csv, as_workbook, csv_parts
 
 Row = Mapping[str, Any]
 
@@ -65,6 +65,11 @@ _ZERO_IS_BLANK = ("version", "size", "register_entry", "checkpoint")
 def transfers_csv(rows: Iterable[Row]) -> bytes:
     """One line for each row of the register."""
     return as_csv([*_COLUMNS.values()], map(_cells, rows))
+
+
+def transfers_csv_parts(rows: Iterable[Row]) -> Iterator[bytes]:
+    """The same, part by part, as rows come."""
+    return csv_parts([*_COLUMNS.values()], map(_cells, rows))
 
 
 def transfers_workbook(rows: Iterable[Row], sums: Mapping[str, Any], *, about: Row) -> bytes:

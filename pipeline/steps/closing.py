@@ -16,6 +16,7 @@ from pipeline.keeping.kept import alone, destroy_overdue, keep
 from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.entries import AreasCounted, Balanced, MonthClosed, StagingDestroyed, Validated
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.verify import Watch, no_watch
 from pipeline.outside import places
 from pipeline.places.counting import count_areas, is_counted
 from pipeline.places.drawn import maps_of
@@ -70,12 +71,12 @@ def sign(desk: Desk) -> None:
     A machine that does not have the key leaves that to the next work of one that has.
     """
     if not custody.leaves_signing(desk.home):
-        sign_ledger(desk.home, desk.ledger)
+        sign_ledger(desk.home, desk.ledger, partial(desk.watch, "signing"))
 
 
-def sign_ledger(home: Home, ledger: Ledger) -> Checkpoint:
+def sign_ledger(home: Home, ledger: Ledger, watch: Watch = no_watch) -> Checkpoint:
     """As `sign`, without a desk."""
-    checkpoint = facts.signed(home, ledger)
+    checkpoint = facts.signed(home, ledger, watch)
     file = facts.checkpoint_file(home)
     with alone(home, "checkpoint"):  # another may have signed a newer one meanwhile
         if not file.is_file() or places.stated(file.read_text(errors="replace"))[0] <= checkpoint.size:

@@ -59,12 +59,17 @@ class Lacking:
     @property
     def words(self) -> str:
         """What is missing and who may give it."""
+        return f"{self.agreement} {self.needs}"
+
+    @property
+    def needs(self) -> str:
+        """The same, without whose release it is."""
         one = "another person" if self.given else "a person"
         needed = one if self.approvals == 1 else f"{self.approvals} different persons"
         who = " or ".join(self.people) or "nobody"
         few = "" if self.approvals <= len(self.people) else ", too few: see approvers in birthshare.toml"
         roles = " or ".join(map(role, self.roles))
-        return f"{self.agreement} needs {needed} in the role {roles} ({who}{few})"
+        return f"needs {needed} in the role {roles} ({who}{few})"
 
 
 def canonical(content: Any) -> bytes:
@@ -142,7 +147,7 @@ def check_reason(note: str) -> None:
         raise SettingsError(
             "A refusal needs its reason",
             where="note",
-            do="Say in one line what must be put right, with --note WORDS; no names, digits or addresses.",
+            do="Say in one line what must be put right, without names, digits or addresses.",
         )
 
 

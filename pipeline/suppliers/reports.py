@@ -74,8 +74,9 @@ def bring(desk: Desk) -> Brought:
     for failure in failures:
         if not isinstance(failure, NotAllDelivered):
             raise failure
+    waits = {one.supplier for one in waiting.found(desk.home)}  # another run may have brought it meanwhile
     for supplier in suppliers:
-        waiting.say_why(desk.home, supplier, work.why(supplier))
+        waiting.say_why(desk.home, supplier, work.why(supplier) if supplier in waits else "")
     return Brought(work.delivered, tuple(work.failures.values()))
 
 

@@ -59,7 +59,7 @@ def test_a_signature_by_plain_ssh_keygen_counts(office: Office) -> None:
         office.file(),
     ]
     subprocess.run(command, check=True, capture_output=True)
-    assert "No signature of data_lead" in why(office)
+    assert "No signature of the data lead" in why(office)
     assert "data_lead.sig, beside the agreement" in why(office)
     office.file().with_suffix(".yaml.sig").rename(office.signature("data_lead"))
     assert stands(office) == [1]

@@ -32,7 +32,7 @@ from pipeline.facts import opened_ledger, verified
 from pipeline.ledger.entries import Body, Kind
 from servers.postgres import PostgresServer, ServerMissing
 
-pytestmark = pytest.mark.timeout(600)  # the first test waits for all that is done
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all that is done
 
 DAG = "monthly_births"
 QUESTION, NEXT_QUESTION = "release_decision", "second_decision"
@@ -41,8 +41,16 @@ SECONDS = 240.0  # for one step of a run, where other work keeps the machine bus
 CANARY = "Zenobia Quillfeather-Okonkwo"
 
 # What becomes of each authority.
-MARKED, EDITED, REFUSED, KILLED = "alder", "birch", "cedar", "dogwood"
-BROKEN, GONE, UNUSABLE = "elder", "fir", "gorse"
+MARKED, EDITED, REFUSED, KILLED, MEDDLED = "alder", "birch", "cedar", "dogwood", "hornbeam"
+BROKEN, GONE, UNUSABLE, WITHOUT_DATABASE, UNREADABLE = "elder", "fir", "gorse", "juniper", "larch"
+
+# Which task of theirs stops, and how; a database that is away may come back.
+LEFT_ALONE = {
+    BROKEN: ("arrivals", "failed"),
+    GONE: ("arrivals", "failed"),
+    WITHOUT_DATABASE: ("arrivals", "up_for_retry"),
+    UNREADABLE: ("prepare", "failed"),
+}
 
 
 @dataclass
@@ -160,9 +168,13 @@ def world(
     tmp_path_factory: pytest.TempPathFactory, prototype: Demonstration, slow: SlowCentres, database: str
 ) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("authorities")
-    several = {name: copy_of(prototype, folder, name) for name in (MARKED, EDITED, REFUSED, BROKEN)}
+    names = (MARKED, EDITED, REFUSED, MEDDLED, BROKEN, WITHOUT_DATABASE, UNREADABLE)
+    several = {name: copy_of(prototype, folder, name) for name in names}
     several[KILLED] = slow.authority
     several[BROKEN].setting("[authority]", "[authority")
+    settings = several[WITHOUT_DATABASE].home.path / "birthshare.toml"
+    settings.write_text(f'database = "postgresql://nobody@127.0.0.1:1/nowhere"\n{settings.read_text()}')
+    several[UNREADABLE].sealed.write_bytes(b"no file that gpg could open")
     people = {f"{name}_data_lead": "user" for name in several}
     homes = {name: one.home.path for name, one in several.items()}
     site = Site(
@@ -243,6 +255,22 @@ class Attempts:
 
     def delete(self) -> int:
         return self.login.status("DELETE", self.run.path)
+
+    def in_bulk(self, **changes: Any) -> int:
+        """Change the run as one of many."""
+        body = many("update", dag_run_id=self.run.run_id, **changes)
+        return self.login.status("PATCH", f"/dags/{self.dag}/dagRuns", body)
+
+    def forget_month(self) -> int:
+        """Take the run's month away, and run its tasks again."""
+        body = {"run_id": self.run.run_id, "clear_task_instances": True, "dry_run": False}
+        return self.login.status("POST", f"/dags/{self.dag}/clearPartitions", body)
+
+    def mark_running(self, task: str) -> int:
+        """Mark a task as done while its process is at work, or has just ended."""
+        self.run.until_task(task, "running", "success", seconds=SECONDS)
+        [answer] = self.mark(task)
+        return answer
 
     def ended(self) -> dict[str, str]:
         """Every task's state when the run is over, or only waits until it tries a task again."""
@@ -366,9 +394,111 @@ def refused(world: World) -> None:
     seen["two months"] = twofold.states()
 
 
+def meddled(world: World) -> None:
+    """All else that the REST API lets an operator or an admin do, before and while lists are sent."""
+    seen, admin, operator = world.seen, world.login("admin"), world.login("operator")
+    dag = f"{MEDDLED}.{DAG}"
+    admin.open_dag(dag)
+    started = operator.post(f"/dags/{dag}/dagRuns", {"logical_date": None, "partition_key": str(MONTH)})
+    first = Attempts(world, MEDDLED, "operator", Run(operator, dag, started["dag_run_id"])).asked()
+    [asset] = admin.get(f"/assets?dag_ids={dag}")["assets"]
+    seen["meddled"] = {
+        user: {what: world.login(user).status(*call) for what, call in meddling(first, asset["id"]).items()}
+        for user in ("operator", "admin")
+    }
+    seen["run as success while it asks"] = first.by("admin").in_bulk(state="success")
+    seen["nothing after meddling"] = first.ended(), world.nothing_left(MEDDLED)
+    seen["run again without its month"] = first.forget_month(), first.ended(), world.nothing_left(MEDDLED)
+
+    backfill(world, MEDDLED)
+    [filling] = admin.get(f"/backfills?dag_id={dag}")["backfills"]
+    seen["backfill stopped"] = [
+        admin.status("PUT", f"/backfills/{filling['id']}/{word}") for word in ("pause", "unpause", "cancel")
+    ]
+    for run in admin.get(f"/dags/{dag}/dagRuns?run_type=backfill")["dag_runs"]:  # it may ask already
+        Attempts(world, MEDDLED, "admin", Run(admin, dag, run["dag_run_id"])).mark_run("failed")
+    until_no_run_is_active(world, MEDDLED)
+    body = {"conf": {"month": str(MONTH)}}
+    made = operator.post(f"/assets/{asset['id']}/materialize", body)
+    second = Attempts(world, MEDDLED, "operator", Run(operator, dag, made["dag_run_id"])).asked()
+    second.clear("prepare")
+    seen["marked as it runs"] = second.mark_running("prepare"), world.nothing_left(MEDDLED)
+    while_sending(world, second)
+    dag_deleted(world, second)
+
+
+def meddling(attempts: Attempts, asset: int) -> dict[str, tuple[Any, ...]]:
+    """What is asked of Airflow while the question waits: method, path and body."""
+    run, dag = attempts.run.path, f"/dags/{attempts.dag}"
+    task = f"{run}/taskInstances"
+    value = {"key": "return_value", "value": [0, 1], "map_index": -1}
+    pool = {"name": "birthshare_opening", "slots": 64, "include_deferred": False, "description": None}
+    return {
+        "event": ("POST", "/assets/events", {"asset_id": asset, "partition_key": str(MONTH)}),
+        "asset's store": ("PUT", f"/assets/{asset}/state-store/closed", {"value": True}),
+        "note on the run": ("PATCH", run, {"note": CANARY}),
+        "note on a task": ("PATCH", f"{task}/prepare", {"note": CANARY}),
+        "note on the question": ("PATCH", f"{task}/{QUESTION}", {"note": CANARY}),
+        "task's store": ("PUT", f"{task}/deliver/state-store/approved", {"value": CANARY}),
+        "mapped task": ("PATCH", f"{task}/deliver/0", {"new_state": "success"}),
+        "XCom taken away": ("DELETE", f"{task}/prepare/xcomEntries/return_value"),
+        "XCom made": ("POST", f"{task}/prepare/xcomEntries", value),
+        "XCom of sending": ("POST", f"{task}/deliver/xcomEntries", value),
+        "XCom of a name": (
+            "PATCH", f"{task}/prepare/xcomEntries/return_value", {"value": CANARY, "map_index": -1},
+        ),
+        "variables": ("PATCH", "/variables", many("create", key="birthshare", value=CANARY)),
+        "connections": ("PATCH", "/connections", many("create", connection_id="x", conn_type="sftp")),
+        "pools": ("PATCH", "/pools", many("update", **pool)),
+        "dags paused": ("PATCH", f"/dags?dag_id_pattern={attempts.dag}", {"is_paused": True}),
+        "dags let go": ("PATCH", f"/dags?dag_id_pattern={attempts.dag}", {"is_paused": False}),
+        "answer": ("PATCH", f"{task}/{QUESTION}/-1/hitlDetails", {"chosen_options": [attempts.yes()]}),
+        "cleared with a new version": ("POST", f"{dag}/clearDagRuns", {
+            "dag_runs": [{"dag_run_id": attempts.run.run_id}], "dry_run": True, "only_failed": False,
+        }),
+    }  # fmt: skip
+
+
+def many(action: str, **entity: Any) -> dict[str, Any]:
+    """The body of a request that can do many things at once."""
+    present = {"create": "action_on_existence", "update": "action_on_non_existence"}[action]
+    how = {"create": "overwrite", "update": "skip"}[action]
+    return {"actions": [{"action": action, present: how, "entities": [entity]}]}
+
+
+def while_sending(world: World, attempts: Attempts) -> None:
+    """The lead says yes; the task that sends is marked as it runs, taken away, and run again."""
+    seen = world.seen
+    attempts.clear("prepare")
+    lead = attempts.asked().by(f"{MEDDLED}_data_lead")
+    with_words = {"chosen_options": [lead.yes()], "params_input": {"note": CANARY}}
+    path = f"{attempts.run.path}/taskInstances"
+    seen["answer with words"] = lead.login.status("PATCH", f"{path}/{QUESTION}/-1/hitlDetails", with_words)
+    attempts.by("admin").mark_running("deliver")
+    seen["marked as it sends"] = attempts.ended()
+    attempts.clear("deliver")
+    seen["sent"] = attempts.ended(), world.lists(MEDDLED)
+    seen["mapped"] = [
+        attempts.login.status("PATCH", f"{path}/deliver/0", {"new_state": "failed"}),
+        attempts.by("admin").login.status("DELETE", f"{path}/deliver?map_index=0"),
+    ]
+    attempts.clear("prepare")
+    attempts.ended()
+
+
+def dag_deleted(world: World, attempts: Attempts) -> None:
+    """The DAG is deleted with all that Airflow knows of its runs; then the month is run once more."""
+    admin = world.login("admin")
+    token = admin.get(f"/dags/{attempts.dag}")["file_token"]
+    world.seen["DAG deleted"] = admin.status("DELETE", f"/dags/{attempts.dag}")
+    admin.status("PUT", f"/parseDagFile/{token}")
+    admin.open_dag(attempts.dag, seconds=SECONDS)
+    world.seen["after the DAG was deleted"] = Attempts(world, MEDDLED, "operator").ended()
+
+
 def left_alone(world: World) -> None:
-    """The month of an authority with broken settings, and of one whose home is not there."""
-    for name in (BROKEN, GONE):
+    """The months of authorities that cannot work: see LEFT_ALONE."""
+    for name in LEFT_ALONE:
         world.login("admin").open_dag(f"{name}.{DAG}")
         world.seen[name] = Attempts(world, name, "operator").ended()
 
@@ -424,7 +554,7 @@ def told(world: World) -> dict[str, Any]:
     settings_of_airflow(world)
     with ThreadPoolExecutor() as pool:
         stories: list[Future[None]] = [
-            pool.submit(story, world) for story in (marked, edited, refused, left_alone)
+            pool.submit(story, world) for story in (marked, edited, refused, meddled, left_alone)
         ]
     for story in stories:
         story.result()
@@ -530,6 +660,23 @@ def test_what_is_edited_between_tasks_delivers_nothing_else_and_nothing_twice(
     assert approvers(world, EDITED) == ["data.lead@example.org"]
 
 
+def test_nothing_else_that_airflow_lets_people_do_sends_anything(told: dict[str, Any], world: World) -> None:
+    """Events, notes, stores, bulk requests, partitions that are cleared, runs made from the asset."""
+    for user, answers in told["meddled"].items():
+        refused = {what for what, status in answers.items() if status >= 400}
+        # The admin finds what the operator made; before `prepare` has ended there is no mapped task.
+        assert refused == {"answer", "mapped task"} | ({"XCom of sending"} if user == "admin" else set())
+    assert told["backfill stopped"] == [200, 200, 200]
+    for key in ("nothing after meddling", "run again without its month", "marked as it runs"):
+        assert told[key][-1], key
+    assert told["run again without its month"][1]["arrivals"] == "failed", "it names no month any more"
+    assert told["sent"][0]["close"] == "success"
+    assert told["sent"][1] == world.lists(MEDDLED)
+    assert told["after the DAG was deleted"]["deliver"] == "skipped"
+    assert once(world, MEDDLED)
+    assert approvers(world, MEDDLED) == ["data.lead@example.org"]
+
+
 def test_a_month_goes_on_as_its_settings_say_whatever_is_set_in_airflow(told: dict[str, Any]) -> None:
     *variables, connection, pool, more_runs_at_once = told["settings"]
     assert variables == [201, 201]
@@ -577,9 +724,11 @@ def test_the_first_try_is_told_that_another_has_taken_over(killed: Killed, world
 # --- every authority by itself --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [BROKEN, GONE])
-def test_an_authority_with_broken_settings_or_no_home_fails_alone(told: dict[str, Any], name: str) -> None:
-    assert told[name]["deliver"] == "upstream_failed"
+@pytest.mark.parametrize("name", LEFT_ALONE)
+def test_an_authority_that_cannot_work_fails_alone(told: dict[str, Any], name: str) -> None:
+    task, state = LEFT_ALONE[name]
+    assert told[name][task] == state
+    assert told[name]["deliver"] in ("None", "upstream_failed")
     assert told["the lead's month"]["close"] == "success"
 
 
@@ -607,6 +756,7 @@ def test_nothing_of_one_authority_is_in_anothers_home_or_logs(told: dict[str, An
             ], file
 
 
-def test_what_was_typed_into_a_run_is_nowhere_with_us(told: dict[str, Any], world: World) -> None:
-    for file in world.authorities[EDITED].home.path.rglob("*"):
+@pytest.mark.parametrize("name", [EDITED, MEDDLED])
+def test_what_was_typed_into_a_run_is_nowhere_with_us(told: dict[str, Any], world: World, name: str) -> None:
+    for file in world.authorities[name].home.path.rglob("*"):
         assert not file.is_file() or CANARY.encode() not in file.read_bytes(), file

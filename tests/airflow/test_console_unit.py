@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import install
+from airflow_served import parts_of
 from airflow_server import free_port
 from pipeline.custody import KEYS, Custody
 from pipeline.home import Home
@@ -51,7 +52,7 @@ def sign_on_set_up(home: Path) -> None:
 
 def test_it_is_started_with_everything_else_once_people_can_sign_in(installed: Installed) -> None:
     assert "birthshare-console.service" in (installed.machine.units / "birthshare.target").read_text()
-    assert install.parts_of(installed.settings)[-1] == "console"
+    assert parts_of(installed.settings)[-1] == "console"
 
 
 def test_it_answers_behind_its_walls_at_its_own_address_alone(installed: Installed) -> None:

@@ -15,13 +15,13 @@ import pytest
 import yaml
 
 import containers
-from airflow_parts import PARTS, ROOMS
+from airflow_parts import PARTS
 from airflow_settings import read_settings
-from install import PUBLIC
 from pipeline.console.looking import WRITTEN
-from pipeline.custody import Custody
 from pipeline.founding import make_home
+from pipeline.rooms import ROOMS
 from servers.installing import provided
+from units import PUBLIC
 
 INFRA = Path(__file__).resolve().parent.parent.parent / "infra"
 COMPOSE = INFRA / "compose.yaml"
@@ -322,9 +322,15 @@ def test_every_pod_is_started_as_elsewhere(values: dict[str, Any]) -> None:
     ]  # fmt: skip
 
 
+def test_the_other_pods_reach_the_api_server(values: dict[str, Any]) -> None:
+    """With policies on and nobody named, the chart's own policy lets nobody in, and every task would fail."""
+    assert values["networkPolicies"]["enabled"] is True
+    [let_in] = values["apiServer"]["networkPolicy"]["ingress"]["from"]
+    assert let_in == {"podSelector": {"matchLabels": {"tier": "airflow", "release": "birthshare"}}}
+
+
 def test_each_worker_set_has_its_own_rooms_keys_alone(values: dict[str, Any]) -> None:
     for one in values["workers"]["celery"]["sets"]:
         secrets = [volume["secret"]["secretName"] for volume in one["extraVolumes"] if "secret" in volume]
         assert secrets == [f"birthshare-{one['name']}-keys"]
     assert not [volume for volume in values["volumes"] if "keys" in volume["name"]]
-    assert {Custody.OPENING, Custody.SEALING} == set(ROOMS)

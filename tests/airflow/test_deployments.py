@@ -1,7 +1,8 @@
 """One machine with systemd: what the units say is what is started here, behind the walls that they ask for.
 
 As an unprivileged user, from the settings that one command makes. A month is taken to the question to a
-person; then the machine is lost, Airflow's database is put back from its backup, and the person answers.
+person; then Airflow's database and the ledger's are lost and put back from their backups, and the person
+answers.
 """
 
 from __future__ import annotations
@@ -10,26 +11,31 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
+import psycopg
 import pytest
 
-import install
 from airflow_environment import Site
+from airflow_served import homes_hidden_from, parts_of
 from airflow_server import AirflowServer, Login, Run
 from airflow_settings import Settings
-from install import Machine
+from machine import Machine
 from pipeline import month as months
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 from room_keys import share_out
 from servers.installing import provided
 from servers.machine import MONTH, NOW, USER, Installed, install_at, place_for_a_machine, walls_possible
+from servers.postgres import PostgresServer
 from servers.units import behind_walls
+from units import write_units
 
 PARTS = ("api-server", "scheduler", "dag-processor")
 WORST = 2.5  # of systemd's own measure of exposure: 0 is shut, 10 is open
@@ -57,42 +63,94 @@ def celery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
         yield installed
 
 
+class InFile:
+    """An SQLite database, backed up as the runbooks say."""
+
+    def __init__(self, file: Path, backups: Path) -> None:
+        self._file, self._kept = file, backups / file.name
+
+    def keep(self) -> None:
+        with closing(sqlite3.connect(self._file)) as live, closing(sqlite3.connect(self._kept)) as copy:
+            live.backup(copy)
+
+    def lose(self) -> None:
+        for file in self._file.parent.glob(f"{self._file.name}*"):
+            file.unlink()
+
+    def put_back(self) -> None:
+        shutil.copyfile(self._kept, self._file)
+        self._file.chmod(0o600)
+        shutil.chown(self._file, USER)
+
+
+class OnServer:
+    """A database of PostgreSQL's."""
+
+    def __init__(self, server: PostgresServer, name: str) -> None:
+        self._server, self._name = server, name
+
+    def keep(self) -> None:
+        self._kept = self._server.dump(self._name)
+
+    def lose(self) -> None:
+        with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{self._name}" WITH (FORCE)')
+
+    def put_back(self) -> None:
+        self._server.url(self._name)  # an empty one
+        self._server.restore(self._name, self._kept)
+
+
 @dataclass(frozen=True)
 class Course:
-    """What was seen of a month on that machine."""
+    """What was seen of a month on a machine that lost its databases."""
 
+    installed: Installed
     before: str | None  # the question's state when the machine was lost
     restored: str | None  # and when it was back
     states: dict[str, list[str | None]]  # after the answer
-    logs: str
 
 
-@pytest.fixture(scope="module")
-def course(installed: Installed) -> Course:
-    """A month through the units, with the loss of Airflow's database while a person is asked."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def course(request: pytest.FixtureRequest, installed: Installed) -> Iterator[Course]:
+    """A month through the units: while a person is asked, Airflow's database and the ledger's are lost."""
     walls_possible()
+    with ExitStack() as stack:
+        backups = Path(stack.enter_context(TemporaryDirectory()))
+        if request.param == "sqlite":
+            machine: Installed = installed
+            airflow: InFile | OnServer = InFile(installed.settings.site.folder / "airflow.db", backups)
+        else:
+            server = stack.enter_context(PostgresServer())
+            address = backups / "address"
+            address.write_text(server.url("airflow").replace("postgresql:", "postgresql+psycopg:", 1))
+            place = stack.enter_context(place_for_a_machine())
+            machine = install_at(place, "--database", str(address))
+            airflow = OnServer(server, "airflow")
+        ledger = InFile(machine.demo.home / "state" / "birthshare.db", backups)
+        yield gone_through(machine, airflow, ledger)
+
+
+def gone_through(installed: Installed, *databases: InFile | OnServer) -> Course:
+    """To the question, through the loss of the databases, and past the answer."""
     prepare(installed)
-    folder = installed.settings.site.folder
-    backup = folder.with_name("backup.db")
     with started(installed) as login:
         login.open_dag("monthly_births")
         asked = login.trigger("monthly_births", {"month": str(MONTH)})
         asked.until_asked("release_decision", seconds=180)
         before = state_of(asked)
-        with sqlite3.connect(folder / "airflow.db") as live, sqlite3.connect(backup) as copy:
-            live.backup(copy)
-    for file in folder.glob("airflow.db*"):
-        file.unlink()
-    shutil.copyfile(backup, folder / "airflow.db")
-    (folder / "airflow.db").chmod(0o600)
-    shutil.chown(folder / "airflow.db", USER)
+        for one in databases:
+            one.keep()
+    for one in databases:
+        one.lose()
+        one.put_back()
     prepare(installed)  # nothing is new, and nothing is harmed
     with started(installed) as login:
         again = Run(login, "monthly_births", asked.run_id)
         restored = state_of(again)
         again.answer("release_decision", again.question("release_decision")["options"][0])
         again.until_task("second_decision", "success", seconds=120)
-        return Course(before, restored, again.states(), logs_of(installed))
+        return Course(installed, before, restored, again.states())
 
 
 def prepare(installed: Installed) -> None:
@@ -103,10 +161,6 @@ def prepare(installed: Installed) -> None:
 
 def state_of(run: Run) -> str | None:
     return run.states()["release_decision"][0]
-
-
-def logs_of(installed: Installed) -> str:
-    return "".join(file.read_text() for file in installed.settings.site.logs.rglob("*.log"))
 
 
 class started:  # noqa: N801 - read as `with started(...)`
@@ -148,12 +202,17 @@ def test_the_months_question_survives_the_loss_of_airflows_database(course: Cour
     assert course.states["release_decision"] == course.states["second_decision"] == ["success"]
 
 
-def test_the_answer_after_the_loss_is_in_our_ledger(course: Course, installed: Installed) -> None:
-    [approval] = months.status(Home.open(installed.demo.home), MONTH, now=NOW)["approvals"]
+def test_the_answer_after_the_loss_is_in_our_ledger_and_that_is_sound(course: Course) -> None:
+    home = Home.open(course.installed.demo.home)
+    [approval] = months.status(home, MONTH, now=NOW)["approvals"]
     assert (approval["principal"], approval["way"]) == ("data.lead@example.org", "airflow")
+    verify = [str(Path(sys.executable).with_name("birthshare")), "ledger", "verify", "--home", str(home.path)]
+    looked = subprocess.run(verify, capture_output=True, text=True, check=False)
+    assert looked.returncode == 0, looked.stdout + looked.stderr
 
 
-def test_work_was_done_behind_the_walls_without_root(course: Course, installed: Installed) -> None:
+def test_work_was_done_behind_the_walls_without_root(course: Course) -> None:
+    installed = course.installed
     everything = [
         *installed.settings.site.folder.rglob("*"),
         *(installed.demo.home / "state" / "working").rglob("*"),
@@ -291,14 +350,14 @@ def test_an_authority_with_workers_of_its_own_shares_neither_home_nor_keys(tmp_p
     names = {"camden": "own_workers = true", "leeds": "", "poole": ""}
     file.write_text("".join(f'[{code}]\nhome = "/srv/{code}"\n{own}\n' for code, own in names.items()))
     settings = Settings(Site(tmp_path, 8080, {}, authorities=file, broker="redis://queue"), 400)
-    workers = [part for part in install.parts_of(settings) if part.startswith("worker")]
+    workers = [part for part in parts_of(settings) if part.startswith("worker")]
     assert workers == ["worker@opening", "worker@sealing", "worker@opening.camden", "worker@sealing.camden"]
-    assert install.homes_hidden_from(settings, "worker@opening.camden") == [
+    assert homes_hidden_from(settings, "worker@opening.camden") == [
         Path("/srv/leeds"),
         Path("/srv/poole"),
     ]
-    assert install.homes_hidden_from(settings, "worker@opening") == [Path("/srv/camden")]
+    assert homes_hidden_from(settings, "worker@opening") == [Path("/srv/camden")]
     machine = Machine(tmp_path / "etc" / "airflow.toml", tmp_path / "units", Path("/proc/self").owner())
-    install.write_units(machine, settings, workers)
+    write_units(machine, settings, workers)
     said = (machine.units / "birthshare-worker@opening.camden.service.d" / "homes.conf").read_text()
     assert said == "[Service]\nInaccessiblePaths=/srv/leeds /srv/poole\n"

@@ -16,6 +16,7 @@ import pytest
 
 from careless import RAISED, unspeakable
 from pipeline.errors import SettingsError
+from pipeline.rooms import SEALING
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PLANTED = "Zenobia-Quillfeather 9434765919"
@@ -56,7 +57,7 @@ def test_nothing_else_is_given_or_taken(tasks: ModuleType, answer: Any) -> None:
 def test_a_task_that_gives_more_than_counts_fails_and_is_not_tried_again(tasks: ModuleType) -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
-    task = tasks.step(tasks.SEALING)(lambda: PLANTED)
+    task = tasks.step(SEALING)(lambda: PLANTED)
     with pytest.raises(AirflowFailException, match="NotANumber, exit code 1: A task gave something") as stop:
         task.function()
     assert PLANTED not in repr(stop.value)
@@ -66,7 +67,7 @@ def test_what_a_task_is_given_is_no_template_and_is_not_kept(tasks: ModuleType) 
     from airflow.sdk import DAG
 
     with DAG("any"):
-        made = tasks.step(tasks.SEALING, task_id="any")(lambda batch: None)(batch="{{ dag_run.conf }}")
+        made = tasks.step(SEALING, task_id="any")(lambda batch: None)(batch="{{ dag_run.conf }}")
     assert made.operator.template_fields == ()
 
 

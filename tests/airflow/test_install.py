@@ -8,6 +8,7 @@ import pytest
 
 import install
 from airflow_settings import read_settings
+from kept_settings import write_settings
 from pipeline.errors import SettingsError
 from pipeline.founding import make_home
 
@@ -30,7 +31,7 @@ class Office:
         """The command, up to its units."""
         places = [word for name in ("etc", "units", "folder") for word in (f"--{name}", self.folder / name)]
         chosen = install.arguments_of([*map(str, (*words, *places)), "--user", ME])
-        install.write_settings(install.machine_of(chosen), chosen)
+        write_settings(install.machine_of(chosen), chosen)
 
 
 @pytest.fixture

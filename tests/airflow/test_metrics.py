@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,6 +16,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from structlog.testing import capture_logs
 
@@ -22,7 +25,7 @@ from pipeline.digest import failures
 from pipeline.errors import IntegrityError
 from pipeline.founding import make_home
 from pipeline.home import Home
-from pipeline.questions import measures
+from pipeline.questions import alerts, measures
 from pipeline.questions.things import Thing, Waits
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -36,6 +39,51 @@ STATE = {
     },
     "recipients": [{"state": "delivered"}, {"state": "delivered"}, {"state": "failed", "name": CANARY}],
 }
+
+
+# A day's number is there for minutes, as a collector shows it; rules have to look back for it.
+ALERTS = """
+rule_files: [alerts.yaml]
+evaluation_interval: 1h
+tests:
+  - interval: 1h
+    input_series:
+      - series: 'airflow_birthshare_waiting{authority="a", kind="ledger_damaged"}'
+        values: '2 _x23 1 _x30'
+      - series: 'airflow_birthshare_waiting{authority="b", kind="ledger_damaged"}'
+        values: '2 _x23 0 _x30'
+      - series: 'airflow_birthshare_waiting{authority="a", kind="uncollected"}'
+        values: '2 _x23 2 _x30'
+    alert_rule_test:
+      - {eval_time: 23h, alertname: BirthshareWaitsForAPerson, exp_alerts: []}
+      - eval_time: 30h
+        alertname: BirthshareWaitsForAPerson
+        exp_alerts:
+          - exp_labels: {severity: ticket, authority: a, kind: ledger_damaged}
+            exp_annotations: {summary: "ledger_damaged waits for a person for a day, in a"}
+  - interval: 1h
+    input_series:
+      - series: 'airflow_birthshare_tasks_stopped_total{authority="a", dag="monthly_births", task="close", error="IntegrityError"}'
+        values: '_x3 1 _x20'
+      - series: 'airflow_birthshare_tasks_stopped_total{authority="a", dag="monthly_births", task="send", error="NotNow"}'
+        values: '_x3 1 _x20'
+      - series: 'airflow_birthshare_task_duration_milliseconds_count{authority="a", dag="ledger_check"}'
+        values: '1 _x40'
+      - series: 'airflow_birthshare_task_duration_milliseconds_count{authority="b", dag="b.ledger_check"}'
+        values: '1 _x23 1 _x20'
+    alert_rule_test:
+      - eval_time: 3h
+        alertname: BirthshareTaskStopped
+        exp_alerts:
+          - exp_labels: {severity: page, authority: a, dag: monthly_births, task: close, error: IntegrityError}
+            exp_annotations: {summary: "close stopped in a: IntegrityError"}
+      - {eval_time: 25h, alertname: BirthshareDoesNotRun, exp_alerts: []}
+      - eval_time: 28h
+        alertname: BirthshareDoesNotRun
+        exp_alerts:
+          - exp_labels: {severity: page, authority: a}
+            exp_annotations: {summary: "Nothing has looked at the ledger of a for a day"}
+"""  # noqa: E501
 
 
 def of_month() -> dict[tuple[str, ...], int]:
@@ -74,6 +122,25 @@ def test_every_name_that_is_measured_is_explained() -> None:
     names = {one.name for one in [*measures.of_month(STATE), *measures.of_waiting([])]}
     names |= {name for name in measures.MEANINGS if f"{{PREFIX}}.{name}" in source}
     assert names == set(measures.MEANINGS)
+
+
+def test_alerts_are_of_what_is_measured_and_of_tasks_that_are_there(dags: dict[str, Any]) -> None:
+    rules = yaml.safe_load(alerts.render_rules())["groups"][0]["rules"]
+    units = {"waiting": "", "tasks_stopped": "_total", "task_duration": "_milliseconds_count"}
+    asked = [name for rule in rules for name in re.findall(r"airflow_birthshare_(\w+)", rule["expr"])]
+    assert set(asked) == {name + units[name] for name in measures.MEANINGS if name in units}
+    assert set(alerts.GRAVE) <= {task.task_id for dag in dags.values() for task in dag.tasks}
+    assert alerts.DAILY in dags
+
+
+def test_prometheus_takes_the_rules_and_they_tell_when_they_should(tmp_path: Path) -> None:
+    if not shutil.which("promtool"):
+        pytest.skip("alerts: no promtool")
+    (tmp_path / "alerts.yaml").write_text(alerts.render_rules())
+    cases = tmp_path / "cases.yaml"
+    cases.write_text(ALERTS)
+    tried = subprocess.run(["promtool", "test", "rules", str(cases)], capture_output=True, text=True)
+    assert tried.returncode == 0, tried.stdout + tried.stderr
 
 
 # --- one line in the log --------------------------------------------------------------------------
@@ -212,6 +279,16 @@ def test_a_notice_that_cannot_be_sent_is_one_line_without_words(
         modules["birthshare_failures"].tell_of_failure(failed(None))
     assert [line["error"] for line in lines] == ["OSError"]
     assert CANARY not in str(lines)
+
+
+def test_where_the_home_is_not_there_one_line_says_so(
+    modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a DAG processor of its own, which tells of tasks whose process was killed."""
+    monkeypatch.setenv("BIRTHSHARE_HOME", "/nowhere")
+    with capture_logs() as lines:
+        modules["birthshare_failures"].tell_of_failure(failed(None))
+    assert [line["error"] for line in lines] == ["SettingsError"]
 
 
 def test_every_task_tells_when_it_has_failed(dags: dict[str, Any], modules: dict[str, ModuleType]) -> None:

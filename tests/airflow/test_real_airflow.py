@@ -321,6 +321,7 @@ def test_the_question_shows_counts_and_the_digest_that_the_button_names(approved
 
 
 def test_the_approved_month_runs_to_its_end(approved: Approved) -> None:
+    assert approved.run.run_id.startswith(f"manual__{MONTH}__"), "named after its month, as scheduled ones"
     assert approved.state == "success"
     assert set(approved.states) == {
         "arrivals", "prepare", "bring", QUESTION, NEXT_QUESTION, "hear", "deliver", "close",

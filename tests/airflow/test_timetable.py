@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,3 +67,68 @@ def test_after_the_run_of_this_month_comes_that_of_the_next(months: Any) -> None
     following = next_after(months, due)
     assert following.run_after > datetime.now(UTC)
     assert following.partition_key > due.partition_key
+
+
+# --- runs that a person starts --------------------------------------------------------------------
+
+
+def asked_for(path: str, body: bytes) -> dict[str, Any]:
+    """What Airflow gets of a request in two pieces: its body, and how long it is said to be."""
+    names = importlib.import_module("birthshare_names")
+    got: dict[str, Any] = {}
+    pieces = [
+        {"type": "http.request", "body": body[:9], "more_body": True},
+        {"type": "http.request", "body": body[9:], "more_body": False},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return pieces.pop(0)
+
+    async def airflow(scope: Any, receive: Any, send: Any) -> None:
+        while not got.get("whole"):
+            message = await receive()
+            got["body"] = got.get("body", b"") + message["body"]
+            got["whole"] = not message.get("more_body")
+        got["length"] = dict(scope["headers"])[b"content-length"]
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "headers": [(b"content-length", b"%d" % len(body))],
+    }
+    asyncio.run(names.NamesRuns(airflow)(scope, receive, None))
+    assert int(got["length"]) == len(got["body"])
+    return got
+
+
+STARTS = "/api/v2/dags/camden.monthly_births/dagRuns"
+
+
+@pytest.mark.usefixtures("modules")
+@pytest.mark.parametrize(
+    "given", [{"conf": {"month": "2026-10"}, "dag_run_id": ""}, {"conf": {}, "partition_key": "2026-10"}]
+)
+def test_a_run_that_a_person_starts_is_named_after_its_month_too(given: dict[str, Any]) -> None:
+    asked = json.loads(asked_for(STARTS, json.dumps(given).encode())["body"])
+    assert asked.pop("dag_run_id").startswith(f"manual__2026-10__{datetime.now(UTC).year}-")
+    assert asked == {name: value for name, value in given.items() if name != "dag_run_id"}
+
+
+@pytest.mark.usefixtures("modules")
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (STARTS, b'{"dag_run_id": "again", "conf": {"month": "2026-10"}}'),
+        (STARTS, b'{"conf": {"month": "2026-10"}, "partition_key": "2026-09"}'),
+        (STARTS, b'{"conf": {"month": "Zenobia"}}'),
+        (STARTS, b'{"conf": ["2026-10"]}'),
+        (STARTS, b"[" * 60_000),
+        (STARTS, b'{"conf": {"month": "2026-10"}, "note": "%s"}' % (b"x" * 70_000)),
+        (STARTS, b"no JSON at all"),
+        (f"{STARTS}/list", b'{"conf": {"month": "2026-10"}}'),
+        ("/api/v2/dags/camden.receipts/dagRuns", b'{"conf": {"month": "2026-10"}}'),
+    ],
+)
+def test_any_other_request_passes_as_it_came(path: str, body: bytes) -> None:
+    assert asked_for(path, body)["body"] == body

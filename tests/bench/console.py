@@ -89,10 +89,10 @@ def _app(home: Path) -> Any:
     return application(Console(lambda: Home.open(home), Named()))
 
 
-def _who(home: Home, act: Act) -> dict[str, str]:
-    """The first person who may, as the entrance is told."""
-    people = home.settings.console.people
-    return {Named.HEADER: str(next(n for n, one in enumerate(people) if act.roles & set(one.roles)))}
+def _who(home: Home, act: Act, number: int = 0) -> dict[str, str]:
+    """One of those who may, the first or a later one, as the entrance is told."""
+    may = [place for place, one in enumerate(home.settings.console.people) if act.roles & set(one.roles)]
+    return {Named.HEADER: str(may[number % len(may)])}
 
 
 # --- one page after the other ---------------------------------------------------------------------
@@ -148,7 +148,8 @@ async def _load(home: Path, paths: list[str], people: int, seconds: int) -> dict
     month = Popen([sys.executable, __file__, "record", str(home), str(seconds)])
     try:
         until = monotonic() + seconds
-        asked = await gather(*(_person(address, number, paths, until) for number in range(people)))
+        each = [(number, _who(Home.open(home), Act.SEE_BREACH, number)) for number in range(people)]
+        asked = await gather(*(_person(address, *one, paths, until) for one in each))
     finally:
         server.terminate()
         server.wait()
@@ -169,9 +170,11 @@ async def _load(home: Path, paths: list[str], people: int, seconds: int) -> dict
     }
 
 
-async def _person(address: str, number: int, paths: list[str], until: float) -> list[tuple[str, float, int]]:
+async def _person(
+    address: str, number: int, who: dict[str, str], paths: list[str], until: float
+) -> list[tuple[str, float, int]]:
     """Opens pages in any order, thinks a while after each, and sends a form now and then."""
-    stream, found, me = random.Random(number), [], {Named.HEADER: str(number), "origin": address}
+    stream, found, me = random.Random(number), [], {**who, "origin": address}
     async with httpx.AsyncClient(base_url=address, timeout=60, headers=me) as client:
         said = re.search(rf'name="{TOKEN}" value="([0-9a-f]+)"', (await client.get("/who-may")).text)
         while monotonic() < until:

@@ -42,7 +42,7 @@ def test_list_says_why_one_does_not_stand(birthshare: CommandLine, file: Path) -
     file.with_suffix(".data_lead.sig").unlink()
     [one] = birthshare("agreement", "list", "--json").json["agreements"]
     assert one["stands"] is False
-    assert "No signature of data_lead" in one["why_not"]
+    assert "No signature of the data lead" in one["why_not"]
 
 
 def test_list_of_none_says_so(birthshare: CommandLine, file: Path) -> None:
@@ -309,7 +309,7 @@ def test_who_may_not_suspend_is_told_who_may(authority: Authority, birthshare: C
     answer.says("mayor may not suspend", "caldicott_guardian")
     answer = birthshare("agreement", "suspend", AGREEMENT, "--role", "caldicott_guardian", "--key", key)
     assert answer.code == 3
-    answer.says("does not hold the role caldicott_guardian")
+    answer.says("does not hold the role Caldicott guardian")
     assert birthshare("agreement", "list", "--json").json["agreements"][0]["stands"] is True
 
 

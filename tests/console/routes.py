@@ -12,6 +12,7 @@ EXAMPLES = {
     "agreement": AGREEMENT,
     "code": "centre-01",
     "dataset": "births",
+    "key": "0" * 32,  # of no decision of anybody's
     "month": str(MONTH),
     "name": AGREEMENT,
     "number": "1",

@@ -252,6 +252,25 @@ def test_what_is_private_is_for_the_officer_and_on_no_statement(called_back: Aut
     assert "safeguarding" not in statement.lower()
 
 
+def test_officers_look_without_being_approvers_and_nobody_else_does(
+    called_back: Authority, number: str
+) -> None:
+    with (called_back.home.path / "birthshare.toml").open("a") as file:
+        for role in (Role.IG_OFFICER, Role.DATA_LEAD):
+            file.write(f'\n[[console.people]]\nprincipal = "new.{role}@example.org"\nroles = ["{role}"]\n')
+    officer, lead = (
+        Asking(called_back.home, f"new.{role}@example.org", lambda: NOW)
+        for role in (Role.IG_OFFICER, Role.DATA_LEAD)
+    )
+    told = {"happened": "recipient", "recipient": "centre-01", "why": STOLEN, "asked": "known"}
+    assert "What was shared" in officer.post("/family/found", 200, why=WHY, number=number)
+    assert "Who is affected" in officer.post("/breach", 200, **told)
+    assert "not known here" in lead.post("/breach", 409, **told)
+    assert {one.principal for one in called_back.recorded(EvidenceGiven.kind)} == {
+        "new.ig_officer@example.org"
+    }
+
+
 # --- a breach -------------------------------------------------------------------------------------
 
 

@@ -129,6 +129,7 @@ def test_an_officer_suspends_a_version_with_a_reason(
     assert isinstance(said, AgreementSuspended)
     assert (said.principal, said.note) == ("data.protection@example.org", "the form was changed")
     assert state(authority, 1) is State.SUSPENDED
+    assert "In their words: the form was changed" in page.inner_text("main")
 
 
 def test_a_version_is_in_force_once_every_role_has_signed_here(

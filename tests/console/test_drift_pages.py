@@ -16,9 +16,11 @@ from pipeline.errors import WaitingForPerson
 from pipeline.ledger.entries import DriftAccepted, Kind
 from pipeline.roles import Role
 from pipeline.suppliers.drift import NAMESPACE, Compared
+from software_passkey import SoftwarePasskey
 from suppliers.earlier import alive, used_before
 
 from .by_hand import sign_by_hand
+from .by_passkey import signs
 from .conftest import Asking, Screen
 
 DRIFT = f"/months/{MONTH}/drift"
@@ -106,3 +108,12 @@ def test_other_differences_than_were_looked_at_and_other_people_s_signatures_acc
     assert "not the differences that are asked about now" in guardian.post(FORM, 409, **form)
     guardian.get(f"{FORM}?seen={form['seen']}", 409)
     assert not authority.recorded(Kind.DRIFT_ACCEPTED)
+
+
+def test_it_is_accepted_with_a_passkey_too(authority: Authority, asking: Callable[[Role], Asking]) -> None:
+    passkey, seen = SoftwarePasskey("localhost"), waiting(authority).statement_sha256
+    with authority.home.allowed_signers.open("a") as signers:
+        signers.write(passkey.line(GUARDIAN, NAMESPACE))
+    signs(asking(Role.GUARDIAN), f"{FORM}?seen={seen}", FORM, passkey, NAMESPACE, note="")
+    [accepted] = authority.recorded(Kind.DRIFT_ACCEPTED)
+    assert accepted.principal == GUARDIAN

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -17,12 +14,12 @@ import pytest
 
 from month_authority import Authority, copied
 from pipeline.demo.authority import Demonstration
-from servers.sign_on import PASSWORD, SignOnServer
+from servers.sign_on import SignOnServer
+
+from .signed_on import MAILBOX, PEOPLE, STRANGER, console, free_port, log_in, set_up
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-MAILBOX, STRANGER = "guardians@example.org", "somebody.else@example.org"  # as the sign-on knows them
 
 
 @dataclass
@@ -37,56 +34,15 @@ class Council:
 
 @pytest.fixture(scope="module")
 def council(prototype: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Council]:
-    address = f"http://localhost:{_free_port()}"
-    people = [("guardian", MAILBOX), ("stranger", STRANGER)]
+    port = free_port()
+    address = f"http://localhost:{port}"
     with (
         copied(prototype, tmp_path_factory.mktemp("sign_on")) as authority,
-        SignOnServer(f"{address}/signed-in", people) as sign_on,
+        SignOnServer(f"{address}/signed-in", PEOPLE) as sign_on,
     ):
-        _set_up(authority, sign_on, address)
-        with _console(authority, "--port", str(urlsplit(address).port)) as process:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            assert f"Open {address}" in said, process.communicate()
+        set_up(authority, sign_on, address)
+        with console(authority, port, address) as process:
             yield Council(authority, sign_on, address, process)
-
-
-def _set_up(authority: Authority, sign_on: SignOnServer, address: str) -> None:
-    authority.setting(
-        'roles = ["caldicott_guardian", "approver"]\n\n[[console',
-        f'roles = ["caldicott_guardian", "approver"]\nsign_on = "{MAILBOX}"\n\n[[console',
-    )
-    settings = authority.home.path / "birthshare.toml"
-    with settings.open("a") as file:
-        file.write(
-            f'\n[console]\naddress = "{address}"\n'
-            f'[console.sign_on]\nissuer = "{sign_on.issuer}"\nclient_id = "{sign_on.client_id}"\n'
-        )
-    secret = authority.home.path / "keys" / "sign_on.secret"
-    secret.touch(0o600)
-    secret.write_text(sign_on.client_secret)
-
-
-@contextmanager
-def _console(authority: Authority, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """`birthshare console`, as somebody starts it in a terminal."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "console", "--home", str(authority.home.path), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -104,19 +60,11 @@ def window(chromium: Browser) -> Iterator[Callable[[], Page]]:
         one.close()
 
 
-def _log_in(page: Page, login: str, password: str = PASSWORD) -> None:
-    """On the sign-on's own pages."""
-    for field, typed in (("login", login), ("password", password)):
-        page.locator(f"input[name={field}]").fill(typed)
-        with page.expect_navigation():
-            page.locator(f"input[name={field}]").press("Enter")
-
-
 def test_from_the_address_bar_to_the_first_page_and_out_again(council: Council, window) -> None:
     page = window()
     page.goto(council.address)
     assert page.url.startswith(council.sign_on.issuer)
-    _log_in(page, "guardian")
+    log_in(page, "guardian")
     assert page.url == f"{council.address}/"
     assert page.get_by_role("heading", level=1).inner_text() == "Waiting for you"
     assert "You are caldicott.guardian@example.org: Caldicott guardian" in page.content()
@@ -131,7 +79,7 @@ def test_from_the_address_bar_to_the_first_page_and_out_again(council: Council, 
 def test_who_has_another_password_stays_outside(council: Council, window) -> None:
     page = window()
     page.goto(council.address)
-    _log_in(page, "guardian", "guessed")
+    log_in(page, "guardian", "guessed")
     assert page.url.startswith(council.sign_on.issuer)
     assert page.goto(f"{council.address}/months").url.startswith(council.sign_on.issuer)
 
@@ -139,7 +87,7 @@ def test_who_has_another_password_stays_outside(council: Council, window) -> Non
 def test_whom_nobody_named_is_told_so_in_words_that_do_not_say_who_it_is(council: Council, window) -> None:
     page = window()
     page.goto(council.address)
-    _log_in(page, "stranger")
+    log_in(page, "stranger")
     assert page.get_by_role("heading", level=1).inner_text() == "You are not named here"
     assert STRANGER not in page.content()
     assert "birthshare" not in {one["name"] for one in page.context.cookies()}
@@ -148,7 +96,7 @@ def test_whom_nobody_named_is_told_so_in_words_that_do_not_say_who_it_is(council
 def _known_there(page: Page, council: Council) -> Page:
     """The window of somebody who has logged in at the sign-on already."""
     page.goto(f"{council.sign_on.issuer}/login")
-    _log_in(page, "guardian")
+    log_in(page, "guardian")
     return page
 
 

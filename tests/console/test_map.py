@@ -130,7 +130,7 @@ def test_the_map_of_a_closed_month_has_the_rounded_births_of_each_area(screens, 
 def test_postcodes_are_shown_only_to_whoever_asks_and_that_is_recorded(asking, authority: Authority) -> None:
     lead: Asking = asking(Role.DATA_LEAD)
     one = asked(authority)["unknown"]
-    for path in ("/map", QUEUE, f"{QUEUE}/{one.name}", f"{QUEUE}/{one.name}/sign?recipient=nobody"):
+    for path in ("/map", QUEUE, f"{QUEUE}/{one.name}", f"{QUEUE}/{one.name}/sign?recipient=-"):
         assert UNKNOWN not in lead.get(path)
     assert authority.recorded(Kind.POSTCODES_SHOWN) == []
     page = lead.client.post(f"{QUEUE}/postcodes", data={"token": lead.token()})
@@ -200,8 +200,8 @@ def test_a_note_that_could_name_somebody_is_refused_and_nothing_is_decided(
 ) -> None:
     one = asked(authority)["ambiguous"]
     lead: Asking = asking(Role.DATA_LEAD)
-    signature = signed(authority, statement_of(lead, one, "nobody"))
-    typed = {"recipient": "nobody", "authority": "", "signature": signature}
+    signature = signed(authority, statement_of(lead, one, "-"))
+    typed = {"recipient": "-", "authority": "", "signature": signature}
     page = lead.post(f"{QUEUE}/{one.name}", 422, **typed, note="flat 12")
     assert "without digits, addresses or names" in page
     assert authority.recorded(Kind.POSTCODE_REVIEWED) == []

@@ -37,6 +37,7 @@ from pipeline.ledger.entries import (
 )
 from pipeline.questions import releases
 from pipeline.questions.things import Waits
+from pipeline.records import Month
 from pipeline.roles import Role
 from pipeline.steps.release import NAMESPACE, forgoing, refusal
 
@@ -170,6 +171,7 @@ def test_many_things_of_one_kind_are_folded_below_the_first_and_name_their_recip
     centres = [f"{one.name} ({code}) is not known" for code, one in sorted(home.recipients().items())]
     assert len(centres) == 4
     assert centres[0] in before and not any(one in before for one in centres[1:])
+    assert "Late" in after and "Soon" not in before + after
     assert all(one in after for one in centres[1:])
 
 
@@ -180,9 +182,18 @@ def test_commands_are_shown_to_those_whose_turn_it_is_alone(authority: Authority
     assert "birthshare doctor" in shown[Role.DATA_LEAD] and "birthshare doctor" not in shown[Role.GUARDIAN]
 
 
+def test_of_a_month_that_was_never_begun_there_is_no_page_to_lead_to(authority: Authority) -> None:
+    later = NOW + timedelta(days=60)
+    missing = Month(later.year, later.month).plus(-1)
+    page = Asking(authority.home, principal_of(authority.home, Role.DATA_LEAD), lambda: later).get("/")
+    assert f"{missing.in_full} waits for the files" in words(page)
+    assert f'href="/months/{missing}"' not in page
+    assert "birthshare release" not in page, "a page does that"
+
+
 @pytest.mark.parametrize("kind", PLACES)
 def test_every_page_that_the_list_leads_to_is_there_and_is_that_act(kind: Waits) -> None:
-    path, act, _ = PLACES[kind]
+    path, act = PLACES[kind]
     filled = path.format(month=MONTH, recipient="centre-01", version=f"{AGREEMENT}/1")
     asked_for = {"type": "http", "method": "GET", "path": filled, "root_path": ""}
     acts = [
@@ -229,6 +240,7 @@ def test_of_two_the_second_decides_without_the_words_of_the_first(
     for path in (RELEASE, f"{RELEASE}/approve?release={waits}", f"/months/{MONTH}", "/months", "/"):
         assert OPINION not in guardian.get(path)
     assert LEAD in guardian.get(RELEASE), "who has decided is no secret"
+    assert f"({AGREEMENT}) needs another person in the role" in words(guardian.get(RELEASE))
     officer = before(two, Role.IG_OFFICER)
     officer.get("/proof/export", 409)
     said = officer.post("/proof/evidence", 409, month=str(MONTH), why="to look before I decide")
@@ -265,6 +277,9 @@ def test_a_refusal_says_why_and_leaves_nothing_to_decide(authority: Authority, a
     guardian = asking(Role.GUARDIAN)
     shown = guardian.post(f"{RELEASE}/refuse", 422, **a_refusal(authority, "caldicott_guardian", ""))
     assert "A refusal needs its reason" in words(shown)
+    neither = a_refusal(authority, "caldicott_guardian", "") | {"signature": ""}
+    summary = guardian.post(f"{RELEASE}/refuse", 422, **neither).split('role="alert"')[1].split("</div>")[0]
+    assert 'href="#note"' in summary and 'href="#signature"' in summary, "both are said at once"
     why = "see NHS number 999 123 4567"
     shown = guardian.post(f"{RELEASE}/refuse", 422, **a_refusal(authority, "caldicott_guardian", why))
     assert "That note cannot be recorded" in words(shown) and why in shown, "what was typed is kept"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,16 @@ from pipeline.encryption import sshsig
 from pipeline.encryption.signing import sign_ssh, verify_ssh
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import Kind
+from pipeline.places import reviews
+from pipeline.places.reviewed import NAMESPACE as PLACES
 from pipeline.questions.agreements import State, versions
+from pipeline.recipients.register import NAMESPACE as REGISTER
 from pipeline.reporting.pages import Frame, environment, framed
 from pipeline.roles import Role
 from pipeline.steps.release import NAMESPACE
 from software_passkey import SoftwarePasskey
 
+from .by_passkey import signs
 from .conftest import ADDRESS, Asking, principal_of
 
 if TYPE_CHECKING:
@@ -171,18 +176,70 @@ def test_a_release_that_changed_meanwhile_is_approved_anew_and_once(
     assert (approved.principal, approved.pack_sha256, approved.way) == (GUARDIAN, now["release"], "signature")
 
 
-def test_an_agreement_is_signed_the_same_way(authority: Authority) -> None:
-    passkey = SoftwarePasskey("localhost")
-    allow(authority, passkey.line(GUARDIAN, AGREEMENTS))
-    authority.agreement_file().with_suffix(".caldicott_guardian.sig").unlink()
-    assert state(authority) is not State.IN_FORCE
-    guardian, address = at_the_console(authority, Role.GUARDIAN), f"/agreements/{AGREEMENT}/1"
-    page = guardian.get(address)
-    [challenge] = re.findall(r'data-challenge="([^"]+)"', page)
-    [digest] = re.findall(r'name="digest" value="([^"]+)"', page)
-    used = passkey.used(challenge, origin=ADDRESS)
-    guardian.post(f"{address}/sign", 303, role="caldicott_guardian", digest=digest, **used)
-    assert state(authority) is State.IN_FORCE
+@pytest.fixture
+def keys() -> dict[str, SoftwarePasskey]:
+    """Two approvers' passkeys, by whose they are."""
+    return {who: SoftwarePasskey("localhost") for who in (GUARDIAN, LEAD)}
+
+
+@pytest.fixture
+def own(asked: Authority, keys: dict[str, SoftwarePasskey], tmp_path: Path) -> Iterator[Authority]:
+    """The same month, to decide about; both approvers' passkeys are good for every purpose."""
+    with copied(replace(asked.demo, home=asked.home.path), tmp_path) as authority:
+        for who, passkey in keys.items():
+            allow(authority, passkey.line(who))
+        yield authority
+
+
+def test_a_release_is_approved_and_then_left_without_a_list(
+    own: Authority, keys: dict[str, SoftwarePasskey]
+) -> None:
+    guardian = at_the_console(own, Role.GUARDIAN)
+    release = form(guardian)["release"]
+    for what, kind in (
+        ("approve", Kind.RELEASE_APPROVED),
+        (f"without/{AGREEMENT}/centre-01", Kind.LIST_FORGONE),
+    ):
+        address = f"{RELEASE}/{what}"
+        signs(guardian, f"{address}?release={release}", address, keys[GUARDIAN], NAMESPACE, note="")
+        [recorded] = own.recorded(kind)
+        assert recorded.principal == GUARDIAN
+
+
+def test_every_other_form_takes_one_over_exactly_what_it_shows(
+    own: Authority, keys: dict[str, SoftwarePasskey]
+) -> None:
+    """A postcode, a refusal, an agreement signed and suspended, and the register that two persons sign."""
+    guardian, lead = (at_the_console(own, role) for role in (Role.GUARDIAN, Role.DATA_LEAD))
+
+    one = reviews.queue(own.home, MONTH, now=NOW).asked[0]
+    postcode = f"/map/review/{MONTH}/{one.name}"
+    chosen = f"{postcode}/sign?recipient={one.recipients[0]}&authority={one.authority}"
+    signs(lead, chosen, postcode, keys[LEAD], PLACES, note="")
+    [reviewed] = own.recorded(Kind.POSTCODE_REVIEWED)
+    assert reviewed.principal == LEAD
+
+    refusal = f"{RELEASE}/refuse?release={form(guardian)['release']}"
+    signs(guardian, refusal, f"{RELEASE}/refuse", keys[GUARDIAN], NAMESPACE, note="far fewer than there were")
+    [refused] = own.recorded(Kind.RELEASE_REFUSED)
+    assert refused.principal == GUARDIAN
+
+    agreement = f"/agreements/{AGREEMENT}/1"
+    own.agreement_file().with_suffix(".caldicott_guardian.sig").unlink()
+    assert state(own) is not State.IN_FORCE
+    role = {"role": "caldicott_guardian"}
+    signs(guardian, agreement, f"{agreement}/sign", keys[GUARDIAN], AGREEMENTS, **role)
+    assert state(own) is State.IN_FORCE
+    suspend = f"{agreement}/suspend"
+    signs(guardian, suspend, suspend, keys[GUARDIAN], AGREEMENTS, **role, note="the areas are wrong")
+    assert state(own) is State.SUSPENDED
+
+    own.change_recipient("centre-01", signed=False, user="another")
+    for somebody, who in ((guardian, GUARDIAN), (lead, LEAD)):
+        changes = "/recipients/register/changes"
+        signs(somebody, changes, changes, keys[who], REGISTER)
+    *_, agreed = own.recorded(Kind.REGISTER_AGREED)
+    assert {one.principal for one in agreed.signatures} == {GUARDIAN, LEAD}
 
 
 def state(authority: Authority) -> State:

@@ -16,7 +16,7 @@ from .conftest import Asking, Screen
 
 __all__ = ["birthshare"]
 
-CHANGES = "/recipients/changes"
+CHANGES = "/recipients/register/changes"
 KEYS = {
     Role.GUARDIAN: "caldicott_guardian",
     Role.IG_OFFICER: "data_protection_officer",

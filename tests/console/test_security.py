@@ -76,7 +76,10 @@ def token_of(client: TestClient) -> str:
 
 def test_the_link_is_good_once(outside: tuple[TestClient, OneTimeLink]) -> None:
     client, link = outside
+    client.cookies.set("birthshare", "brought", domain="localhost.local")
     assert client.get(link.path).headers["location"] == "/"
+    with_what_was_brought = {"cookie": "birthshare=brought"}  # a name that somebody chose opens nothing
+    assert TestClient(client.app, base_url=ADDRESS).get("/", headers=with_what_was_brought).status_code == 401
     again = TestClient(client.app, base_url=ADDRESS, follow_redirects=False).get(link.path)
     assert again.status_code == 401
     assert "birthshare console" in again.text
@@ -200,6 +203,8 @@ def test_signs_that_no_text_has_are_refused(inside: TestClient) -> None:
 
 TRICKS = [
     "/static/../application.py", "/static/..%2fapplication.py", "/static/%2e%2e/application.py",
+    "/static/%252e%252e/application.py", "/static/..%5c..%5capplication.py", "/static/..;/application.py",
+    "/static/%c0%ae%c0%ae/application.py",
     "/static//etc/passwd", "/static/%2fetc%2fpasswd", "/static/", "/static", "/openapi.json", "/docs",
     "//evil.example/", "/%5cevil.example", "/months/..%2f..%2fetc", "/checks/..%2F..%2Fbirthshare.toml",
     "/months/%00", "/months/a%0d%0aSet-Cookie:%20x=1", f"/{'x' * (LONGEST + 1)}", "/months/%F0%9F%92%A9",
@@ -217,6 +222,18 @@ def test_tricks_with_addresses_lead_nowhere(inside: TestClient) -> None:
         for never in ("BEGIN", "root:", "Traceback", "from __future__", "[authority]", "<script>"):
             assert never not in answer.text
         assert "x" not in inside.cookies
+
+
+def test_nothing_is_asked_in_another_way_than_our_pages_ask_it(inside: TestClient) -> None:
+    said = {TOKEN: token_of(inside)}
+    for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"):
+        for path in ("/", "/sign-out", "/family"):
+            assert inside.request(method, path).status_code == 405
+    assert inside.get("/sign-out", params=said).status_code == 405
+    assert inside.get("/sign-out", headers={"X-HTTP-Method-Override": "POST"}).status_code == 405
+    assert inside.post("/who-may", data=said).status_code == 405
+    assert inside.post("/sign-out", params=said).status_code == 403  # a token in an address is none
+    assert inside.get("/").status_code == 200
 
 
 def test_no_page_sends_anybody_elsewhere(inside: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from month_authority import NOW, Authority, CommandLine
-from pipeline.console import beforehand
+from pipeline.console import beforehand, serving
 from pipeline.console.application import Console, application
 from pipeline.console.entrances.one_time_link import OneTimeLink
 from pipeline.home import Home
@@ -59,6 +60,17 @@ WRONG: dict[str, tuple[Callable[[Authority], None], tuple[str, ...], str]] = {
     "an address without TLS": (
         lambda one: _append(one, ADDRESS.replace("https", "http")), (), "console.address",
     ),
+    "an address with the port that browsers leave out": (
+        lambda one: _append(one, ADDRESS.replace(".org", ".org:443")), (),
+        "console.address: leave out :443, as browsers do: https://births.example.org",
+    ),
+    "the same on this machine": (
+        lambda one: _append(one, ADDRESS.replace("https://births.example.org", "http://localhost:80")), (),
+        "console.address: leave out :80, as browsers do: http://localhost",
+    ),
+    "a port that there is not": (
+        lambda one: _append(one, ADDRESS.replace(".org", ".org:99999")), (), "console.address: ",
+    ),
 }  # fmt: skip
 
 
@@ -77,6 +89,16 @@ def test_a_port_that_is_taken_is_said_in_words(authority: Authority) -> None:
         said = CommandLine(authority)("console", "--port", str(taken.getsockname()[1]))
     assert said.code == 2
     said.says("Address already in use", "--port 8471")
+
+
+def test_who_does_not_say_whom_the_link_is_for_is_told_whom_and_how_to_choose(authority: Authority) -> None:
+    told: list[str] = []
+    serving._entrance(authority.home, None, 8470, lambda *lines: told.extend(lines))
+    first, *others = [one.principal for one in authority.home.settings.console.people]
+    assert f"for {first}:" in told[0]
+    assert f"with --as: {', '.join(others)}." in "\n".join(told)
+    serving._entrance(authority.home, first, 8470, lambda *lines: told.extend(lines[2:]))
+    assert len(told) == 5
 
 
 def test_doctor_says_what_a_sign_on_lacks(authority: Authority) -> None:
@@ -107,9 +129,11 @@ def test_a_failure_that_nobody_foresaw_is_told_without_its_text(
 def test_what_pages_ask_of_the_whole_past_is_read_before_somebody_asks(
     authority: Authority, asking: Callable[[Role], Asking], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    frozen = gc.get_freeze_count()
     beforehand.remember(authority.home).join()
+    assert gc.get_freeze_count() > frozen, "Python goes on searching it for garbage"
     monkeypatch.delattr(remembered, "_between")  # nothing is left to read
-    for path in ("/transfers", "/recalls", "/recalls/speed"):
+    for path in ("/transfers", "/transfers/flows", "/recalls", "/recalls/speed"):
         asking(Role.AUDITOR).get(path)
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import stat
 from dataclasses import replace
+from threading import Thread
+from typing import Any
 
 import pytest
 
 from digest.conftest import APPROVAL, EXPIRY, LEAD, LOGIN, MONDAY, OFFICER, SECRET_PATH, UNCOLLECTED, Office
 from pipeline import doctor
+from pipeline.digest.channels import Channel
 from pipeline.errors import NotAllDelivered, SettingsError
 from pipeline.home import Home
 from pipeline.keeping import limits
@@ -60,6 +63,23 @@ def test_nobody_is_told_twice_on_a_day(office: Office) -> None:
     assert office.tell(APPROVAL, UNCOLLECTED).sent == 0
     assert len(office.mail.taken) == 2
     assert len(office.webhook.taken) == 1
+
+
+def test_of_two_runs_at_once_one_tells(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a try outlives its scheduler: the second waits, and finds that everybody was told."""
+    real, second = Channel.send, list[Thread]()
+
+    def send_while_another_runs(*arguments: Any) -> None:
+        if not second:
+            second.append(Thread(target=office.tell, args=(APPROVAL,)))
+            second[0].start()
+            second[0].join(1)  # it does not end before this one
+        real(*arguments)
+
+    monkeypatch.setattr(Channel, "send", send_while_another_runs)
+    office.tell(APPROVAL)
+    second[0].join()
+    assert len(office.texts(LEAD)) == len(office.webhook.taken) == 1
 
 
 def test_nothing_is_sent_where_nothing_waits_or_nothing_is_new(office: Office) -> None:

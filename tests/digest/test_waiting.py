@@ -54,7 +54,7 @@ def test_a_closed_month_waits_for_its_recipients_and_the_next_for_its_file(autho
     authority.run()
     assert found(authority) == {}
     later = found(authority, NOW + timedelta(days=60))
-    assert later[Waits.UNCOLLECTED].role is Role.DATA_LEAD
+    assert (later[Waits.UNCOLLECTED].role, later[Waits.UNCOLLECTED].urgency) == (Role.DATA_LEAD, Urgency.LATE)
     assert later[Waits.UNACKNOWLEDGED].due == NOW.date() + timedelta(days=10)
     assert later[Waits.EXTRACT_LATE].supplier == "chis"
     assert later[Waits.EXTRACT_LATE].month > str(MONTH)
@@ -111,8 +111,18 @@ def test_changed_recipients_wait_for_signatures_and_old_keys_for_new_ones(author
     authority.change_recipient(code, signed=False, key_until=end)
     waits = found(authority)
     assert waits[Waits.REGISTER_UNSIGNED].count == 2
+    assert Waits.AREAS_UNSIGNED not in waits
     assert (waits[Waits.KEY_ENDS].recipient, waits[Waits.KEY_ENDS].due) == (code, end)
     assert waits[Waits.KEY_ENDS].urgency is Urgency.SOON
+
+
+def test_changed_reach_areas_wait_for_signatures_by_themselves(authority: Authority) -> None:
+    [areas] = authority.home.settings.geography.reach_areas
+    with (authority.home.path / areas).open("a") as file:
+        file.write("\n")
+    waits = found(authority)
+    assert (waits[Waits.AREAS_UNSIGNED].count, waits[Waits.AREAS_UNSIGNED].urgency) == (2, Urgency.NOW)
+    assert Waits.REGISTER_UNSIGNED not in waits
 
 
 def test_agreements_are_named_before_they_end_when_they_have_and_not_for_ever(authority: Authority) -> None:

@@ -12,7 +12,7 @@ from pipeline import facts
 from pipeline import month as months
 from pipeline.demo.keys import make_openpgp_key, make_ssh_key, seal_as_supplier
 from pipeline.encryption.opening import SealProblem, SealRefused
-from pipeline.errors import IntegrityError, NotAllDelivered
+from pipeline.errors import IntegrityError, NotAllDelivered, SettingsError
 from pipeline.ledger.entries import Entry, MonthClosed
 from pipeline.outside import check
 
@@ -133,6 +133,17 @@ def test_a_key_that_was_only_exchanged_stops_everything(authority: Authority, si
     (authority.home.path / "keys" / "ledger.key").write_bytes(new_note_key())
     with pytest.raises(IntegrityError, match="damaged"):
         months.prepare(authority.home, MONTH, now=NOW)
+
+
+def test_a_lost_key_stops_a_month_at_its_first_task_and_the_doctor_names_it(
+    authority: Authority, birthshare: CommandLine
+) -> None:
+    """On the one machine that has all keys; it is not taken for one that only opens."""
+    (authority.home.path / "keys" / "ledger.key").unlink()
+    with pytest.raises(SettingsError, match="lost.*ledger.key.*safe copy"):
+        months.look_for_files(authority.home, MONTH, now=NOW)
+    findings = {one["what"]: one["advice"] for one in birthshare("doctor", "--json").json["findings"]}
+    assert "safe copy" in findings["keys/ledger.key: signs checkpoints"]
 
 
 def test_a_renewal_that_was_killed_in_between_changes_nothing_and_can_be_done_again(

@@ -12,7 +12,7 @@ from ledger_examples import APPROVED, MONTH, child, digest, permit_body
 
 from pipeline.afterwards.sent import open_recalls, states
 from pipeline.errors import IntegrityError, Refused
-from pipeline.ledger.entries import Entry, Kind, NoticeBody, Publishing, RecallRaised
+from pipeline.ledger.entries import Entry, Kind, NoticeBody, Publishing, RecallRaised, ReportPermitted
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.permits import TakenOver
 from pipeline.ledger.verify import verify
@@ -194,6 +194,18 @@ def test_a_notice_is_put_in_place_by_the_newest_run_alone(ledger: Ledger, later:
     assert not ledger.publish_notice(notice, "notices", older, at=later(), part="0" * 16)
     assert ledger.publish_notice(notice, "notices", newer, at=later(), part="1" * 16)
     assert ledger.asked(notice) == ["1" * 16]
+
+
+def test_a_report_is_put_in_place_by_the_newest_run_alone(ledger: Ledger, later: Later) -> None:
+    told = ReportPermitted(
+        supplier="chis", file_name="rows.csv.gpg", sealed_sha256=digest("1"), about_sha256=digest("2")
+    )
+    older, newer = ledger.take("chis"), ledger.take("chis")
+    with pytest.raises(TakenOver):
+        ledger.permit_report(told, at=later(), lease=("chis", older))
+    report = ledger.permit_report(told, at=later(), lease=("chis", newer))
+    assert not ledger.publish_report(report, "chis", older, at=later(), part="0" * 16)
+    assert ledger.publish_report(report, "chis", newer, at=later(), part="1" * 16)
 
 
 def test_what_the_ledger_did_not_issue_is_no_notice(ledger: Ledger, later: Later) -> None:

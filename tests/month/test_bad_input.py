@@ -747,8 +747,8 @@ def removed(authority: Authority) -> None:
 
 
 FALLEN = {
-    no_signature: ("agreement_not_approved", "No signature of caldicott_guardian"),
-    signed_by_the_wrong_role: ("agreement_not_approved", "does not hold the role caldicott_guardian"),
+    no_signature: ("agreement_not_approved", "No signature of the Caldicott guardian"),
+    signed_by_the_wrong_role: ("agreement_not_approved", "does not hold the role Caldicott guardian"),
     altered_after_signing: ("agreement_not_approved", ".sig"),
     suspended: ("agreement_suspended", "A suspension stands"),
     expired: ("agreement_not_in_force", "It expired on"),

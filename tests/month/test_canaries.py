@@ -19,7 +19,22 @@ from typing import Any, NoReturn
 
 import pytest
 
-from canaries import CANARY, PUBLIC, QUOTED, SHARED, Search, values_of, with_canaries
+from canaries import (
+    ANSWERED,
+    CANARY,
+    CODED,
+    HELD,
+    LATER,
+    PUBLIC,
+    QUOTED,
+    SET_ASIDE,
+    SHARED,
+    Search,
+    personal_columns,
+    values_of,
+    with_canaries,
+)
+from changes.writing import answers_csv, changes_csv
 from month_authority import MONTH, Authority, CommandLine
 from pipeline.demo.births import as_csv
 from pipeline.ledger.entries import Kind, Validated
@@ -85,11 +100,25 @@ def _search_before_removal(search: Search, monkeypatch: pytest.MonkeyPatch) -> N
 # --- the search itself ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("kind", "planted"),
+    [
+        ("births", {*CANARY, *SHARED, *HELD, *SET_ASIDE, "date_of_birth"}),
+        ("answers", {*ANSWERED}),
+        ("changes", {name for said in LATER for name in said}),
+    ],
+)
+def test_every_personal_field_of_what_suppliers_send_has_a_canary(kind: str, planted: set[str]) -> None:
+    """The contract says which there are; codes and small numbers are like everybody else's."""
+    assert planted.difference(CODED) == personal_columns(kind)
+
+
 def test_the_search_finds_every_canary_where_it_must_be(watched: Watched) -> None:
     extract = with_canaries(watched.authority.extract())
     search = Search(values_of(extract))
     assert len(search.values) > 18
-    search.bytes("extract", as_csv(extract))
+    for sent in (as_csv(extract), answers_csv([ANSWERED]), changes_csv(LATER)):
+        search.bytes("what was sent", sent)
     assert {value for value, _ in search.found} == set(search.values)
 
 

@@ -45,4 +45,6 @@ def test_what_is_late_is_said_in_words_and_stands_first(office: Office) -> None:
     assert late == sorted(late, reverse=True)
     assert found["late"] == len(found["alarms"]) == sum(late)
     for one in found["recipients"]:
-        assert is_late(one) == any(words.startswith(f"{one['code']}: ") for words in found["alarms"])
+        assert is_late(one) == any(
+            words.startswith(f"{one['name']} ({one['code']}): ") for words in found["alarms"]
+        )

@@ -304,21 +304,25 @@ def test_a_notice_that_was_on_its_way_to_a_former_place_is_brought_to_the_new_on
     assert town.recorded(Kind.COLLECTED) == []
 
 
-def test_of_two_runs_at_once_the_older_one_stops(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the first writes its notice aside, a second run takes over and brings it."""
-    real, begun = push._Push.put, []
+@pytest.mark.parametrize(("held_at", "trouble"), [("put", ["superseded"]), ("_place", [])])
+def test_of_two_runs_at_once_the_newer_one_brings_the_notice_and_the_older_one_nothing(
+    town: Town, monkeypatch: pytest.MonkeyPatch, held_at: str, trouble: list[str]
+) -> None:
+    """The first is held up before it writes its notice aside, or with leave to give it its name."""
+    real, begun, there = getattr(push._Push, held_at), [], list[Path]()
 
-    def put(self: Any, *arguments: Any) -> Any:
+    def held(self: Any, *arguments: Any) -> Any:
         if not begun:
             begun.append(True)
-            town.tries_again()
+            assert town.tries_again().brought.delivered == 1
+            there.extend(town.notices("north"))
         return real(self, *arguments)
 
-    monkeypatch.setattr(push._Push, "put", put)
-    followed = town.hears(DIED)
-    assert followed.brought.delivered == 0
-    assert len(town.notices("north")) == len(delivered_notices(town)) == 1
-    assert problems(town) == ["superseded"]
+    monkeypatch.setattr(push._Push, held_at, held)
+    town.hears(DIED)
+    assert town.notices("north") == there
+    assert len(there) == len(delivered_notices(town)) == 1
+    assert problems(town) == trouble
 
 
 def test_bytes_that_another_run_has_used_up_are_no_failure_of_ours(

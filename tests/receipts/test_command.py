@@ -61,7 +61,7 @@ def test_the_alarm_is_told_and_a_reminder_sent_when_asked(birthshare: CommandLin
     answer = birthshare("receipts")
     assert answer.code == 0
     assert "OVERDUE" in answer.out
-    answer.says("north: 2 lists not known to have been collected")
+    answer.says("(north): 2 lists not known to have been collected")
     assert birthshare("receipts", "--remind", "--json").json["reminded"] == 3
     assert birthshare("receipts", "--remind", "--json").json["reminded"] == 0
 
@@ -74,7 +74,7 @@ def test_status_shows_each_list_s_state_of_today(birthshare: CommandLine, town: 
     assert answer.code == 0
     assert "destroyed" in answer.out
     assert "collection OVERDUE" in " ".join(answer.out.split())
-    answer.says("south: 2 lists not known to have been collected")
+    answer.says("(south): 2 lists not known to have been collected")
 
 
 def test_status_says_what_was_called_back_and_is_not_off_its_list(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dag_runs import context_of, load
+from pipeline.afterwards import receipts
 from receipts.centres import Town
 from scenarios.arrangement import MONTH
 
@@ -33,6 +35,27 @@ def test_the_task_gives_counts_alone(look_and_remind: Callable[[], dict[str, int
     town["north"].takes(town["north"].list_of(MONTH))
     assert look_and_remind() == {"collected": 1, "reminders": 0}
     assert look_and_remind() == {"reminders": 0}
+
+
+def test_a_task_whose_first_try_still_looks_is_tried_again(
+    look_and_remind: Callable[[], dict[str, int]], town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where its scheduler was killed: a person need not clear it, and nothing is recorded twice."""
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    real, second = receipts.visits.visit, list[BaseException]()
+
+    def while_another_tries(*arguments: Any, **named: Any) -> Any:
+        if not second:
+            with pytest.raises(AirflowException, match="Busy.*is looking for receipts") as told:
+                look_and_remind()
+            second.append(told.value)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(receipts.visits, "visit", while_another_tries)
+    town["north"].takes(town["north"].list_of(MONTH))
+    assert look_and_remind() == {"collected": 1, "reminders": 0}
+    assert not isinstance(second[0], AirflowFailException), "that would leave the task no other try"
 
 
 def test_the_task_fails_while_a_centre_cannot_be_looked_at(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -60,9 +63,21 @@ def another_reach_area(authority: Authority) -> tuple[str, ...]:
     return ()
 
 
+def a_newer_directory(authority: Authority) -> tuple[str, ...]:
+    """As `geography_refresh` puts it in the place of the other while people decide."""
+    with (
+        closing(sqlite3.connect(authority.home.at(authority.home.settings.geography.directory))) as places,
+        places,
+    ):
+        facts = json.loads(places.execute("SELECT content FROM facts").fetchone()[0])
+        newer = facts | {"source_sha256": "f" * 64, "digest": ""}
+        places.execute("UPDATE facts SET content = ?", [json.dumps(newer)])
+    return ()
+
+
 CHANGES = (
     another_extract, the_same_extract_signed_anew, another_agreement, other_decisions, another_key,
-    another_address, another_reach_area,
+    another_address, another_reach_area, a_newer_directory,
 )  # fmt: skip
 
 

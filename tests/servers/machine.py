@@ -14,14 +14,17 @@ from pathlib import Path
 import pytest
 
 import install
+from airflow_served import parts_of
 from airflow_server import free_port
 from airflow_settings import Settings
-from install import Machine
+from kept_settings import write_settings
+from machine import Machine
 from pipeline.demo.authority import Demonstration, make_authority
 from pipeline.home import Home
 from pipeline.outside import check
 from pipeline.records import Month
 from servers.units import CannotBuildWalls, Unit, ensure_possible
+from units import write_units
 
 USER = "daemon"  # there on every Debian, with a group of its name, and without any right
 NOW = datetime.now(UTC)
@@ -68,8 +71,8 @@ def install_at(
     asked = ["--home", demo.home, *where, "--user", user, "--port", free_port(), "--login", "data_lead=admin"]
     chosen = install.arguments_of([*map(str, asked), *options])
     machine = install.machine_of(chosen)
-    settings = install.write_settings(machine, chosen)
-    install.write_units(machine, settings, install.parts_of(settings))
+    settings = write_settings(machine, chosen)
+    write_units(machine, settings, parts_of(settings))
     return Installed(demo, machine, settings)
 
 

@@ -12,6 +12,7 @@ import secrets
 import threading
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from joserfc import jwk
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -32,7 +33,9 @@ class SignOnServer:
             "127.0.0.1", 0, later, threaded=True, request_handler=_Quiet
         )
         self.issuer = f"http://localhost:{self._server.server_port}"
-        later.app = self.app = _canaille(f"localhost:{self._server.server_port}")
+        later.app = self.app = _canaille(
+            f"localhost:{self._server.server_port}", urlsplit(self.back).hostname
+        )
         with self.app.app_context():
             self._fill()
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -90,7 +93,7 @@ class _Later:
         return self.app(environ, start)
 
 
-def _canaille(name: str) -> Any:
+def _canaille(name: str, ours: str | None) -> Any:
     from canaille import create_app
     from canaille.backends.memory.backend import MemoryBackend
 
@@ -112,7 +115,10 @@ def _canaille(name: str) -> Any:
             "SERVER_NAME": name,
             "PREFERRED_URL_SCHEME": "http",
             "CANAILLE": {"DATABASE": "memory", "CAPTCHA_ENABLED": False, "HTMX": False, "JAVASCRIPT": False},
-            "CANAILLE_OIDC": {"ACTIVE_JWKS": [jwk.RSAKey.generate_key(2048).as_dict(private=True)]},
+            "CANAILLE_OIDC": {
+                "ACTIVE_JWKS": [jwk.RSAKey.generate_key(2048).as_dict(private=True)],
+                "TRUSTED_DOMAINS": [ours],  # whoever logs in for the council's own pages is not asked again
+            },
         },
         backend=Exact({}),
     )

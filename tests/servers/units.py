@@ -114,6 +114,7 @@ def _walls(unit: Unit) -> list[str]:
         *(f"mount -t tmpfs -o mode=1777 tmpfs {place}" for place in ("/tmp", "/var/tmp")),
         *(f"mkdir -p {path} && mount --bind /media/t{n} {path}" for n, path in enumerate(covered)),
         *(f"mount -t tmpfs -o mode=000 tmpfs {path.removeprefix('-')}" for path in shut),
+        f"mount -t proc -o hidepid={unit.words('ProtectProc')[0]} proc /proc",
     ]
 
 

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -21,12 +22,14 @@ from crash import boundaries
 from month_authority import MONTH, NOW, Authority, CommandLine, personal_values, shown_values
 from pipeline.afterwards import changes
 from pipeline.contract import contract_of
+from pipeline.delivery import push
 from pipeline.demo.keys import OpenPgpKey, make_openpgp_key
 from pipeline.errors import SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.founding import make_home
 from pipeline.home import Home
 from pipeline.ledger.entries import Body, Kind, ReportDelivered, ReportPermitted
+from pipeline.ledger.ledger import Ledger
 from pipeline.records import Extract
 from pipeline.steps.desk import Desk
 from pipeline.steps.receiving import report_to_supplier
@@ -296,6 +299,30 @@ def test_killed_at_any_step_the_next_run_brings_it_and_nothing_twice(trust: Trus
         assert trust.left() == [], step
         arrived = [one for one in trust.recorded(Kind.REPORT_DELIVERED) if isinstance(one, ReportDelivered)]
         assert len(arrived) == number + 3 == len({one.permit for one in arrived}), step  # two were before
+
+
+@pytest.mark.parametrize(
+    ("where", "held_at"), [(Ledger, "permit_report"), (push._Push, "put"), (push._Push, "_place")]
+)
+def test_of_two_runs_at_once_the_newer_one_brings_the_report_and_the_older_one_nothing(
+    trust: Trust, monkeypatch: pytest.MonkeyPatch, where: Any, held_at: str
+) -> None:
+    """The first is held up before it has leave, before it writes aside, or just before it gives the name."""
+    real, begun, there = getattr(where, held_at), [], dict[str, bytes]()
+
+    def held(self: Any, *arguments: Any, **named: Any) -> Any:
+        if not begun:
+            begun.append(True)
+            trust.brought()
+            there.update(trust.received())
+        return real(self, *arguments, **named)
+
+    monkeypatch.setattr(where, held_at, held)
+    trust.report(**{"once.csv": b"supplier,row\r\n"})
+    trust.brought()
+    assert trust.received() == there == {"once.csv.gpg": b"supplier,row\r\n"}
+    assert trust.left() == []
+    assert len(trust.recorded(Kind.REPORT_DELIVERED)) == len(trust.recorded(Kind.REPORT_PERMITTED)) == 1
 
 
 def test_killed_after_it_got_its_name_a_report_that_was_taken_is_not_sent_again(trust: Trust) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from asked_once import asked_once
 from pipeline.contract import Contract
 from pipeline.errors import IntegrityError
 from pipeline.validation import suite
@@ -71,6 +72,23 @@ def test_a_file_of_which_few_rows_can_be_used_is_marked_and_not_stopped(contract
     assert usable_rows_expected(suite.check_outcomes(outcomes, contract, rows=20))
     outcomes.loc[2, errors[1]] = False
     assert not usable_rows_expected(suite.check_outcomes(outcomes, contract, rows=20))
+
+
+@pytest.mark.parametrize(("rows", "broken"), [(1, 0), (1, 1), (7, 3), (20, 2), (20, 3), (150, 149)])
+def test_of_another_file_only_the_numbers_of_the_answer_are_others(
+    contract: Contract, rows: int, broken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is how all other tests have it answered; see `asked_once`."""
+    outcomes = outcomes_of(contract, rows=rows)
+    for rule in contract.rules[::4]:
+        outcomes.loc[: broken - 1, rule.id] = False
+    asked = suite.check_outcomes(outcomes, contract, rows=rows)
+    earlier = outcomes_of(contract, rows=3)
+    earlier.loc[0, contract.rules[1].id] = False
+    monkeypatch.setattr(suite, "_checkpoint", asked_once(suite._checkpoint))
+    suite.check_outcomes(earlier, contract, rows=3)
+    monkeypatch.setattr(suite, "gx", None)  # it is not asked any more
+    assert suite.check_outcomes(outcomes, contract, rows=rows) == asked
 
 
 def usable_rows_expected(results: suite.Results) -> bool:

@@ -14,17 +14,24 @@ from airflow.timetables.trigger import CronPartitionTimetable
 from airflow.utils.types import DagRunType
 
 
+def name_of_run(kind: DagRunType, month: str) -> str:
+    """The name of a new run for a month; "" where nobody knows which.
+
+    The moment at the end is when the run was made: a month can be run more than once.
+    """
+    made = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return kind.generate_run_id(suffix="__".join(filter(None, [month, made])))
+
+
 class Months(CronPartitionTimetable):
     """Runs for a month each, under names such as `scheduled__2026-10__2026-11-03T06:00:04.512+00:00`.
 
-    The moment at the end is when the run was made: a month can be run more than once. Airflow does not tell
-    here for which month a person triggers a run; such a run has its moment alone, unless it is given a name.
+    Airflow does not tell here for which month a person triggers a run: see `birthshare_names.py`.
     """
 
     def generate_run_id(self, *, run_type: DagRunType, partition_key: str = "", **about: Any) -> str:
         """The name of a new run."""
-        made = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return run_type.generate_run_id(suffix="__".join(filter(None, [partition_key, made])))
+        return name_of_run(run_type, partition_key)
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction

@@ -30,6 +30,7 @@ from airflow_entrance import AirflowEntrance, Login, logged_in
 from birthshare_authorities import Authority, authorities, authority_of
 from birthshare_secrets import secrets_of
 from birthshare_tasks import month_of
+from pipeline.console import beforehand
 from pipeline.console.application import Console, application, dress
 from pipeline.console.guarding import Guarded
 from pipeline.console.visit import TEMPLATES
@@ -101,11 +102,15 @@ class _HandedOn(Response):
 
 @cache
 def _console(one: Authority) -> FastAPI:
-    """The console of one authority."""
+    """The console of one authority; whoever opens it first has the past read for everybody."""
+
+    def home() -> Home:
+        return Home.open(one.home, environment=secrets_of(one))
+
     entrance = AirflowEntrance(get_signing_key("api", "secret_key"))
-    return application(
-        Console(lambda: Home.open(one.home, environment=secrets_of(one)), entrance, framed_by=FRAMED_BY)
-    )
+    made = application(Console(home, entrance, framed_by=FRAMED_BY))
+    beforehand.remember(home())
+    return made
 
 
 def page_of_run(dag_id: str, run_id: str, page: str) -> str:

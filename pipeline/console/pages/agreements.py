@@ -25,7 +25,7 @@ from pipeline.console.rates import alone
 from pipeline.console.signing import Document, Signed
 from pipeline.console.typed import Problems
 from pipeline.console.visit import Asked, Pages, Visit
-from pipeline.errors import BirthshareError, IntegrityError
+from pipeline.errors import BirthshareError
 from pipeline.facts import opened_ledger
 from pipeline.looking_back import preview
 from pipeline.questions.agreements import State, Version, version, versions
@@ -91,8 +91,9 @@ def sign(
     problems = Problems()
     try:
         one = _version(visit, name, number)
-        _check_as_shown(one, digest)
-        signature = signed.over(visit, _document(visit, one)).encode()
+        document = _document(visit, one)
+        document.check_shown(digest)
+        signature = signed.over(visit, document).encode()
         agreed.sign(
             visit.home,
             one.loaded,
@@ -150,22 +151,15 @@ def suspend_now(
 ) -> Response:
     """Suspend it at once and for good."""
     problems = Problems()
-    try:
+    with problems.at("signature"):
         one = _version(visit, name, number)
-        _check_as_shown(one, digest)
-        agreed.check_may_suspend(one.loaded, role, note)
-        agreed.suspend(
-            visit.home,
-            one.loaded,
-            role=role,
-            signature=signed.over(visit, _suspension(one)).encode(),
-            note=note,
-            at=visit.now,
-        )
-    except BirthshareError as error:
-        problems.stopped("note" if error.where == "note" else "signature", error)
-        return _suspending(visit, name, number, problems, note)
-    return visit.to(f"/agreements/{name}/{number}")
+        document = _suspension(one)
+        document.check_shown(digest)
+        signature = signed.noted(visit, document, note, problems).encode()
+        if not problems:
+            agreed.suspend(visit.home, one.loaded, role=role, signature=signature, note=note, at=visit.now)
+            return visit.to(f"/agreements/{name}/{number}")
+    return _suspending(visit, name, number, problems, note)
 
 
 def _suspending(
@@ -293,12 +287,3 @@ def _suspension(one: Version) -> Document:
 
 def _download(visit: Visit, document: Document) -> Response:
     return visit.file(document.content, document.file_name)
-
-
-def _check_as_shown(one: Version, digest: str) -> None:
-    """Raises IntegrityError where it is not what the page of the form showed."""
-    if one.loaded.digest != digest:
-        raise IntegrityError(
-            "The agreement was changed after you opened this page",
-            do="Nothing was done. Read it again as it is now, then decide.",
-        )

@@ -16,7 +16,7 @@ from fastapi.responses import Response
 
 from pipeline import facts
 from pipeline.agreements.words import on_day
-from pipeline.asking import check_asks
+from pipeline.asking import check_looks
 from pipeline.console.permissions import Act
 from pipeline.console.typed import Problems
 from pipeline.console.visit import Asked, Pages, Visit
@@ -208,7 +208,7 @@ def _check_known(visit: Visit, told: Told, every: Sequence[Transfer], problems: 
     """When it was known, and why somebody asks."""
     told.known_since(problems)
     try:
-        check_asks(visit.home, visit.person.principal, told.why)
+        check_looks(visit.home, visit.person.principal, told.why)
     except SettingsError as error:
         problems.stopped("why", error)
 
@@ -249,7 +249,7 @@ def _so_far(visit: Visit, told: Told) -> list[tuple[str, str]]:
     named = (
         ("What happened", words),
         ("Recipient", recipient),
-        ("Agreement", told.agreement),
+        ("Agreement", told.agreement and visit.titled(told.agreement)),
         ("Days", _days(told)),
     )
     return [(what, value) for what, value in (*named, ("List", told.delivery)) if value]
@@ -270,7 +270,8 @@ def _who_has_it(visit: Visit, told: Told, every: Sequence[Transfer]) -> dict[str
     agreements, recipients = transfers.known(visit.home, every)
     register = visit.home.recipients()
     names = {one: f"{register[one].name} ({one})" if one in register else one for one in recipients}
-    return {"agreements": [(one, one) for one in sorted(agreements)], "recipients": sorted(names.items())}
+    titles = [(one, visit.titled(one)) for one in sorted(agreements)]
+    return {"agreements": titles, "recipients": sorted(names.items())}
 
 
 def _which_there_are(visit: Visit, told: Told, every: Sequence[Transfer]) -> dict[str, Any]:

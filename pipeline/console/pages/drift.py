@@ -5,13 +5,14 @@ from __future__ import annotations
 from fastapi.responses import Response
 
 from pipeline import month as months
+from pipeline.console import deciding, decisions
 from pipeline.console.permissions import Act
 from pipeline.console.signing import Document, Signed
 from pipeline.console.typed import Note, Problems, Seen, SeenInForm
 from pipeline.console.visit import Asked, Pages, Visit, said
 from pipeline.errors import BirthshareError, Refused, SettingsError
 from pipeline.records import Month
-from pipeline.suppliers.drift import NAMESPACE, Compared, check_seen
+from pipeline.suppliers.drift import NAMESPACE, Compared
 
 pages = Pages()
 
@@ -53,28 +54,25 @@ def accept(
     except (Refused, SettingsError) as error:
         return _other(visit, month, error)
     problems = Problems()
-    try:
-        months.accept_differences(
-            visit.home,
-            file,
-            principal=visit.person.principal,
-            signature=signed.over(visit, _document(file)),
-            note=note,
-            now=visit.now,
-        )
-    except BirthshareError as error:
-        problems.stopped(error.where if error.where == "note" else "signature", error)
+    signature = signed.noted(visit, _document(file), note, problems)
+    if problems:
         return _form(visit, file, problems, note)
-    return visit.to(f"/months/{file.month}/drift")
+    with problems.at("signature"):
+        said = {"principal": visit.person.principal, "signature": signature, "note": note}
+        which = {"month": file.month, "supplier": supplier, "dataset": dataset, "seen": seen}
+        return deciding.decide(
+            visit,
+            Act.ACCEPT_DRIFT,
+            "drift",
+            which | said,
+            about=f"/months/{file.month}/drift",
+            form={"seen": seen, "signature": signature, "note": note},
+        )
+    return _form(visit, file, problems, note)
 
 
 def _file(visit: Visit, month: Month, supplier: str, dataset: str, seen: str) -> Compared:
-    files = months.files_compared(visit.home, month, now=visit.now)
-    found = next((one for one in files if (one.supplier, one.dataset) == (supplier, dataset)), None)
-    if found is None:
-        raise SettingsError("No such file of the month was read", do="See which were.")
-    check_seen(found, seen)
-    return found
+    return decisions.compared(visit.home, month, supplier, dataset, seen, now=visit.now)
 
 
 def _document(file: Compared) -> Document:

@@ -8,13 +8,15 @@ take. The NHS number is in the body of forms and nowhere else: no address, title
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+import json
+from collections.abc import Callable
+from typing import Annotated
 
 from fastapi import Form
 from fastapi.responses import Response
 
-from pipeline.asking import check_asks
+from pipeline.asking import check_looks
+from pipeline.console import deciding
 from pipeline.console.permissions import Act
 from pipeline.console.typed import Problems
 from pipeline.console.visit import Asked, Pages, Visit
@@ -48,7 +50,7 @@ def whom(visit: Asked, why: Words = "") -> Response:
 def _problems(visit: Visit, why: str) -> Problems:
     problems = Problems()
     try:
-        check_asks(visit.home, visit.person.principal, why)
+        check_looks(visit.home, visit.person.principal, why)
     except SettingsError as error:
         problems.stopped("why", error)
     return problems
@@ -61,54 +63,57 @@ def _whom(visit: Visit, why: str, problems: Problems) -> Response:
 @pages.form("/family/found", Act.SEE_FAMILY)
 def found(visit: Asked, why: Words = "", number: Words = "") -> Response:
     """What was shared, as an officer reads it before anything is given to anybody."""
-    return _answered(
-        visit,
-        why,
-        number,
-        lambda: visit.page(
-            "family_found.html",
-            said=for_officer(_looked_up(visit, why, number, whole=False)),
-            why=why,
-            number=number,
-        ),
-    )
+
+    def shown() -> Response:
+        answer = families.family(
+            visit.home,
+            number,
+            principal=visit.person.principal,
+            purpose=why,
+            now=visit.now,
+            whole=False,
+        )
+        return visit.page("family_found.html", said=for_officer(answer), why=why, number=number)
+
+    return _answered(visit, why, number, shown)
 
 
 @pages.form("/family/statement", Act.SEE_FAMILY)
 def statement(visit: Asked, why: Words = "", number: Words = "") -> Response:
     """The statement for a parent, to print."""
 
-    def shown() -> Response:
-        answer = _looked_up(visit, why, number, whole=True)
-        _record_given(visit, family_page(answer).encode(), why)
+    def shown(visit: Visit, handed: bytes) -> Response:
+        answer = json.loads(handed)
         return visit.report(lambda: family_page(answer), above="above_statement.html", why=why, number=number)
 
-    return _answered(visit, why, number, shown)
+    return _given(visit, why, number, "statement", shown)
 
 
 @pages.form("/family/file", Act.SEE_FAMILY)
 def file(visit: Asked, why: Words = "", number: Words = "") -> Response:
     """The statement as one file."""
-
-    def given() -> Response:
-        content = family_page(_looked_up(visit, why, number, whole=True)).encode()
-        _record_given(visit, content, why)
-        return visit.file(content, "statement.html")
-
-    return _answered(visit, why, number, given)
+    return _given(
+        visit, why, number, "statement file", lambda visit, handed: visit.file(handed, "statement.html")
+    )
 
 
 @pages.form("/family/evidence", Act.SEE_FAMILY)
 def evidence(visit: Asked, why: Words = "", number: Words = "") -> Response:
     """The proofs, for whoever checks the statement."""
+    return _given(
+        visit, why, number, "family evidence", lambda visit, handed: visit.file(handed, "evidence.zip")
+    )
 
-    def given() -> Response:
-        answer = _looked_up(visit, why, number, whole=True)
-        content = families.evidence_pack(visit.home, answer, now=visit.now)
-        _record_given(visit, content, why)
-        return visit.file(content, "evidence.zip")
 
-    return _answered(visit, why, number, given)
+def _given(visit: Visit, why: str, number: str, name: str, show: deciding.Show) -> Response:
+    """What is handed over, which is recorded; the family is looked up anew, in the whole record."""
+    asked = {"nhs_number": number, "principal": visit.person.principal, "purpose": why}
+    return _answered(
+        visit,
+        why,
+        number,
+        lambda: deciding.decide(visit, Act.SEE_FAMILY, name, asked, about="/family", show=show),
+    )
 
 
 def _answered(visit: Visit, why: str, number: str, answer: Callable[[], Response]) -> Response:
@@ -122,14 +127,3 @@ def _answered(visit: Visit, why: str, number: str, answer: Callable[[], Response
         problems.stopped("number", error)
         return _whom(visit, why, problems)
     return answer()
-
-
-def _looked_up(visit: Visit, why: str, number: str, *, whole: bool) -> Mapping[str, Any]:
-    """The family, of which it is recorded first that this person looked."""
-    return families.family(
-        visit.home, number, principal=visit.person.principal, purpose=why, now=visit.now, whole=whole
-    )
-
-
-def _record_given(visit: Visit, content: bytes, why: str) -> None:
-    families.record_given(visit.home, content, principal=visit.person.principal, purpose=why, now=visit.now)

@@ -7,10 +7,10 @@ from typing import Any
 from fastapi.responses import Response
 from markupsafe import Markup
 
-from pipeline.console import errands
+from pipeline.console import deciding, errands
 from pipeline.console.moments import in_london
 from pipeline.console.permissions import Act
-from pipeline.console.visit import Asked, Pages
+from pipeline.console.visit import Asked, Pages, Visit
 from pipeline.questions import areas
 from pipeline.questions.areas import Counted
 from pipeline.records import Month
@@ -30,7 +30,9 @@ def births(visit: Asked, month: str = "") -> Response:
         month=seen.month,
         months=[(str(one), one.in_full) for one in seen.months],
         counted=seen.counted,
-        maps={one.agreement: _drawn(at, one, seen.month, names) for at, one in enumerate(seen.counted, 1)},
+        maps={
+            one.agreement: _drawn(visit, at, one, seen.month, names) for at, one in enumerate(seen.counted, 1)
+        },
         names=names,
         unplaced=seen.unplaced,
         errand=errands.newest(visit.home, errands.AREAS),
@@ -38,11 +40,12 @@ def births(visit: Asked, month: str = "") -> Response:
     )
 
 
-def _drawn(at: int, one: Counted, month: Month | None, names: dict[str, str]) -> Markup | None:
+def _drawn(visit: Visit, at: int, one: Counted, month: Month | None, names: dict[str, str]) -> Markup | None:
     if one.drawn is None or month is None:
         return None
     beside = {head: counts for head, counts in one.numbers.items() if counts is not one.births}
-    return births_map(f"areas-{at}", one.agreement, month.in_full, one.drawn, one.births, names, beside)
+    agreement = visit.titled(one.agreement)
+    return births_map(f"areas-{at}", agreement, month.in_full, one.drawn, one.births, names, beside)
 
 
 # --- the areas themselves -------------------------------------------------------------------------
@@ -51,8 +54,7 @@ def _drawn(at: int, one: Counted, month: Month | None, names: dict[str, str]) ->
 @pages.form("/map/areas", Act.SEE_MAP)
 def check(visit: Asked) -> Response:
     """Have the reach areas looked at, unless that is under way."""
-    errands.start(visit.home, errands.AREAS, by=visit.person.principal, now=visit.now)
-    return visit.to("/map/areas")
+    return deciding.have_done(visit, errands.AREAS)
 
 
 @pages.page("/map/areas", Act.SEE_MAP)

@@ -12,18 +12,19 @@ from typing import Annotated
 from fastapi import Form
 from fastapi.responses import Response
 
+from pipeline.console import deciding
 from pipeline.console.permissions import Act
 from pipeline.console.signing import Document, Signed
 from pipeline.console.typed import Problems
 from pipeline.console.visit import Asked, Pages, Visit
-from pipeline.errors import BirthshareError, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.ledger.entries import PostcodeReviewed, canonical
 from pipeline.places import reviewed, reviews
 from pipeline.records import Month
 
 pages = Pages()
 
-_NOBODY = "nobody"  # what the form says where no recipient is chosen
+_NOBODY = "-"  # what the form says where no recipient is chosen; none is coded so
 
 
 @pages.page("/map/review/{month}", Act.REVIEW_POSTCODES)
@@ -37,8 +38,14 @@ def queue(visit: Asked, month: str) -> Response:
 def with_postcodes(visit: Asked, month: str) -> Response:
     """The same with the postcodes, for this person's eyes; that is recorded first."""
     which = Month.parse(month)
-    found = reviews.shown(visit.home, which, principal=visit.person.principal, now=visit.now)
-    return _queue(visit, which, found, postcodes=True)
+
+    def shown(visit: Visit, _nothing: bytes) -> Response:
+        return _queue(visit, which, reviews.queue(visit.home, which, now=visit.now), postcodes=True)
+
+    asked = {"month": str(which), "principal": visit.person.principal}
+    return deciding.decide(
+        visit, Act.REVIEW_POSTCODES, "postcodes shown", asked, about=f"/map/review/{which}", show=shown
+    )
 
 
 @pages.page("/map/review/{month}/{name}", Act.REVIEW_POSTCODES)
@@ -83,17 +90,21 @@ def decide(
     asked = _asked(visit, month, name)
     drafted = _draft(visit, asked, recipient, authority)
     problems = Problems()
-    at = "note"  # which part of the form is looked at
-    try:
-        noted = PostcodeReviewed.model_validate(drafted.model_dump() | {"note": note.strip()})
-        at = "signature"
-        signature = signed.over(visit, _document(asked, drafted))
-        at = ""
-        reviews.decide(visit.home, asked, noted.model_copy(update={"signature": signature}), now=visit.now)
-    except BirthshareError as error:
-        problems.stopped(at, error)
+    signature = signed.noted(visit, _document(asked, drafted), note.strip(), problems)
+    if problems:
         return _signing(visit, asked, drafted, problems, note)
-    return visit.to(f"/map/review/{asked.month}")
+    with problems.at(""):
+        said = {"note": note.strip(), "signature": signature}
+        decided = PostcodeReviewed.model_validate(drafted.model_dump() | said).model_dump(mode="json")
+        return deciding.decide(
+            visit,
+            Act.REVIEW_POSTCODES,
+            "postcode",
+            {"month": asked.month, "name": asked.name, "reviewed": decided},
+            about=f"/map/review/{asked.month}",
+            form={"recipient": recipient, "authority": authority, "signature": signature, "note": note},
+        )
+    return _signing(visit, asked, drafted, problems, note)
 
 
 # --- how it is shown ------------------------------------------------------------------------------

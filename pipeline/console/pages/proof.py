@@ -14,7 +14,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from pipeline import facts
 from pipeline import month as months
-from pipeline.console import errands
+from pipeline.console import deciding, errands
 from pipeline.console.moments import ago, in_london
 from pipeline.console.permissions import Act
 from pipeline.console.rates import alone
@@ -49,8 +49,7 @@ def proved(visit: Asked) -> Response:
 @pages.form("/proof/verification", Act.CHECK_PROOF)
 def verify(visit: Asked) -> Response:
     """Have the whole ledger read again, unless that is under way."""
-    errands.start(visit.home, errands.VERIFICATION, by=visit.person.principal, now=visit.now)
-    return visit.to("/proof/verification")
+    return deciding.have_done(visit, errands.VERIFICATION)
 
 
 @pages.page("/proof/verification", Act.SEE_PROOF)
@@ -82,20 +81,25 @@ def take_evidence(
     """The evidence pack; that it was taken, by whom and why, is recorded first."""
     typed = {"month": month, "since": since, "until": until, "why": why}
     problems = Problems()
-    choose = _chosen(problems, **{name: typed[name] for name in ("month", "since", "until")})
+    chosen = _chosen(problems, **{name: typed[name] for name in ("month", "since", "until")})
     if not why.strip():
         problems.add("why", "Say for whom the evidence is, in a few words.")
-    if choose is None or problems:
+    if problems:
         return _evidence(visit, problems, **typed)
+    name = f"evidence-{month or f'{since}-to-{until}'}.zip"
     try:
         with alone(_PACKING, "evidence packed"):
-            given = evidence.give(
-                visit.home, choose, principal=visit.person.principal, why=why.strip(), now=visit.now
+            return deciding.decide(
+                visit,
+                Act.TAKE_EVIDENCE,
+                "evidence",
+                {**chosen, "principal": visit.person.principal, "why": why.strip()},
+                about="/proof/evidence",
+                show=lambda visit, handed: visit.file(handed, name),
             )
     except SettingsError as error:
         problems.stopped("why" if error.where == "note" else "", error)
         return _evidence(visit, problems, **typed)
-    return visit.file(given.content, f"evidence-{month or f'{since}-to-{until}'}.zip")
 
 
 def _evidence(visit: Visit, problems: Problems, **typed: str) -> Response:
@@ -105,14 +109,14 @@ def _evidence(visit: Visit, problems: Problems, **typed: str) -> Response:
     )
 
 
-def _chosen(problems: Problems, *, month: str, since: str, until: str) -> evidence.Choose | None:
-    """Which entries are meant: a month's, or those of some days."""
+def _chosen(problems: Problems, *, month: str, since: str, until: str) -> dict[str, str]:
+    """Which entries are meant: a month's, or those of some days. Nothing where something is wrong with it."""
     first, last = problems.day("since", since), problems.day("until", until)
     if problems:
-        return None
+        return {}
     if month and not (first or last):
         try:
-            return evidence.the_month(str(Month.parse(month)))
+            return {"month": str(Month.parse(month)), "since": "", "until": ""}
         except BirthshareError:
             problems.add("month", "Choose a month.")
     elif month:
@@ -122,8 +126,8 @@ def _chosen(problems: Problems, *, month: str, since: str, until: str) -> eviden
     elif last < first:
         problems.add("until", "The last day must not be before the first.")
     else:
-        return evidence.the_days(first, last)
-    return None
+        return {"month": "", "since": first.isoformat(), "until": last.isoformat()}
+    return {}
 
 
 @pages.page("/proof/export", Act.TAKE_EVIDENCE)

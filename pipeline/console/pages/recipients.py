@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
 from fastapi import Form
@@ -14,7 +13,7 @@ from pipeline.console.permissions import Act
 from pipeline.console.signing import Document, Signed
 from pipeline.console.typed import Problems
 from pipeline.console.visit import Asked, Pages, Visit
-from pipeline.errors import BirthshareError, IntegrityError
+from pipeline.errors import BirthshareError
 from pipeline.facts import opened_ledger
 from pipeline.questions.recipients import about, standings, way
 from pipeline.recipients import register
@@ -37,30 +36,26 @@ def every_recipient(visit: Asked) -> Response:
     )
 
 
-@pages.page("/recipients/changes", Act.SEE_RECIPIENTS)
+@pages.page("/recipients/register/changes", Act.SEE_RECIPIENTS)
 def changes(visit: Asked) -> Response:
     """What was changed since the register was signed, and who has signed that."""
     return _changes(visit)
 
 
-@pages.page("/recipients/changes/file", Act.SEE_RECIPIENTS)
+@pages.page("/recipients/register/changes/file", Act.SEE_RECIPIENTS)
 def the_statement(visit: Asked) -> Response:
     """The text that is signed."""
     document = _document(_standing(visit))
     return visit.file(document.content, document.file_name)
 
 
-@pages.form("/recipients/changes", Act.SIGN_REGISTER)
+@pages.form("/recipients/register/changes", Act.SIGN_REGISTER)
 def sign(visit: Asked, signed: Signed, digest: Annotated[str, Form()] = "") -> Response:
     """Sign the register as it stands; `digest` is of the text that the visitor's page showed."""
     problems = Problems()
     try:
         document = _document(_standing(visit))
-        if _digest(document) != digest:
-            raise IntegrityError(
-                "The register was changed after you opened this page",
-                do="Nothing was done. Read the changes again, then decide.",
-            )
+        document.check_shown(digest)
         signature = signed.over(visit, document).encode()
         with opened_ledger(visit.home) as ledger:
             register.sign(
@@ -69,7 +64,7 @@ def sign(visit: Asked, signed: Signed, digest: Annotated[str, Form()] = "") -> R
     except BirthshareError as error:
         problems.stopped("signature", error)
         return _changes(visit, problems)
-    return visit.to("/recipients/changes")
+    return visit.to("/recipients/register/changes")
 
 
 @pages.page("/recipients/{code}", Act.SEE_RECIPIENTS)
@@ -105,7 +100,6 @@ def _changes(visit: Visit, problems: Problems | None = None) -> Response:
         422 if problems else 200,
         now=now,
         document=document,
-        digest=_digest(document),
         others=[one for one in approvers if one not in now.signed_by],
         may_sign=not now.is_agreed
         and visit.person.principal in approvers
@@ -122,7 +116,3 @@ def _standing(visit: Visit) -> Standing:
 
 def _document(now: Standing) -> Document:
     return Document(now.present.encode(), register.NAMESPACE, "register.txt")
-
-
-def _digest(document: Document) -> str:
-    return hashlib.sha256(document.content).hexdigest()

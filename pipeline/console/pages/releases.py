@@ -5,22 +5,24 @@ What a second person may not read yet of the first is kept back below the consol
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi.responses import Response
 
 from pipeline import month as months
+from pipeline.console import deciding
 from pipeline.console.moments import in_london
 from pipeline.console.permissions import Act
-from pipeline.console.signing import Document, Signed
+from pipeline.console.signing import Document, Signed, SignedForm
 from pipeline.console.typed import Note, Problems, Seen, SeenInForm
 from pipeline.console.visit import Asked, Pages, Visit, said
-from pipeline.errors import BirthshareError, Refused, SettingsError, WaitingForPerson
+from pipeline.errors import Refused, SettingsError, WaitingForPerson
 from pipeline.questions import releases
 from pipeline.records import Month
 from pipeline.reporting.pages import release_shown
-from pipeline.steps.release import NAMESPACE, Approval, forgoing, refusal
+from pipeline.steps.release import NAMESPACE, Approval, check_reason, forgoing, refusal
 
 pages = Pages()
 
@@ -32,7 +34,7 @@ def the_release(visit: Asked, month: str) -> Response:
     try:
         asked = releases.asked(visit.home, which, now=visit.now)
     except (WaitingForPerson, SettingsError) as error:
-        return visit.page("no_release.html", which=which, lines=said(error))
+        return visit.page("no_release.html", which=which, what=error.what)
     return visit.page("release_decision.html", **_shown(visit, which, asked))
 
 
@@ -42,41 +44,25 @@ def the_pack(visit: Asked, month: str, release: Seen) -> Response:
     return _with(visit, month, release, lambda which, asked: _file(visit, _approval(which, asked)))
 
 
-# --- approving ------------------------------------------------------------------------------------
+# --- approving and refusing -----------------------------------------------------------------------
 
 
 @pages.page("/months/{month}/release/approve", Act.DECIDE_RELEASE)
 def approving(visit: Asked, month: str, release: Seen) -> Response:
     """The form to approve exactly the release that was looked at."""
-    return _with(visit, month, release, lambda which, asked: _approving(visit, which, asked))
+    return _with(visit, month, release, lambda which, asked: _deciding(visit, which, asked, _APPROVE))
 
 
 @pages.form("/months/{month}/release/approve", Act.DECIDE_RELEASE)
 def approve(visit: Asked, month: str, signed: Signed, release: SeenInForm, note: Note = "") -> Response:
     """Record the approval of the release that the form names."""
-
-    def decide(which: Month, asked: releases.Asked) -> Response:
-        document = _approval(which, asked)
-        problems = _tried(lambda: _record(visit, which, asked, True, signed.over(visit, document), note))
-        return _approving(visit, which, asked, problems, note) if problems else visit.to(_path(which))
-
-    return _with(visit, month, release, decide)
-
-
-def _approving(
-    visit: Visit, which: Month, asked: releases.Asked, problems: Problems | None = None, note: str = ""
-) -> Response:
-    document = _approval(which, asked)
-    return _form(visit, "release_approve.html", which, asked, document, problems, note)
-
-
-# --- refusing -------------------------------------------------------------------------------------
+    return _decided(visit, month, signed, release, note, _APPROVE)
 
 
 @pages.page("/months/{month}/release/refuse", Act.DECIDE_RELEASE)
 def refusing(visit: Asked, month: str, release: Seen) -> Response:
     """The form to refuse it, which asks why."""
-    return _with(visit, month, release, lambda which, asked: _refusing(visit, which, asked))
+    return _with(visit, month, release, lambda which, asked: _deciding(visit, which, asked, _REFUSE))
 
 
 @pages.page("/months/{month}/release/refusal", Act.DECIDE_RELEASE)
@@ -88,20 +74,36 @@ def the_refusal(visit: Asked, month: str, release: Seen) -> Response:
 @pages.form("/months/{month}/release/refuse", Act.DECIDE_RELEASE)
 def refuse(visit: Asked, month: str, signed: Signed, release: SeenInForm, note: Note = "") -> Response:
     """Record the refusal of the release that the form names, and why."""
+    return _decided(visit, month, signed, release, note, _REFUSE)
 
+
+def _decided(
+    visit: Visit, month: str, signed: SignedForm, release: str, note: str, one: _Decision
+) -> Response:
     def decide(which: Month, asked: releases.Asked) -> Response:
-        document = _refusal(which, asked)
-        problems = _tried(lambda: _record(visit, which, asked, False, signed.over(visit, document), note))
-        return _refusing(visit, which, asked, problems, note) if problems else visit.to(_path(which))
+        problems = Problems()
+        if not one.approve:
+            with problems.at("note"):
+                check_reason(note)
+        signature = signed.noted(visit, one.document(which, asked), note, problems)
+        if not problems:
+            with problems.at("signature"):
+                said = {"approve": one.approve, **_said(visit, which, asked, signature, note)}
+                return _record(visit, which, "release", said)
+        return _deciding(visit, which, asked, one, problems, note)
 
     return _with(visit, month, release, decide)
 
 
-def _refusing(
-    visit: Visit, which: Month, asked: releases.Asked, problems: Problems | None = None, note: str = ""
+def _deciding(
+    visit: Visit,
+    which: Month,
+    asked: releases.Asked,
+    one: _Decision,
+    problems: Problems | None = None,
+    note: str = "",
 ) -> Response:
-    document = _refusal(which, asked)
-    return _form(visit, "release_refuse.html", which, asked, document, problems, note)
+    return _form(visit, one.template, which, asked, one.document(which, asked), problems, note)
 
 
 # --- ending the month without one list --------------------------------------------------------------
@@ -146,9 +148,12 @@ def leave_out(
     one = agreement, recipient
 
     def decide(which: Month, asked: releases.Asked) -> Response:
-        document = _without(which, asked, one)
-        problems = _tried(lambda: _forgo(visit, which, asked, one, signed.over(visit, document), note))
-        return _leaving_out(visit, which, asked, one, problems, note) if problems else visit.to(_path(which))
+        problems, of = Problems(), {"agreement": agreement, "recipient": recipient}
+        signature = signed.noted(visit, _without(which, asked, one), note, problems)
+        if not problems:
+            with problems.at("signature"):
+                return _record(visit, which, "without", of | _said(visit, which, asked, signature, note))
+        return _leaving_out(visit, which, asked, one, problems, note)
 
     return _with(visit, month, release, decide)
 
@@ -185,6 +190,19 @@ def _without(which: Month, asked: releases.Asked, one: months.Pair) -> Document:
     return Document(content, NAMESPACE, f"without-{which}-{recipient}.txt")
 
 
+@dataclass(frozen=True)
+class _Decision:
+    """Yes or no to a release: the form, and what is signed."""
+
+    approve: bool
+    template: str
+    document: Callable[[Month, releases.Asked], Document]
+
+
+_APPROVE = _Decision(True, "release_approve.html", _approval)
+_REFUSE = _Decision(False, "release_refuse.html", _refusal)
+
+
 def _file(visit: Visit, document: Document) -> Response:
     return visit.file(document.content, document.file_name)
 
@@ -202,46 +220,20 @@ def _with(visit: Visit, month: str, seen: str, then: Callable[[Month, releases.A
     return then(which, asked)
 
 
-def _record(
-    visit: Visit, which: Month, asked: releases.Asked, approve: bool, signature: str, note: str
-) -> None:
-    months.record_decision(
-        visit.home,
-        which,
-        pack_sha256=asked.pack_sha256,
-        principal=visit.person.principal,
-        approve=approve,
-        signature=signature,
-        note=note,
-        now=visit.now,
-    )
+def _said(visit: Visit, which: Month, asked: releases.Asked, signature: str, note: str) -> dict[str, Any]:
+    """What every decision about a release has in it."""
+    return {
+        "month": str(which),
+        "pack_sha256": asked.pack_sha256,
+        "principal": visit.person.principal,
+        "signature": signature,
+        "note": note,
+    }
 
 
-def _forgo(
-    visit: Visit, which: Month, asked: releases.Asked, one: months.Pair, signature: str, note: str
-) -> None:
-    agreement, recipient = one
-    months.forgo(
-        visit.home,
-        which,
-        pack_sha256=asked.pack_sha256,
-        agreement=agreement,
-        recipient=recipient,
-        principal=visit.person.principal,
-        signature=signature,
-        note=note,
-        now=visit.now,
-    )
-
-
-def _tried(decide: Callable[[], None]) -> Problems:
-    """What is wrong with the form, at the field that it is about; nothing where it was recorded."""
-    problems = Problems()
-    try:
-        decide()
-    except BirthshareError as error:
-        problems.stopped(error.where if error.where == "note" else "signature", error)
-    return problems
+def _record(visit: Visit, which: Month, name: str, said: Mapping[str, Any]) -> Response:
+    form = {"release": said["pack_sha256"], "signature": said["signature"], "note": said["note"]}
+    return deciding.decide(visit, Act.DECIDE_RELEASE, name, said, about=_path(which), form=form)
 
 
 # --- what is shown --------------------------------------------------------------------------------

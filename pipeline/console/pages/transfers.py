@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
@@ -13,7 +13,7 @@ from fastapi.responses import Response
 
 from pipeline import facts
 from pipeline.agreements.words import on_day
-from pipeline.console import errands
+from pipeline.console import deciding, errands, workbook
 from pipeline.console.moments import in_london
 from pipeline.console.permissions import Act
 from pipeline.console.typed import Problems
@@ -77,7 +77,7 @@ def transfers(visit: Asked, typed: Wanted, page: Annotated[int, Query(ge=1)] = 1
     for name in ("agreement", "recipient", "state"):
         if getattr(typed, name) not in ("", *dict(choices[name])):
             problems.add(name, f"The register knows no such {name}.")
-    rows = [] if problems else [row for row in reversed(every) if chosen.holds(row)]
+    rows = [] if problems else chosen.among(reversed(every))
     last = max(1, -(-len(rows) // _ROWS))
     at = min(page, last)
     return visit.page(
@@ -104,7 +104,7 @@ def _choices(visit: Visit, every: Collection[Transfer]) -> dict[str, list[tuple[
     names = {row.recipient: row.recipient_name for row in every}
     names |= {code: one.name for code, one in visit.home.recipients().items()}
     return {
-        "agreement": [(one, one) for one in sorted(agreements)],
+        "agreement": [(one, visit.titled(one)) for one in sorted(agreements)],
         "recipient": [
             (one, f"{names[one]} ({one})" if names.get(one) else one) for one in sorted(recipients)
         ],
@@ -115,26 +115,27 @@ def _choices(visit: Visit, every: Collection[Transfer]) -> dict[str, list[tuple[
 @pages.page("/transfers/register.csv", Act.EXPORT_TRANSFERS)
 def as_csv(visit: Asked, typed: Wanted) -> Response:
     """Exactly the rows that are chosen, oldest first, as the command line exports them."""
-    return visit.file(reporting.transfers_csv(_register(visit, typed)["rows"]), "transfers.csv")
+    with facts.sound_ledger(visit.home) as ledger:
+        rows = questions.chosen_rows(visit.home, ledger, _chosen(typed))
+    return visit.file(reporting.transfers_csv_parts(row.as_json() for row in rows), "transfers.csv")
 
 
 @pages.page("/transfers/register.xlsx", Act.EXPORT_TRANSFERS)
 def as_workbook(visit: Asked, typed: Wanted) -> Response:
     """The same as a workbook, with its sums."""
-    found = _register(visit, typed)
-    content = reporting.transfers_workbook(found["rows"], found["totals"], about=found["about"])
-    return visit.file(content, "transfers.xlsx")
+    with facts.sound_ledger(visit.home) as ledger:
+        found = questions.register(visit.home, ledger, **asdict(_chosen(typed)), now=visit.now)
+    return visit.file(workbook.made(found), "transfers.xlsx")
 
 
-def _register(visit: Visit, typed: Typed) -> Mapping[str, Any]:
+def _chosen(typed: Typed) -> Chosen:
     problems = Problems()
     chosen = typed.chosen(problems)
     if problems:
         raise SettingsError(
             " ".join(words for _, words in problems.found), do="Choose again under Transfers."
         )
-    with facts.sound_ledger(visit.home) as ledger:
-        return questions.register(visit.home, ledger, **asdict(chosen), now=visit.now)
+    return chosen
 
 
 # --- records for the regulator --------------------------------------------------------------------
@@ -159,8 +160,7 @@ def dataflows(visit: Asked) -> Response:
 @pages.form("/transfers/retention", Act.SEE_TRANSFERS)
 def look_through(visit: Asked) -> Response:
     """Have all that is kept looked through, as the daily run does, unless that is under way."""
-    errands.start(visit.home, errands.RETENTION, by=visit.person.principal, now=visit.now)
-    return visit.to("/transfers/retention")
+    return deciding.have_done(visit, errands.RETENTION)
 
 
 @pages.page("/transfers/retention", Act.SEE_TRANSFERS)

@@ -1,0 +1,245 @@
+"""Beside a large ledger a decision is made in a process of its own, and no page waits for it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from month_authority import MONTH, NOW, Authority, copied
+from pipeline.console import apart, deciding, errands
+from pipeline.console.visit import TOKEN
+from pipeline.demo.authority import APPROVERS, Demonstration
+from pipeline.home import DATABASE_VARIABLE, Home
+from pipeline.ledger.entries import EvidenceGiven, Kind, ReleaseApproved
+from pipeline.roles import Role
+
+from .conftest import Asking
+from .test_months import RELEASE, a_refusal, approval, words
+
+NOTE = "the numbers look as always to me"
+GUARDIAN = APPROVERS["caldicott_guardian"]
+
+
+@pytest.fixture(scope="module")
+def waiting(prototype: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    """An authority whose month waits for the approval of one person."""
+    with copied(prototype, tmp_path_factory.mktemp("waiting")) as one:
+        one.run(until="release")
+        yield replace(prototype, home=one.home.path)
+
+
+@pytest.fixture
+def authority(waiting: Demonstration, tmp_path: Path) -> Iterator[Authority]:
+    with copied(waiting, tmp_path) as own:
+        yield own
+
+
+@pytest.fixture(autouse=True)
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every ledger is too large to be read while somebody waits."""
+    monkeypatch.setattr(deciding, "AT_ONCE", 0)
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Those that were begun."""
+    begun: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def begin(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
+        process = popen(command, **how)
+        if apart.__name__ in command:
+            begun.append(process)
+        return process
+
+    monkeypatch.setattr(errands.subprocess, "Popen", begin)
+    return begun
+
+
+@contextmanager
+def held_up(home: Home) -> Iterator[None]:
+    """No decision gets its turn meanwhile."""
+    folder = home.state / "console"
+    folder.mkdir(exist_ok=True)
+    with (folder / "deciding.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
+
+
+def over(home: Home, page: str, somebody: Asking) -> str:
+    """Where its page leads, or that page, when the decision is over and this process has heard so."""
+    errands.wait(home, f"decision-{page.removeprefix('/deciding/')}")
+    while True:
+        answer = somebody.client.get(page)
+        if "See how far it is now" not in answer.text:
+            return str(answer.headers.get("location", answer.text))
+
+
+def written(home: Home) -> bytes:
+    """All that stands in files of the console."""
+    return b"".join(file.read_bytes() for file in (home.state / "console").iterdir())
+
+
+def sent_again(page: str) -> dict[str, str]:
+    """The form with what somebody wrote and signed, as the page has kept it."""
+    return {
+        name: unescape(value)
+        for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)
+        if name != TOKEN
+    }
+
+
+def test_a_decision_says_how_far_it_is_and_is_recorded_once(
+    authority: Authority, asking: Callable[[Role], Asking], processes: list[subprocess.Popen[bytes]]
+) -> None:
+    guardian, lead = asking(Role.GUARDIAN), asking(Role.DATA_LEAD)
+    form = approval(authority, "caldicott_guardian") | {"note": NOTE}
+    with held_up(authority.home):
+        page = guardian.post(f"{RELEASE}/approve", **form)
+        assert guardian.post(f"{RELEASE}/approve", **form) == page, "sent twice, it is the same decision"
+        assert len(processes) == 1
+        shown = guardian.get(page)
+        assert "Your decision is being recorded" in shown
+        assert "waits for another decision" in shown
+        errands._write(
+            authority.home,
+            f"decision-{page.removeprefix('/deciding/')}",
+            errands.Errand(GUARDIAN, NOW, done=300, of=1200, about=RELEASE),
+        )
+        assert "25% of that is done" in words(guardian.get(page))
+        assert NOTE not in shown
+        lead.get(page, 404)
+        assert not authority.recorded(Kind.RELEASE_APPROVED)
+        private = [form["signature"].splitlines()[1], NOTE]
+        command = Path(f"/proc/{processes[0].pid}/cmdline").read_bytes()
+        assert not [text for text in private if text.encode() in written(authority.home) + command]
+    assert over(authority.home, page, guardian) == RELEASE
+    [one] = authority.recorded(Kind.RELEASE_APPROVED)
+    assert isinstance(one, ReleaseApproved)
+    assert (one.principal, one.note) == (GUARDIAN, NOTE)
+    guardian.post(f"{RELEASE}/approve", 422, **form | {"signature": "none"})
+
+
+def test_what_was_killed_in_the_middle_says_so_and_can_be_sent_again(
+    authority: Authority, asking: Callable[[Role], Asking], processes: list[subprocess.Popen[bytes]]
+) -> None:
+    guardian = asking(Role.GUARDIAN)
+    form = approval(authority, "caldicott_guardian") | {"note": NOTE}
+    with held_up(authority.home):
+        page = guardian.post(f"{RELEASE}/approve", **form)
+        os.kill(processes[0].pid, signal.SIGKILL)
+        shown = over(authority.home, page, guardian)
+    assert "It was broken off" in words(shown)
+    assert not authority.recorded(Kind.RELEASE_APPROVED)
+    elsewhere = asking(Role.GUARDIAN)  # the console, or the browser, was closed meanwhile
+    deciding._KEPT.clear()
+    assert "It was broken off" in words(elsewhere.get(page))
+    assert guardian.post(f"{RELEASE}/approve", **sent_again(shown)) == page
+    assert over(authority.home, page, guardian) == RELEASE
+    assert len(authority.recorded(Kind.RELEASE_APPROVED)) == 1
+
+
+def test_what_stops_it_is_said_and_what_was_written_is_not_lost(
+    authority: Authority, asking: Callable[[Role], Asking]
+) -> None:
+    guardian, signers = asking(Role.GUARDIAN), authority.home.allowed_signers
+    form = approval(authority, "caldicott_guardian") | {"note": NOTE}
+    guardian.post(f"{RELEASE}/approve", 422, **form | {"note": "about 12 High Street"})
+    with held_up(authority.home):
+        page = guardian.post(f"{RELEASE}/approve", **form)
+        signers.write_text("")
+    shown = over(authority.home, page, guardian)
+    assert "Nothing was recorded." in words(shown)
+    assert NOTE in words(shown)
+    assert sent_again(shown) == form
+
+
+def test_of_two_decisions_at_once_the_second_knows_the_first(
+    authority: Authority, asking: Callable[[Role], Asking]
+) -> None:
+    guardian, lead = asking(Role.GUARDIAN), asking(Role.DATA_LEAD)
+    refuses = a_refusal(authority, "caldicott_guardian", "far fewer births than there were")
+    with held_up(authority.home):
+        first = guardian.post(f"{RELEASE}/refuse", **refuses)
+        second = lead.post(f"{RELEASE}/refuse", **a_refusal(authority, "data_lead", "too few births"))
+    ends = {over(authority.home, first, guardian), over(authority.home, second, lead)}
+    assert len(authority.recorded(Kind.RELEASE_REFUSED)) == 1
+    assert RELEASE in ends
+    [other] = ends - {RELEASE}
+    assert "Nothing was recorded. This release was refused already" in words(other)
+
+
+# --- what is handed to one person -----------------------------------------------------------------
+
+
+def test_evidence_is_handed_once_to_whoever_asked(
+    authority: Authority, asking: Callable[[Role], Asking]
+) -> None:
+    auditor, guardian = asking(Role.AUDITOR), asking(Role.GUARDIAN)
+    fields = {"month": str(MONTH), "since": "", "until": "", "why": "the external auditor"}
+    page = auditor.post("/proof/evidence", **fields)
+    assert "What you asked for is ready" in over(authority.home, page, auditor)
+    guardian.post(page, 404)
+    content = auditor.client.post(page, data={TOKEN: auditor.token()}).content
+    [given] = authority.recorded(Kind.EVIDENCE_GIVEN)
+    assert isinstance(given, EvidenceGiven)
+    assert given.sha256 == hashlib.sha256(content).hexdigest()
+    assert auditor.post(page) == page
+    assert "was given to you already" in words(auditor.get(page))
+
+
+# --- errands --------------------------------------------------------------------------------------
+
+
+def test_who_only_looks_whether_one_is_under_way_keeps_none_from_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "lock").open("w") as looking, (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        flock = fcntl.flock
+
+        def as_always(file: object, how: int) -> None:
+            try:
+                flock(file, how)  # type: ignore[arg-type]
+            finally:
+                looking.close()  # it was looked
+
+        monkeypatch.setattr(errands.fcntl, "flock", as_always)
+        assert errands._taken(lock)
+    with (tmp_path / "lock").open("w") as under_way, (tmp_path / "lock").open("w") as lock:
+        flock(under_way, fcntl.LOCK_EX)
+        assert not errands._taken(lock)
+
+
+class Asked(Mapping[str, str]):
+    """Secrets as Airflow gives them: each when it is asked for by its name alone."""
+
+    def __getitem__(self, name: str) -> str:
+        return {DATABASE_VARIABLE: "sqlite:////own.db"}[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_a_process_has_the_database_of_its_own_home_and_no_other(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DATABASE_VARIABLE, "sqlite:////another.db")
+    own = replace(authority.home, environment=Asked())
+    assert errands._environment(own)[DATABASE_VARIABLE] == "sqlite:////own.db"
+    assert DATABASE_VARIABLE not in errands._environment(replace(authority.home, environment={}))
