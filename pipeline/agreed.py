@@ -186,7 +186,8 @@ def suspend(home: Home, one: Loaded, *, role: str, signature: bytes, note: str, 
     principal = _check(home, at).signer(content, file, signature, role, at)
     try:
         with closing(Ledger.open(home.database_url)) as ledger:
-            if (*one.name, role, principal) not in _recorded(ledger):  # sent again, it is the same word
+            said = one.digest, role, principal, note
+            if said not in _recorded(ledger, one):  # sent again, it is the same word
                 _record(ledger, one, role, principal, signature.decode("ascii"), note=note, at=at)
     finally:
         _put_beside(file, signature)
@@ -327,9 +328,13 @@ def _check(home: Home, at: datetime) -> SignatureCheck:
     return SignatureCheck(home.allowed_signers, home.settings.approvers, at, {})
 
 
-def _recorded(ledger: Ledger) -> set[tuple[str, int, str, str]]:
-    """Which versions were suspended in which roles, and by whom."""
-    return {(said.agreement, said.version, said.role, said.principal) for said, _ in suspensions(ledger)}
+def _recorded(ledger: Ledger, one: Loaded) -> set[tuple[str, str, str, str]]:
+    """What was said in suspending a version: of which content, in which role, by whom, and their note."""
+    return {
+        (said.digest, said.role, said.principal, said.note)
+        for said, _ in suspensions(ledger)
+        if (said.agreement, said.version) == one.name
+    }
 
 
 def _record(

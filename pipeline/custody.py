@@ -24,7 +24,7 @@ from pipeline import rooms
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 
-OPENS, SIGNS = "keys/decryption.key", "keys/ledger.key"
+OPENS, SIGNS, SENDS = "keys/decryption.key", "keys/ledger.key", "keys/delivery.key"
 VERIFIES = "keys/ledger.vkey"  # the public half of what signs, for machines without it
 
 
@@ -50,7 +50,7 @@ KEYS = (
     Key("keys/suppliers/*.passphrase", Custody.OPENING, "opens suppliers' zip files"),
     Key("keys/fetching.key", Custody.OPENING, "logs in where suppliers leave their files"),
     Key(SIGNS, Custody.SEALING, "signs how far the ledger goes"),
-    Key("keys/delivery.key", Custody.SEALING, "logs in at recipients, suppliers' places and places outside"),
+    Key(SENDS, Custody.SEALING, "logs in at recipients, suppliers' places and places outside"),
     Key("keys/recipients/*", Custody.SEALING, "passwords and public keys that lists are sealed with"),
     Key("keys/subject.key", Custody.BOTH, "recognises families from month to month"),
     Key("keys/pseudonym.*.key", Custody.BOTH, "makes an agreement's pseudonyms"),
@@ -87,16 +87,16 @@ def check_opens(home: Home) -> None:
 
 
 def check_not_lost(home: Home) -> None:
-    """Raises SettingsError where the key that signs the ledger is gone, and others of its room are here.
+    """Raises SettingsError where the key that signs the ledger is gone, and the one that sends lists is here.
 
-    A machine that only opens has none of them. Without this a month would go on to its last question before
-    anybody heard of it.
+    No machine has one of them alone. Without this a month would go on to its last question before anybody
+    heard of it. (Keys of recipients are on the console's machine, too.)
     """
-    if not seals(home) and held(home, Custody.SEALING):
+    if not seals(home) and home.at(SENDS).is_file():
         raise SettingsError(
-            "The key that signs the ledger is lost: other keys for sealing are here, and it is not",
+            "The key that signs the ledger is lost: the one that sends lists is here, and it is not",
             where=str(home.at(SIGNS)),
-            do="Put it back from your safe copy. A machine that only opens has no key for sealing at all.",
+            do="Put it back from your safe copy. A machine that only opens has neither of them.",
         )
 
 

@@ -112,6 +112,12 @@ def values_of(extract: pd.DataFrame) -> list[str]:
     return sorted(values - {""})
 
 
+def telling(extract: pd.DataFrame, whose: pd.Series[bool]) -> list[str]:
+    """Personal values of any families in the extract that no other text holds by chance."""
+    columns = ("record_id", "nhs_number", "parent_nhs_number", "parent_date_of_birth", "address_line_1")
+    return sorted({value for column in columns for value in extract.loc[whose, column]} - {""})
+
+
 def personal_columns(kind: str) -> set[str]:
     """The columns of a contract whose values can be told from any other's: no codes, no small numbers."""
     return {one.name for one in contract_of(kind).columns if not one.codes and one.logical_type != "integer"}

@@ -24,6 +24,8 @@ def main(name: str, folder: str, turn: str) -> None:
         from pipeline.console import errands
 
         handed = errands.run_in(Path(folder), name, sys.stdin.buffer.read(), waited=monotonic() - begun)
+    if handed is None:
+        sys.exit(1)
     try:
         sys.stdout.buffer.write(handed)
         sys.stdout.buffer.flush()

@@ -104,7 +104,7 @@ def _not_signed_in(request: Request, error: Exception) -> Response:
 
 def _not_allowed(request: Request, error: Exception) -> Response:
     lines = ["Your roles do not let you do this. Whoever looks after birthshare.toml gives roles to people."]
-    return words(request, "This is not for your roles", lines, 403)
+    return words(request, "This is not for your roles", lines, 403, on=_first_page(request))
 
 
 def _not_named(request: Request, error: Exception) -> Response:
@@ -117,20 +117,22 @@ def _not_named(request: Request, error: Exception) -> Response:
 
 def _only_looking(request: Request, error: Exception) -> Response:
     lines = ["Nothing was done.", where_it_is_done(request.app.state.console.home())]
-    return words(request, "This cannot be done here", lines, 409)
+    return words(request, "This cannot be done here", lines, 409, on=_first_page(request))
 
 
 def _forged(request: Request, error: Exception) -> Response:
     lines = ["Nothing was done. The form was not from this session: open the page again, and send it anew."]
-    return words(request, "This form cannot be taken", lines, 403)
+    return words(request, "This form cannot be taken", lines, 403, on=_first_page(request))
 
 
 def _stopped(request: Request, error: Exception) -> Response:
     assert isinstance(error, BirthshareError)
+    on = _first_page(request)
     if isinstance(error, NotNow):
-        return words(request, "This cannot be done now", said(error), 409)
+        return words(request, "This cannot be done now", said(error), 409, on=on)
     status = 404 if isinstance(error, SettingsError) else 409
-    return words(request, "There is nothing to show here", [*said(error), *_elsewhere(request)], status)
+    lines = [*said(error), *_elsewhere(request)]
+    return words(request, "There is nothing to show here", lines, status, on=on)
 
 
 def _elsewhere(request: Request) -> list[str]:
@@ -145,12 +147,19 @@ def _no_such_page(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     if status == 400:
         return _not_understood(request, error)
-    return words(request, "There is no such page", ["See what is in the menu."], status)
+    lines = ["Its address is not one of ours."]
+    return words(request, "There is no such page", lines, status, on=_first_page(request))
 
 
 def _not_understood(request: Request, error: Exception) -> Response:
     """Without the values: they could be anything."""
-    return words(request, "This cannot be read", ["Something was left out, or is not as it must be."], 422)
+    lines = ["Something was left out, or is not as it must be."]
+    return words(request, "This cannot be read", lines, 422, on=_first_page(request))
+
+
+def _first_page(request: Request) -> tuple[str, str]:
+    """Where to go on from a page that has no menu."""
+    return f"{request.scope.get('root_path', '')}/", "Go to the first page"
 
 
 def _too_many(request: Request, error: Exception) -> Response:

@@ -19,6 +19,8 @@ from pipeline.looking_back import history
 from pipeline.questions import flows, recalls, transfers
 from pipeline.records import Month
 
+_OLD = 100  # times that younger things are searched for garbage before all are; Python's own number is 10
+
 log = logging.getLogger(__name__)
 
 
@@ -49,6 +51,11 @@ def _remember(home: Home) -> None:
 
 
 def _settle() -> None:
-    """What is remembered stays: to search it for garbage, again and again, would hold every page up."""
+    """What is remembered stays: to search it for garbage, again and again, would hold every page up.
+
+    What came since is searched less often, too: it is large again as soon as every page was looked at.
+    """
     gc.collect()
     gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, _OLD)

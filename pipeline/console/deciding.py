@@ -37,14 +37,20 @@ class Kept:
     """What this process has of a decision that is under way, or over since less than an hour."""
 
     key: str
+    by: str
     act: Act
     show: Show | None  # makes a page or a file of what is handed
     form: Mapping[str, str] = field(repr=False)  # to send it again
     action: str  # where that is sent
     ended: bool = False
-    handed: bytes = field(default=b"", repr=False)
+    handed: bytes | None = field(default=None, repr=False)  # None where it did not end well
 
-    def hear(self, handed: bytes) -> None:
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to hand over."""
+        return self.show is not None and self.handed is not None
+
+    def hear(self, handed: bytes | None) -> None:
         """It is over."""
         self.handed, self.ended = handed, True
         forget = Timer(_FOR, self._forget)
@@ -52,8 +58,9 @@ class Kept:
         forget.start()
 
     def _forget(self) -> None:
-        if _KEPT.get(self.key) is self:
-            del _KEPT[self.key]
+        with _lock:
+            if _KEPT.get(self.key) is self:
+                del _KEPT[self.key]
 
 
 _KEPT: OrderedDict[str, Kept] = OrderedDict()  # by the decision's key, which nobody else can foretell
@@ -83,7 +90,7 @@ def decide(
     check_note((form or {}).get("note", ""))  # nobody waits to hear that it cannot be recorded
     errands.forget_old(visit.home)
     key = _key(visit, given)
-    kept = Kept(key, act, show, form or {}, visit.here)
+    kept = Kept(key, given.by, act, show, form or {}, visit.here)
     if errands.start(
         visit.home, DECISION + key, by=given.by, now=visit.now, given=given.write(), about=about,
         heard=kept.hear, handed=show is not None,
@@ -101,8 +108,9 @@ def have_done(visit: Visit, errand: str) -> Response:
 def standing(visit: Visit, key: str) -> tuple[Errand, Kept | None]:
     """How it stands with a decision of the visitor's own; raises SettingsError for any other."""
     errand, kept = errands.newest(visit.home, DECISION + key), _KEPT.get(key)
-    if errand is None or errand.by != visit.person.principal:
-        raise SettingsError("No decision of yours is known by this address", do="See what is in the menu.")
+    whose = kept or errand  # what this process knows before what a file says
+    if errand is None or whose is None or whose.by != visit.person.principal:
+        raise SettingsError("No decision of yours is known by this address", do="Decide again, or ask again.")
     if kept is not None and not visit.may(kept.act):
         raise NotAllowed
     return errand, kept
@@ -110,10 +118,12 @@ def standing(visit: Visit, key: str) -> tuple[Errand, Kept | None]:
 
 def hand(visit: Visit, key: str) -> Response | None:
     """What is handed, once; None where it is not here, or not any more."""
-    errand, kept = standing(visit, key)
-    if kept is None or not kept.ended or kept.show is None or errand.problem:
+    _, kept = standing(visit, key)
+    if kept is None or kept.show is None or kept.handed is None:
         return None
-    return kept.show(visit, kept.handed) if _KEPT.pop(key, None) else None
+    with _lock:
+        first = _KEPT.pop(key, None) is kept
+    return kept.show(visit, kept.handed) if first else None
 
 
 def _key(visit: Visit, given: Given) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -85,11 +84,14 @@ def carried_out(
 
 def _recorded(home: Home, by: str, before: int) -> str:
     """Whether anything was by this person since, as a sentence."""
-    with suppress(BirthshareError), facts.opened_ledger(home) as ledger:
-        since = ledger.numbered(range(before + 1, ledger.size + 1))
-        if not any(getattr(entry.body, "principal", "") == by for entry in since):
-            return "Nothing was recorded."
-    return "It was recorded, or a part of it, and then stopped."
+    try:
+        with facts.opened_ledger(home) as ledger:
+            since = ledger.numbered(range(before + 1, ledger.size + 1))
+    except BirthshareError:
+        return "Whether it was recorded cannot be read now."
+    if any(getattr(entry.body, "principal", None) == by for entry in since):
+        return "It was recorded, or a part of it, and then stopped."
+    return "Nothing was recorded."
 
 
 # --- what there is --------------------------------------------------------------------------------
@@ -126,8 +128,10 @@ def _postcode(
     reviews.decide(home, asked, PostcodeReviewed.model_validate(reviewed), now=now, watch=watch)
 
 
-def _postcodes_shown(home: Home, now: datetime, watch: Watch, *, month: str, principal: str) -> None:
-    reviews.shown(home, Month.parse(month), principal=principal, now=now, watch=watch)
+def _postcodes_shown(home: Home, now: datetime, watch: Watch, *, month: str, principal: str) -> bytes:
+    """The names of those of which it is recorded."""
+    found = reviews.shown(home, Month.parse(month), principal=principal, now=now, watch=watch)
+    return json.dumps([one.name for one in found.asked]).encode()
 
 
 def _statement(home: Home, now: datetime, watch: Watch, **asked: str) -> bytes:

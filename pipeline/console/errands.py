@@ -38,7 +38,8 @@ _DAY = 24 * 60 * 60  # seconds
 
 Watch = Callable[[int, int], None]  # how much was done, of how much
 Answer = dict[str, Any]  # for JSON; holds no personal value
-Heard = Callable[[bytes], None]  # what is for nobody but whoever asked, when it is over
+# What is for nobody but whoever asked, when it is over; None where it did not end well.
+Heard = Callable[[bytes | None], None]
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _see_to(process: subprocess.Popen[bytes], given: bytes, heard: Heard | None)
     """Until it ends; nothing of it is left behind then."""
     out, _ = process.communicate(given)
     if heard is not None:
-        heard(out)
+        heard(out if process.returncode == 0 else None)
 
 
 def _taken(lock: TextIO) -> bool:
@@ -145,11 +146,11 @@ def wait(home: Home, name: str) -> None:
         fcntl.flock(lock, fcntl.LOCK_SH)
 
 
-def run_in(folder: Path, name: str, given: bytes, *, waited: float) -> bytes:
+def run_in(folder: Path, name: str, given: bytes, *, waited: float) -> bytes | None:
     """Do it, and write down how far it is and what it came to; the process that `start` begins does this.
 
-    What is for nobody but whoever asked is the answer, and is not written down. `waited`: seconds, for its
-    turn.
+    What is for nobody but whoever asked is the answer, and is not written down; None where something stopped
+    it. `waited`: seconds, for its turn.
     """
     home = Home.open(folder)
     errand, written = newest(home, name), monotonic()
@@ -161,12 +162,12 @@ def run_in(folder: Path, name: str, given: bytes, *, waited: float) -> bytes:
             written = monotonic()
             _write(home, name, replace(errand, done=done, of=of))
 
-    handed = b""
+    handed: bytes | None = None
     try:
         if name.startswith(DECISION):
             handed, found = _decided(home, given, watch, waited), errand
         else:
-            found = replace(errand, answer=_work(name)(home, watch))
+            handed, found = b"", replace(errand, answer=_work(name)(home, watch))
     except BirthshareError as error:
         found = replace(errand, problem=tuple(part for part in (error.what, error.where, error.do) if part))
     except Exception as error:  # its text could hold anything

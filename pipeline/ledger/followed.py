@@ -8,7 +8,7 @@ from sqlalchemy import Connection, or_, select
 
 from pipeline.ledger.entries import Body, Delivered, Kind, NoticeBody, PermitAnnulled, Publishing, Recorded
 from pipeline.ledger.journal import entries_where, numbered
-from pipeline.ledger.tables import ENTRIES, RECALLS
+from pipeline.ledger.tables import ENTRIES, RECALLS, THESE
 
 # What is said of a list or notice after leave was given for it.
 _SAID = (
@@ -20,8 +20,9 @@ _SAID = (
 def followed(connection: Connection, permits: Collection[int], children: Collection[str]) -> list[Recorded]:
     """See `pipeline.ledger.ledger.Ledger.followed`."""
     issued = list(numbered(connection, list(permits)))
-    of_rows = select(RECALLS.c.entry).where(RECALLS.c.permit.in_(permits), RECALLS.c.child.in_(children))
-    recalls = list(numbered(connection, connection.execute(of_rows).scalars().all()))
+    of_rows = select(RECALLS.c.entry).where(RECALLS.c.permit.in_(permits), RECALLS.c.child.in_(THESE))
+    found = connection.execute(of_rows, {THESE.key: list(children)}).scalars().all()
+    recalls = list(numbered(connection, found))
     notices = list(_notices(connection, {one.seq for one in recalls}))
     said = [entry for one in [*issued, *notices] for entry in _said(connection, one)]
     return sorted([*issued, *recalls, *notices, *said], key=lambda entry: entry.seq)

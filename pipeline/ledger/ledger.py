@@ -37,7 +37,7 @@ from pipeline.ledger.findings import Verification
 from pipeline.ledger.followed import followed
 from pipeline.ledger.proofs import Proofs
 from pipeline.ledger.replay import Watch, beginning, no_watch, read_to_end
-from pipeline.ledger.tables import DISCLOSURES, ENTRIES, LEASES, RECALLS, SUPPRESSIONS
+from pipeline.ledger.tables import DISCLOSURES, ENTRIES, LEASES, RECALLS, SUPPRESSIONS, THESE
 from pipeline.records import DISCLOSURES as DISCLOSURE_COLUMNS
 from pipeline.records import ON_LISTS, OnList, Permit, declared
 from pipeline.records import SUPPRESSIONS as SUPPRESSION_COLUMNS
@@ -376,9 +376,10 @@ class Ledger:
         Those whose opening was destroyed are not found by anybody.
         """
         wanted = sorted(set(subjects) - {""})
-        about = or_(DISCLOSURES.c.child.in_(wanted), DISCLOSURES.c.parent.in_(wanted))
+        about = or_(DISCLOSURES.c.child.in_(THESE), DISCLOSURES.c.parent.in_(THESE))
+        query = select(DISCLOSURES.c.entry).where(about)
         with self.database.reading() as connection:
-            numbers = connection.execute(select(DISCLOSURES.c.entry).where(about)).scalars().all()
+            numbers = connection.execute(query, {THESE.key: wanted}).scalars().all()
             return list(journal.numbered(connection, numbers))
 
     def followed(self, permits: Collection[int], children: Collection[str]) -> list[Recorded]:
@@ -392,24 +393,22 @@ class Ledger:
 
     def words_about(self, subjects: Collection[str]) -> list[SuppressionRecorded]:
         """The later words about these children, parents and dwellings, in order."""
-        about = SUPPRESSIONS.c.subject.in_(sorted(set(subjects) - {""}))
+        wanted = {THESE.key: sorted(set(subjects) - {""})}
         columns = SUPPRESSIONS.c.subject, SUPPRESSIONS.c.word, SUPPRESSIONS.c.since
+        query = select(*columns).where(SUPPRESSIONS.c.subject.in_(THESE)).order_by(SUPPRESSIONS.c.entry)
         with self.database.reading() as connection:
-            rows = connection.execute(select(*columns).where(about).order_by(SUPPRESSIONS.c.entry)).mappings()
+            rows = connection.execute(query, wanted).mappings()
             return [SuppressionRecorded.model_validate(dict(row)) for row in rows]
 
     def said_of(self, subjects: Collection[str]) -> list[Recorded]:
         """The later words about these children, parents and dwellings, as entries, in order."""
         wanted = sorted(set(subjects) - {""})
+        query = select(SUPPRESSIONS.c.entry).where(SUPPRESSIONS.c.subject.in_(THESE))
         with self.database.reading() as connection:
             numbers = [
                 number
                 for first in range(0, len(wanted), _PAGE)
-                for number in connection.execute(
-                    select(SUPPRESSIONS.c.entry).where(
-                        SUPPRESSIONS.c.subject.in_(wanted[first : first + _PAGE])
-                    )
-                ).scalars()
+                for number in connection.execute(query, {THESE.key: wanted[first : first + _PAGE]}).scalars()
             ]
             return list(journal.numbered(connection, numbers))
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text
+from collections.abc import Sequence
+
+from sqlalchemy import BindParameter, Column, Integer, MetaData, Table, Text, bindparam
 
 METADATA = MetaData()
+
+# References to families in a question, given apart from it: how a statement is written is remembered
+# (`database`), with what stands in it, and no family is.
+THESE: BindParameter[Sequence[str]] = bindparam("these", expanding=True)
 
 # Append-only: triggers of the database refuse every update and deletion.
 ENTRIES = Table(

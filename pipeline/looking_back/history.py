@@ -163,13 +163,17 @@ def compare(this: Past, earlier: Collection[Past]) -> list[Compared]:
     now = _counts(this)
     places = dict.fromkeys([*now, *(place for _, counts in counted for place in counts)])
     newest = str(Month.parse(this.month).plus(-1))
+    had: dict[tuple[str, bool], list[tuple[str, dict[Place, int]]]] = {}  # of an agreement, all counts alike
     found = []
     for place in places:
         if place[0] and place[0] not in this.agreements:
             continue  # an agreement that is over
         if place == WHOLE and len(this.agreements) == 1:
             continue  # its agreement says the same
-        known = {past.month: counts.get(place, 0) for past, counts in counted if _had(past, place, counts)}
+        alike = place[0], place[1].startswith("area_")
+        if not place[0] or alike not in had:
+            had[alike] = [(past.month, counts) for past, counts in counted if _had(past, place, counts)]
+        known = {month: counts.get(place, 0) for month, counts in had[alike]}
         found.append(_compared(place, now.get(place), known, known.get(newest)))
     return [one for one in found if one is not None]
 

@@ -13,10 +13,10 @@ from functools import lru_cache
 from itertools import pairwise
 from math import ceil, floor
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipeline.networks import NOBODY, SEVERAL
-from pipeline.reporting.charts import LETTER, SIZE, WIDE, Number
+from pipeline.reporting.charts import LETTER, SIZE, WIDE, Number, drawn
 from pipeline.reporting.facts import MapFacts
 
 Tile = tuple[int, int]  # column from the west, row from the south
@@ -274,7 +274,7 @@ class _Drawing:
     def _shape(self, area: _Area, fill: str) -> Markup:
         """Its border: relative steps along the edges of tiles."""
         path = "".join(self._path(corners) for corners in area.ways)
-        return Markup('<path d="{}" fill="{}" stroke="{}"/>').format(path, fill, _INK)
+        return drawn("path", d=path, fill=fill, stroke=_INK)
 
     def _path(self, corners: Sequence[Tile]) -> str:
         (column, row), unit = corners[0], self._unit
@@ -341,9 +341,7 @@ class _Drawing:
             yield _text(left + 20, self.tall - 4, f"to {end:,.0f}")
 
     def _sample(self, left: float, fill: str) -> Markup:
-        return Markup('<rect x="{:.1f}" y="{:.1f}" width="15" height="11" fill="{}" stroke="{}"/>').format(
-            left + 1, self.tall - 14, fill, _INK
-        )
+        return drawn("rect", x=left + 1, y=self.tall - 14, width="15", height="11", fill=fill, stroke=_INK)
 
 
 def _word(code: str) -> str:
@@ -351,10 +349,9 @@ def _word(code: str) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", *, halo: bool = False) -> Markup:
-    around = Markup(' stroke="#fff" stroke-width="3" paint-order="stroke" font-weight="bold"') if halo else ""
-    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" fill="{}" font-size="{}"{}>{}</text>').format(
-        x, y, anchor, _INK, round(_SMALL), around, text
-    )
+    around = {"stroke": "#fff", "stroke_width": "3", "paint_order": "stroke", "font_weight": "bold"}
+    looks = {"text_anchor": anchor, "fill": _INK, "font_size": f"{_SMALL:.0f}"} | (around if halo else {})
+    return drawn("text", text, x=x, y=y, **looks)
 
 
 def _all(parts: Iterable[Markup]) -> Markup:
@@ -371,22 +368,21 @@ def _table(
 ) -> Markup:
     heads = _all(Markup('<th scope="col" class="number">{}</th>').format(head) for head in columns)
     rows = [
-        Markup('<tr><td class="number">{}</td><th scope="row">{}{}</th>{}</tr>').format(
-            numbers[code],
-            label,
-            Markup(' <span class="hint">(not numbered on the map)</span>')
-            if numbers[code] in missing
-            else "",
-            _all(
-                Markup('<td class="number">{}</td>').format(_written(of.get(code))) for of in columns.values()
-            ),
-        )
+        _row(numbers[code], label, [of.get(code) for of in columns.values()], numbers[code] in missing)
         for code, label in labels.items()
     ]
     return Markup(
         '<table><caption>{}</caption><thead><tr><th scope="col" class="number">No.</th>'
         '<th scope="col">Area</th>{}</tr></thead><tbody>{}</tbody></table>'
     ).format(says, heads, _all(rows))
+
+
+def _row(number: int, label: str, values: Iterable[Number], missing: bool) -> Markup:
+    # Written like `charts.drawn`, and as often.
+    cells = "".join(f'<td class="number">{_written(value)}</td>' for value in values)
+    hint = ' <span class="hint">(not numbered on the map)</span>' if missing else ""
+    said = f'<td class="number">{number}</td><th scope="row">{escape(label)}{hint}</th>{cells}'
+    return Markup(f"<tr>{said}</tr>")  # noqa: S704  # what is no number of ours is escaped
 
 
 def _written(number: Number) -> str:

@@ -108,6 +108,13 @@ def test_any_one_role_suspends_at_once_and_signed(office: Office, ledger: Ledger
     assert len(suspensions(ledger)) == 1
 
 
+def test_sent_twice_it_is_one_suspension_and_another_note_is_another(office: Office, ledger: Ledger) -> None:
+    one = look(office, ledger)[1]
+    for note in ("", "letters went astray", "letters went astray"):
+        suspend(office, one, note=note)
+    assert [said.note for said in suspensions(ledger)] == ["", "letters went astray"]
+
+
 def test_taking_the_file_away_lifts_nothing(office: Office, ledger: Ledger) -> None:
     suspend(office, look(office, ledger)[1]).unlink()
     assert "agreement_suspended" in str(look(office, ledger)[1].refusal)

@@ -56,7 +56,7 @@ def test_approve_and_refuse_answer_programs(authority: Authority, waiting: Comma
 def test_a_refusal_without_a_reason_is_not_recorded(waiting: CommandLine) -> None:
     answer = waiting.decide("refuse", "data_lead")
     assert answer.code == 2
-    answer.says("needs its reason", "--note")
+    answer.says("needs its reason", "(note)")
     assert waiting.approve().code == 0
 
 

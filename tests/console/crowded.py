@@ -1,7 +1,7 @@
 """One authority for tests that only look: a closed month in which everything is that a page could get wrong.
 
-Whoever may write a text wrote HTML into it. Three families have values that occur nowhere else. There is
-one person for each role, with that role alone.
+Whoever may write a text wrote HTML into it; its supplier also a child's name into the name of a file. Three
+families have values that occur nowhere else. There is one person for each role, with that role alone.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from canaries import values_of, with_canaries
+from canaries import CANARY, values_of, with_canaries
 from month_authority import AGREEMENT, MONTH, NOW, Authority, CommandLine, copied
 from pipeline import month as months
 from pipeline.demo.authority import APPROVERS, AUTHORITY_NAME, Demonstration
 from pipeline.roles import Role
 
 MARKUP = '<b class="evil">x</b><script src="//evil.example/x.js"></script>'
+_NAMED = f'{CANARY["given_name"]} <b class="evil">'  # as the name of a file may go on after its month
 _WRITTEN_AGREEMENT = ("title: ", "  - name: ", '    says: "')  # the first of each, in the agreement
 
 
@@ -45,7 +46,8 @@ def crowded(prototype: Demonstration, folder: Path) -> Iterator[Crowded]:
         _written(authority)
         _refused(authority)
         extract = with_canaries(authority.extract())
-        authority.send(extract)
+        sealed = authority.send(extract)
+        sealed.rename(sealed.with_name(sealed.name.replace(".csv", f" {_NAMED}.csv")))
         authority.prepare_and_approve()
         authority.run()
         _suspended(authority)

@@ -213,6 +213,14 @@ def test_a_form_is_taken_from_a_page_of_the_console_s_own_address_alone(inside: 
     assert inside.post("/family", content=b"x" * (2 << 20)).status_code == 413
 
 
+def test_what_people_send_lies_in_no_file_of_nginx(council: Council) -> None:
+    folder = council.proxy.folder / "body"
+    before = folder.stat().st_mtime_ns
+    with council.asks() as somebody:
+        assert somebody.post("/family/found", content=b"x" * (1 << 19)).status_code < 500
+    assert folder.stat().st_mtime_ns == before
+
+
 def test_a_decision_that_nginx_did_not_wait_for_is_taken_once(
     council: Council, guardian: Page, inside: httpx.Client
 ) -> None:

@@ -18,14 +18,16 @@ from typing import Any
 import pytest
 
 from month_authority import MONTH, NOW, Authority, copied
-from pipeline.console import apart, deciding, errands
+from pipeline.console import apart, deciding, decisions, errands
+from pipeline.console.deciding import Kept
+from pipeline.console.permissions import Act
 from pipeline.console.visit import TOKEN
 from pipeline.demo.authority import APPROVERS, Demonstration
 from pipeline.home import DATABASE_VARIABLE, Home
 from pipeline.ledger.entries import EvidenceGiven, Kind, ReleaseApproved
 from pipeline.roles import Role
 
-from .conftest import Asking
+from .conftest import Asking, Screen
 from .test_months import RELEASE, a_refusal, approval, words
 
 NOTE = "the numbers look as always to me"
@@ -164,6 +166,8 @@ def test_what_stops_it_is_said_and_what_was_written_is_not_lost(
     assert "Nothing was recorded." in words(shown)
     assert NOTE in words(shown)
     assert sent_again(shown) == form
+    gone = replace(authority.home, environment={DATABASE_VARIABLE: "sqlite:////no/such/folder/ledger.db"})
+    assert decisions._recorded(gone, GUARDIAN, 0) == "Whether it was recorded cannot be read now."
 
 
 def test_of_two_decisions_at_once_the_second_knows_the_first(
@@ -185,19 +189,63 @@ def test_of_two_decisions_at_once_the_second_knows_the_first(
 
 
 def test_evidence_is_handed_once_to_whoever_asked(
-    authority: Authority, asking: Callable[[Role], Asking]
+    authority: Authority, asking: Callable[[Role], Asking], processes: list[subprocess.Popen[bytes]]
 ) -> None:
     auditor, guardian = asking(Role.AUDITOR), asking(Role.GUARDIAN)
     fields = {"month": str(MONTH), "since": "", "until": "", "why": "the external auditor"}
+    with held_up(authority.home):
+        page = auditor.post("/proof/evidence", **fields)
+        os.kill(processes[0].pid, signal.SIGKILL)
+        over(authority.home, page, auditor)
+    assert auditor.post(page) == page, "of what was broken off nothing is handed"
     page = auditor.post("/proof/evidence", **fields)
     assert "What you asked for is ready" in over(authority.home, page, auditor)
     guardian.post(page, 404)
+    name = f"decision-{page.removeprefix('/deciding/')}"
+    kept = errands.newest(authority.home, name)
+    assert kept is not None
+    errands._write(authority.home, name, replace(kept, by=GUARDIAN))
+    guardian.post(page, 404)  # whatever the file says
+    errands._write(authority.home, name, kept)
     content = auditor.client.post(page, data={TOKEN: auditor.token()}).content
     [given] = authority.recorded(Kind.EVIDENCE_GIVEN)
     assert isinstance(given, EvidenceGiven)
     assert given.sha256 == hashlib.sha256(content).hexdigest()
     assert auditor.post(page) == page
     assert "was given to you already" in words(auditor.get(page))
+
+
+# --- as people see it ------------------------------------------------------------------------------
+
+
+def test_each_of_its_pages_can_be_read_by_everybody(
+    authority: Authority, screens: Callable[[Role], Screen]
+) -> None:
+    home, screen, key = authority.home, screens(Role.GUARDIAN), "0" * 32
+    begun = errands.Errand(GUARDIAN, NOW, about=RELEASE)
+    handed, over = replace(begun, handed=True), {"ended": NOW}
+    signed = Kept(key, GUARDIAN, Act.DECIDE_RELEASE, None, {"note": NOTE}, RELEASE, ended=True)
+    made = replace(signed, show=lambda visit, content: visit.to("/"), form={}, handed=b"it")
+    (home.state / "console").mkdir(exist_ok=True)
+    with errands._lock(home, f"decision-{key}").open("w") as lock:
+        for says, is_held, errand, kept in (
+            ("It has just begun", True, begun, None),
+            ("25% of that is done", True, replace(handed, done=300, of=1200), None),
+            ("It was broken off", False, begun, signed),
+            (NOTE, False, replace(begun, **over, problem=("Nothing was recorded.", "Ask.")), signed),
+            ("It is given once", False, replace(handed, **over), made),
+            ("Ask for it again", False, replace(handed, **over), None),
+        ):
+            fcntl.flock(lock, fcntl.LOCK_EX if is_held else fcntl.LOCK_UN)
+            errands._write(home, f"decision-{key}", errand)
+            deciding._KEPT.pop(key, None)
+            if kept:
+                deciding._KEPT[key] = kept
+            said = words(screen.open(f"/deciding/{key}").content())
+            assert says in said
+            assert f"About months › {MONTH} › release" in said
+            screen.look_over()
+    deciding._KEPT.clear()
 
 
 # --- errands --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from canaries import Search, telling
 from month_authority import MONTH, NOW, Authority, copied
 from pipeline import month as months
-from pipeline.console import errands
+from pipeline.console import decisions, errands
 from pipeline.console.errands import AREAS
 from pipeline.demo.authority import APPROVERS, Demonstration
 from pipeline.encryption.signing import sign_ssh
@@ -137,6 +139,23 @@ def test_postcodes_are_shown_only_to_whoever_asks_and_that_is_recorded(asking, a
     assert UNKNOWN in page.text
     assert page.headers["cache-control"] == "no-store"
     assert authority.recorded(Kind.POSTCODES_SHOWN) == [PostcodesShown(principal=LEAD, postcodes=2)]
+    extract = authority.extract()
+    search = Search(telling(extract, extract["postcode"] == UNKNOWN))
+    assert search.values
+    search.text("page", page.text)
+    assert search.found == set(), "the postcode, and nothing else of who lives there"
+
+
+def test_a_postcode_of_which_that_was_not_recorded_is_not_shown(
+    asking, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came into the queue after the person had asked."""
+    recorded = json.dumps([asked(authority)["ambiguous"].name]).encode()
+    monkeypatch.setitem(decisions.DECISIONS, "postcodes shown", lambda *where, **which: recorded)
+    lead: Asking = asking(Role.DATA_LEAD)
+    page = lead.client.post(f"{QUEUE}/postcodes", data={"token": lead.token()}).text
+    assert page.count("not shown: it changed after you asked") == 1
+    assert UNKNOWN not in page
 
 
 def test_an_auditor_sees_how_many_wait_and_not_which(asking, authority: Authority) -> None:
@@ -220,7 +239,7 @@ def test_a_recipient_or_an_authority_that_cannot_be_is_refused(asking, authority
 def test_a_decision_waits_while_the_month_is_run(asking, authority: Authority) -> None:
     one = asked(authority)["ambiguous"]
     lead: Asking = asking(Role.DATA_LEAD)
-    signature = signed(authority, statement_of(lead, one, "nobody"))
+    signature = signed(authority, statement_of(lead, one, "-"))
     with months.alone(authority.home, MONTH, NOW):
-        page = lead.post(f"{QUEUE}/{one.name}", 422, recipient="nobody", signature=signature)
+        page = lead.post(f"{QUEUE}/{one.name}", 422, recipient="-", signature=signature)
     assert "Another run is working on" in page

@@ -120,6 +120,11 @@ def test_a_guardian_decides_on_a_release_from_the_first_page_to_a_closed_month(
     page.get_by_role("link", name="The release of").click()
     assert page.get_by_role("heading", level=1).inner_text() == f"Release of {MONTH.in_full}"
     screen.look_over()
+    bound, decide = page.get_by_text("asked_at"), page.get_by_role("link", name="Approve this release")
+    assert (bound.is_visible(), decide.is_visible()) == (False, True)
+    page.emulate_media(media="print")
+    assert (bound.is_visible(), decide.is_visible()) == (True, False), "paper has what is folded, and no link"
+    page.emulate_media(media="screen")
 
     page.get_by_role("link", name="Refuse it, and say why").click()
     page.get_by_label("What must be put right").fill("?")
@@ -216,7 +221,7 @@ def test_every_month_stands_in_one_table_with_its_rows(authority: Authority, ask
     newest, closed_line, ended_line = (page.index(one.in_full) for one in (MONTH, closed, ended))
     assert newest < closed_line < ended_line
     assert (
-        f"{AGREEMENT} 150 " in page[newest:closed_line] and "Waits for approval" in page[newest:closed_line]
+        f"({AGREEMENT}) 150 " in page[newest:closed_line] and "Waits for approval" in page[newest:closed_line]
     )
     assert "Closed books 1,200 700 400 100 cards 2,400 1,400 800 200" in page[closed_line:ended_line]
     assert "Ended without books – – – –" in page[ended_line:]

@@ -13,6 +13,7 @@ from .crowded import Crowded
 from .routes import ROUTES, address
 
 NOT_ALLOWED = "This is not for your roles"
+WAYS_ON = ('aria-label="Menu"', '<a href="/">Go to the first page</a>')
 NO_TOKEN = "This form cannot be taken"
 
 
@@ -49,6 +50,8 @@ def test_a_role_gets_what_the_table_gives_it_and_nothing_else(role: Role, asking
         refused = answer.status_code == 403 and NOT_ALLOWED in answer.text
         # A form that comes without its token is refused for that, once the role may send it.
         taken = NO_TOKEN in answer.text if method == "POST" else answer.status_code < 500
+        if answer.status_code >= 400:
+            assert any(way in answer.text for way in WAYS_ON), (method, path)
         if (role in act.roles, refused) not in {(True, False), (False, True)} or (not refused and not taken):
             wrong.append((method, path, answer.status_code))
     assert wrong == []

@@ -10,6 +10,7 @@ import pytest
 from ledger_examples import child
 
 from pipeline.errors import IntegrityError
+from pipeline.ledger import database
 from pipeline.ledger.entries import Kind
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.verify import verify
@@ -33,6 +34,16 @@ def test_words_come_back_as_they_were_recorded(ledger: Ledger, now: datetime) ->
     assert ledger.suppress(NEWS, now) == [1, 2, 3]
     pd.testing.assert_frame_equal(ledger.suppressions(), NEWS)
     assert [one.kind for one in ledger.entries(month="")] == [Kind.SUPPRESSION_RECORDED] * 3
+
+
+def test_no_reference_stays_in_the_statements_that_are_remembered(ledger: Ledger, now: datetime) -> None:
+    ledger.suppress(NEWS, now)
+    asked = child(2)
+    assert [one.word for one in ledger.words_about([asked])] == ["suppressed"]
+    assert [one.seq for one in ledger.said_of([asked])] == [2]
+    assert ledger.disclosures_of([asked]) == ledger.followed([], [asked]) == []
+    values = [one.value for statement in database._STATEMENTS.values() for one in statement.binds.values()]
+    assert asked not in str(values)
 
 
 def test_a_word_is_recorded_once(ledger: Ledger, later: Callable[[], datetime]) -> None:

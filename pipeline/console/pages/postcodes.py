@@ -7,6 +7,8 @@ form, and that is recorded. Everything else goes by the name that `pipeline.plac
 from __future__ import annotations
 
 import hmac
+import json
+from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import Form
@@ -39,8 +41,9 @@ def with_postcodes(visit: Asked, month: str) -> Response:
     """The same with the postcodes, for this person's eyes; that is recorded first."""
     which = Month.parse(month)
 
-    def shown(visit: Visit, _nothing: bytes) -> Response:
-        return _queue(visit, which, reviews.queue(visit.home, which, now=visit.now), postcodes=True)
+    def shown(visit: Visit, handed: bytes) -> Response:
+        found = reviews.queue(visit.home, which, now=visit.now)
+        return _queue(visit, which, found, postcodes=json.loads(handed))
 
     asked = {"month": str(which), "principal": visit.person.principal}
     return deciding.decide(
@@ -110,7 +113,8 @@ def decide(
 # --- how it is shown ------------------------------------------------------------------------------
 
 
-def _queue(visit: Visit, month: Month, found: reviews.Queue, *, postcodes: bool = False) -> Response:
+def _queue(visit: Visit, month: Month, found: reviews.Queue, *, postcodes: Collection[str] = ()) -> Response:
+    """`postcodes`: the names of those that are shown, since that is recorded."""
     return visit.page("postcodes.html", month=month, found=found, postcodes=postcodes, births=reviewed.births)
 
 
