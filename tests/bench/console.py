@@ -3,10 +3,11 @@
     python console.py FOLDER ENTRIES [PEOPLE] [SECONDS]
 
 A home with so many entries and five years of months (long_past.py; one that stands in FOLDER is used again).
-Then every page to which others lead, for somebody who may see it: first with nothing remembered, then five
-times; seconds in the application, from the request to the last byte. Then a real server, and PEOPLE who each
-open pages and send forms for some SECONDS, while entries are recorded in the ledger beside it as a month
-does. The floor of both is the stylesheet, which asks nobody anything. The answer is JSON.
+What a console works out as it starts is worked out first. Then every page to which others lead, for somebody
+who may see it, the first time and five times more; seconds in the application, from the request to the last
+byte. Then a real server, and PEOPLE who each open pages that they may and send forms for some SECONDS, while
+entries are recorded in the ledger beside it as a month does. The floor of both is the stylesheet, which asks
+nobody anything. The answer is JSON.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ import httpx
 from fastapi import APIRouter, Request
 from measure import run
 
+from pipeline.console import beforehand
 from pipeline.console.application import Console, application
 from pipeline.console.pages import EVERY_PAGE
 from pipeline.console.permissions import Act
@@ -65,9 +67,13 @@ def measure(folder: Path, entries: int, people: int, seconds: int) -> dict[str, 
         run([sys.executable, str(HERE / "long_past.py"), str(folder), str(entries)])
     with opened_ledger(Home.open(home)) as ledger:
         size = ledger.size
+    begun = perf_counter()
+    beforehand.remember(Home.open(home)).join()
+    before = perf_counter() - begun
     pages = finish(_pages(home))
     paths = [one["path"] for one in pages if one["status"] == OK and one["path"] not in (FLOOR, *FILES)]
-    return {"entries": size, "pages": pages, "load": finish(_load(home, paths, people, seconds))}
+    load = finish(_load(home, paths, people, seconds))
+    return {"entries": size, "beforehand": before, "pages": pages, "load": load}
 
 
 class Named:
@@ -89,10 +95,19 @@ def _app(home: Path) -> Any:
     return application(Console(lambda: Home.open(home), Named()))
 
 
-def _who(home: Home, act: Act, number: int = 0) -> dict[str, str]:
-    """One of those who may, the first or a later one, as the entrance is told."""
-    may = [place for place, one in enumerate(home.settings.console.people) if act.roles & set(one.roles)]
-    return {Named.HEADER: str(may[number % len(may)])}
+def _act_of(path: str) -> Act | None:
+    """What it takes to see the page of an address; None for one that is none of ours."""
+    return next((act for kind, act in ROUTES if kind.fullmatch(path.partition("?")[0])), None)
+
+
+def _may(home: Home, act: Act) -> list[int]:
+    """The numbers of those who may."""
+    return [place for place, one in enumerate(home.settings.console.people) if act.roles & set(one.roles)]
+
+
+def _as(number: int) -> dict[str, str]:
+    """Somebody, as the entrance is told."""
+    return {Named.HEADER: str(number)}
 
 
 # --- one page after the other ---------------------------------------------------------------------
@@ -112,7 +127,7 @@ async def _pages(home: Path) -> list[dict[str, Any]]:
                 continue
             seen.add(path)
             known.remove(kind)
-            who = _who(opened, kind[1])
+            who = _as(_may(opened, kind[1])[0])
             found.append(await _timed(client, path, who))
             text = (await client.get(path, headers=who)).text
             left += [unescape(link) for link in re.findall(r'href="(/[^"#]*)', text)]
@@ -137,19 +152,22 @@ async def _timed(client: httpx.AsyncClient, path: str, who: dict[str, str]) -> d
 # --- many people at once --------------------------------------------------------------------------
 
 
-async def _load(home: Path, paths: list[str], people: int, seconds: int) -> dict[str, Any]:
+async def _load(home: Path, paths: list[str], count: int, seconds: int) -> dict[str, Any]:
     """One server, in a process of its own; what it remembers, it remembers when it is counted."""
     server = Popen([sys.executable, __file__, "serve", str(home)], stdout=PIPE, text=True)
     assert server.stdout is not None
     address = f"http://localhost:{int(server.stdout.readline())}"
-    async with httpx.AsyncClient(base_url=address, timeout=120) as client:
-        for path in ("/", "/transfers", "/recalls/speed"):
-            await client.get(path, headers={Named.HEADER: "0"})
+    opened = Home.open(home)
+    send = _may(opened, Act.SEE_BREACH)
+    acts = {path: act for path in paths if (act := _act_of(path))}
+    theirs = {who: [path for path, act in acts.items() if who in _may(opened, act)] for who in send}
+    people = [send[number % len(send)] for number in range(count)]
     month = Popen([sys.executable, __file__, "record", str(home), str(seconds)])
     try:
         until = monotonic() + seconds
-        each = [(number, _who(Home.open(home), Act.SEE_BREACH, number)) for number in range(people)]
-        asked = await gather(*(_person(address, *one, paths, until) for one in each))
+        asked = await gather(
+            *(_person(address, number, who, theirs[who], until) for number, who in enumerate(people))
+        )
     finally:
         server.terminate()
         server.wait()
@@ -157,7 +175,7 @@ async def _load(home: Path, paths: list[str], people: int, seconds: int) -> dict
     every = [one for mine in asked for one in mine]
     looks = [took for kind, took, _ in every if kind != "floor"]
     return {
-        "people": people,
+        "people": count,
         "seconds": seconds,
         "asked": len(every),
         "forms": sum(kind == "form" for kind, _, _ in every),
@@ -171,10 +189,10 @@ async def _load(home: Path, paths: list[str], people: int, seconds: int) -> dict
 
 
 async def _person(
-    address: str, number: int, who: dict[str, str], paths: list[str], until: float
+    address: str, number: int, who: int, paths: list[str], until: float
 ) -> list[tuple[str, float, int]]:
     """Opens pages in any order, thinks a while after each, and sends a form now and then."""
-    stream, found, me = random.Random(number), [], {**who, "origin": address}
+    stream, found, me = random.Random(number), [], {**_as(who), "origin": address}
     async with httpx.AsyncClient(base_url=address, timeout=60, headers=me) as client:
         said = re.search(rf'name="{TOKEN}" value="([0-9a-f]+)"', (await client.get("/who-may")).text)
         while monotonic() < until:
@@ -192,6 +210,7 @@ async def _person(
 def _serve(home: Path) -> None:
     import uvicorn
 
+    beforehand.remember(Home.open(home)).join()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         print(listening.getsockname()[1], flush=True)
         uvicorn.Server(uvicorn.Config(_app(home), log_level="error")).run(sockets=[listening])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 import struct
 import subprocess
 import tracemalloc
@@ -21,14 +20,13 @@ import pyzipper
 
 from pipeline.encryption.opening import Opened, SealProblem, SealRefused
 from pipeline.encryption.opening_zip import open_signed_zip, open_unsigned_zip
+from servers.installing import seven_zip
 
 EXTRACT = b"record_id,nhs_number\n" + b"".join(b"%d,not-a-real-number\n" % number for number in range(4000))
 PASSPHRASE = "correct-horse-battery-staple"
 NAME = "births_trust_2026-10.csv"
 MOMENT = datetime(2026, 11, 3, 9, tzinfo=UTC)
 Open = Callable[..., Opened]
-
-SEVEN_ZIP = shutil.which("7z") or shutil.which("7za") or shutil.which("7zz")
 
 
 def zipped(
@@ -56,10 +54,8 @@ def zipped(
 
 def seven_zipped(folder: Path, *options: str, content: bytes = EXTRACT, name: str = NAME) -> bytes:
     """A zip as 7-Zip makes it."""
-    if SEVEN_ZIP is None:
-        pytest.skip("7-Zip is not installed")
     (folder / name).write_bytes(content)
-    command = [SEVEN_ZIP, "a", "-tzip", f"-p{PASSPHRASE}", *options, "made.zip", name]
+    command = [seven_zip(), "a", "-tzip", f"-p{PASSPHRASE}", *options, "made.zip", name]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return (folder / "made.zip").read_bytes()
 

@@ -21,6 +21,7 @@ from hostile.sealing import (
     zipped,
 )
 from month_authority import MONTH
+from servers.installing import seven_zip
 
 _PREVIOUS = MONTH.plus(-1).first_day
 
@@ -253,7 +254,15 @@ def _by_7z(*options: str, kind: str = "zip") -> bytes:
     """As the program 7z writes it."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         (Path(folder) / "births.csv").write_bytes(TABLE)
-        order = ["7z", "a", f"-t{kind}", f"-p{PASSPHRASE}", *options, f"births.{kind}", "births.csv"]
+        order = [
+            seven_zip(),
+            "a",
+            f"-t{kind}",
+            f"-p{PASSPHRASE}",
+            *options,
+            f"births.{kind}",
+            "births.csv",
+        ]
         subprocess.run(order, cwd=folder, check=True, capture_output=True)
         return (Path(folder) / f"births.{kind}").read_bytes()
 

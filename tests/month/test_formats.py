@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 from pypdf import PdfReader
 
 from month_authority import AGREEMENT, MONTH, Authority, families_in, unzipped
+from servers.installing import seven_zip
 
 
 def test_a_zip_with_labels_reaches_its_centre_and_holds_every_family_once(
@@ -36,7 +35,6 @@ def test_a_zip_with_labels_reaches_its_centre_and_holds_every_family_once(
         assert reference in printed or postcode in printed
 
 
-@pytest.mark.skipif(shutil.which("7z") is None, reason="7-Zip is not installed (p7zip-full)")
 def test_the_centre_opens_its_zip_with_7_zip(authority: Authority, tmp_path: Path) -> None:
     authority.change_recipient("centre-01", format="zip", labels="a4-8")
     authority.prepare_and_approve()
@@ -45,7 +43,9 @@ def test_the_centre_opens_its_zip_with_7_zip(authority: Authority, tmp_path: Pat
     password = (authority.home.path / "keys" / "recipients" / "centre-01.password").read_text().strip()
 
     subprocess.run(
-        ["7z", "x", f"-p{password}", f"-o{tmp_path / 'out'}", file], check=True, capture_output=True
+        [seven_zip(), "x", f"-p{password}", f"-o{tmp_path / 'out'}", file],
+        check=True,
+        capture_output=True,
     )
 
     assert {one.name for one in (tmp_path / "out").iterdir()} == {"contents.xlsx", "labels.pdf"}

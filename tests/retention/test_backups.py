@@ -10,8 +10,6 @@ from pathlib import Path
 from sqlite3 import connect
 from typing import Any
 
-import pytest
-
 from month_authority import MONTH, NOW, Authority, CommandLine, personal_values
 from pipeline import month as months
 from pipeline.demo.authority import APPROVERS
@@ -20,6 +18,7 @@ from pipeline.errors import IntegrityError, SettingsError
 from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.keeping import kept, retention
+from servers.installing import program
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXCLUDED = REPOSITORY / "infra" / "backup.exclude"
@@ -112,12 +111,9 @@ def test_a_backup_holds_nothing_that_must_end(authority: Authority, tmp_path: Pa
 
 
 def test_rsync_reads_the_same_list(authority: Authority, tmp_path: Path) -> None:
-    if shutil.which("rsync") is None:
-        pytest.skip("rsync is not installed")
+    rsync = program("rsync", "rsync")
     authority.prepare_and_approve()
-    subprocess.run(
-        ["rsync", "-a", excluding(), f"{authority.home.path}/", str(tmp_path / "copy")], check=True
-    )
+    subprocess.run([rsync, "-a", excluding(), f"{authority.home.path}/", str(tmp_path / "copy")], check=True)
     left = {file.relative_to(tmp_path / "copy") for file in (tmp_path / "copy").rglob("*") if file.is_file()}
     names = {one.name for file in left if (one := retention.class_of(authority.home, file))}
     assert names <= {"keys", "agreements", "reports", "made_again", "ledger"}

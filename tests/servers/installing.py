@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 Found = TypeVar("Found")
 
 # Debian would start servers of its own; at this run level it does not.
@@ -31,3 +33,19 @@ def provided(package: str, find: Callable[[], Found | None]) -> Found | None:
                     [*_APT_GET, *words], env=os.environ | _QUIETLY, check=False, capture_output=True
                 )
     return find()
+
+
+def program(name: str, package: str) -> str:
+    """Where a program of Debian's is. In CI it must be there; elsewhere a test without it is a named skip."""
+    found = provided(package, lambda: shutil.which(name))
+    if found:
+        return found
+    lacking = f"{name} is not installed (Debian's {package})"
+    if os.environ.get("CI"):
+        pytest.fail(lacking)
+    pytest.skip(lacking)
+
+
+def seven_zip() -> str:
+    """The program with which recipients open our zip files, and suppliers make theirs."""
+    return program("7z", "p7zip-full")
