@@ -7,6 +7,7 @@ dashes, marks and names. Raises ValueError for a number that is negative, or not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from math import ceil, floor, isfinite, log10
 
@@ -81,6 +82,7 @@ def lines(
     return _figure(name, title, says, _TALL, parts, (list(series), rows))
 
 
+@lru_cache(maxsize=4096)  # a month's page has hundreds, and the next month's many of the same
 def span(low: Number, middle: Number, high: Number, now: Number, *, most: Number) -> Markup:
     """From where to where a number was before, its middle, and where it is now, on a scale up to `most`.
 
@@ -102,6 +104,7 @@ def span(low: Number, middle: Number, high: Number, now: Number, *, most: Number
     return Markup('<svg class="span" viewBox="0 0 120 18" aria-hidden="true">{}</svg>').format(_all(parts))
 
 
+@lru_cache(maxsize=4096)
 def nested(whole: int, part: int, core: int, *, most: Number) -> Markup:
     """A number, a part of it and a part of that, as bars in one another on a scale up to `most`.
 

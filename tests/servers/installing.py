@@ -15,6 +15,9 @@ import pytest
 
 Found = TypeVar("Found")
 
+# Known before any test looks for what was left in a temporary folder of its own.
+_LOCK = Path(tempfile.gettempdir()) / "birthshare-tests-install.lock"
+
 # Debian would start servers of its own; at this run level it does not.
 _QUIETLY = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
 _APT_GET = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=180", "-o", "Dpkg::Options::=--force-confold")
@@ -25,7 +28,7 @@ def provided(package: str, find: Callable[[], Found | None]) -> Found | None:
     found = find()
     if found or os.geteuid() != 0 or shutil.which("apt-get") is None:
         return found
-    with (Path(tempfile.gettempdir()) / "birthshare-tests-install.lock").open("w") as lock:
+    with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # nobody else installs anything for these tests meanwhile
         if not find():
             for words in (["update"], ["install", "-y", "--no-install-recommends", package]):
