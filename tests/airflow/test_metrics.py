@@ -83,7 +83,7 @@ tests:
         exp_alerts:
           - exp_labels: {severity: page, authority: a}
             exp_annotations: {summary: "Nothing has looked at the ledger of a for a day"}
-"""  # noqa: E501
+"""  # noqa: E501  # promtool reads it as written
 
 
 def of_month() -> dict[tuple[str, ...], int]:
