@@ -135,7 +135,7 @@ def test_alerts_are_of_what_is_measured_and_of_tasks_that_are_there(dags: dict[s
 
 def test_prometheus_takes_the_rules_and_they_tell_when_they_should(tmp_path: Path) -> None:
     if not shutil.which("promtool"):
-        pytest.skip("alerts: no promtool")
+        pytest.skip("promtool is not installed (prometheus)")
     (tmp_path / "alerts.yaml").write_text(alerts.render_rules())
     cases = tmp_path / "cases.yaml"
     cases.write_text(ALERTS)

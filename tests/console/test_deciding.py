@@ -260,7 +260,7 @@ def test_who_only_looks_whether_one_is_under_way_keeps_none_from_beginning(
 
         def as_always(file: object, how: int) -> None:
             try:
-                flock(file, how)  # type: ignore[arg-type]
+                flock(file, how)  # type: ignore[arg-type]  # any file, as flock takes it
             finally:
                 looking.close()  # it was looked
 
