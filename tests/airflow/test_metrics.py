@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from pipeline.founding import make_home
 from pipeline.home import Home
 from pipeline.questions import alerts, measures
 from pipeline.questions.things import Thing, Waits
+from servers.installing import program
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 CANARY = "Zenobia-Quillfeather"
@@ -134,12 +134,11 @@ def test_alerts_are_of_what_is_measured_and_of_tasks_that_are_there(dags: dict[s
 
 
 def test_prometheus_takes_the_rules_and_they_tell_when_they_should(tmp_path: Path) -> None:
-    if not shutil.which("promtool"):
-        pytest.skip("promtool is not installed (prometheus)")
+    promtool = program("promtool", "prometheus")
     (tmp_path / "alerts.yaml").write_text(alerts.render_rules())
     cases = tmp_path / "cases.yaml"
     cases.write_text(ALERTS)
-    tried = subprocess.run(["promtool", "test", "rules", str(cases)], capture_output=True, text=True)
+    tried = subprocess.run([promtool, "test", "rules", str(cases)], capture_output=True, text=True)
     assert tried.returncode == 0, tried.stdout + tried.stderr
 
 
