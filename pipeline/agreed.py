@@ -58,19 +58,19 @@ def loaded(home: Home, ledger: Ledger, now: datetime) -> list[Loaded]:
     Raises SettingsError where a file with signatures cannot be read.
     """
     now = now.astimezone(LONDON)
+    relied = signed(ledger)
     versions = load_all(
         home.agreements,
         allowed_signers=home.allowed_signers,
         approvers=home.settings.approvers,
         at=now,
-        recorded_at={
-            (one.digest, one.role, one.signature_sha256): at for one, at in reversed(signed(ledger))
-        },
+        recorded_at={(one.digest, one.role, one.signature_sha256): at for one, at in reversed(relied)},
         suspended=suspended(ledger),
-        once_signed={(one.agreement, one.version) for one, _ in signed(ledger)},
+        once_signed={(one.agreement, one.version) for one, _ in relied},
     )
     record_suspensions(home, ledger, versions, now)
-    return [_superseded(one, versions, relied_on(ledger)) for one in versions]
+    newest = _newest(relied)
+    return [_superseded(one, versions, newest) for one in versions]
 
 
 def in_use(home: Home, versions: Collection[Loaded]) -> list[Loaded]:
@@ -111,8 +111,12 @@ def suspensions(ledger: Ledger) -> list[tuple[AgreementSuspended, datetime]]:
 
 def relied_on(ledger: Ledger) -> dict[str, int]:
     """By agreement, the newest version that was ever relied on."""
+    return _newest(signed(ledger))
+
+
+def _newest(relied: Iterable[tuple[AgreementSigned, datetime]]) -> dict[str, int]:
     versions: dict[str, int] = {}
-    for one, _ in signed(ledger):
+    for one, _ in relied:
         versions[one.agreement] = max(versions.get(one.agreement, 0), one.version)
     return versions
 

@@ -65,7 +65,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
     sendings = sent.states(desk.ledger)
     month = str(desk.month)
     mine = {one.entry: one for one in sendings if one.month == month}
-    back = sent.called_back(desk.ledger, sendings)
+    back = sent.called_back(desk.ledger, sendings, permits=mine)
     recipients = _recipients(desk, mine, back)
     ledger = verified(desk.home, desk.ledger, whole=False)
     checkpoint = desk.ledger.latest_checkpoint()

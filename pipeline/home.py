@@ -11,6 +11,7 @@ import hmac
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -279,7 +280,8 @@ class Home:
             "key": [self._content(one.key) or one.code for one in register],
         }
         for what, values in told_apart.items():
-            same = [one.code for one, value in zip(register, values, strict=True) if values.count(value) > 1]
+            many = Counter(values)
+            same = [one.code for one, value in zip(register, values, strict=True) if many[value] > 1]
             if same:
                 raise SettingsError(
                     f"Recipients have the same {what}: {', '.join(same)}",

@@ -7,7 +7,7 @@ Four clocks run, in whole days; what was not done by the end of the last one is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -192,8 +192,22 @@ def followed(entries: Iterable[Recorded]) -> list[Sent]:
 
 def _raised(ledger: Ledger) -> list[tuple[int, RecallRaised]]:
     """Every recall, oldest first, with its number."""
-    recalls = remembered.entries(ledger, {Kind.RECALL_RAISED})
-    return [(entry.seq, entry.body) for entry in recalls if isinstance(entry.body, RecallRaised)]
+    with remembered.heard(ledger, _Recalls) as recalls:
+        return list(recalls.rows)
+
+
+class _Recalls:
+    """Recalls with their numbers."""
+
+    kinds = frozenset({Kind.RECALL_RAISED})
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, RecallRaised]] = []
+
+    def hear(self, entry: Recorded) -> None:
+        """The next one."""
+        if isinstance(entry.body, RecallRaised):
+            self.rows.append((entry.seq, entry.body))
 
 
 @dataclass(frozen=True)
@@ -255,9 +269,14 @@ class CalledBack:
         }
 
 
-def called_back(ledger: Ledger, sent: Collection[Sent]) -> dict[int, CalledBack]:
-    """By the permit of each list that rows were called back from, where that stands."""
-    return rows_called_back(_raised(ledger), sent)
+def called_back(
+    ledger: Ledger, sent: Collection[Sent], *, permits: Container[int] | None = None
+) -> dict[int, CalledBack]:
+    """By the permit of each list that rows were called back from, where that stands; only of `permits`."""
+    raised = _raised(ledger)
+    if permits is not None:
+        raised = [one for one in raised if one[1].permit in permits]
+    return rows_called_back(raised, sent)
 
 
 def rows_called_back(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from pipeline.agreements.model import ListField
 
@@ -68,6 +69,7 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+@lru_cache(maxsize=1024)  # a page says the same few days hundreds of times
 def on_day(day: date) -> str:
     """A day as a letter writes it: 5 October 2026."""
     return f"{day.day} {day:%B %Y}"

@@ -16,10 +16,12 @@ from pipeline.afterwards import sent
 from pipeline.home import Home
 from pipeline.ledger.ledger import Ledger
 from pipeline.looking_back import history
-from pipeline.questions import flows, recalls, transfers
+from pipeline.questions import flows, recalls, transfers, waiting_for_people
 from pipeline.records import Month
 
-_OLD = 100  # times that younger things are searched for garbage before all are; Python's own number is 10
+# When things are searched for garbage: Python's own numbers are 700, 10 and 10. A page makes thousands of
+# things and leaves none, so it is searched about once and not a hundred times; and all things are seldom.
+_YOUNG, _MIDDLE, _OLD = 50_000, 10, 100
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ def _remember(home: Home) -> None:
         lambda ledger: flows.heard(ledger, now),
         recalls.recalls,
         lambda ledger: [history.of_month(ledger, Month.parse(month)) for month in ledger.months()],
+        lambda _: waiting_for_people.things_to_do(home, now=now),
     )
     try:
         with facts.sound_ledger(home) as ledger:
@@ -57,5 +60,4 @@ def _settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, _OLD)
+    gc.set_threshold(_YOUNG, _MIDDLE, _OLD)

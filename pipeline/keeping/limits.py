@@ -200,21 +200,20 @@ def class_of(home: Home, path: Path) -> DataClass | None:
 
 def unfinished(home: Home, ledger: Ledger) -> dict[Month, date]:
     """Open months that have working files, and the last day of these, oldest month first."""
-    begun: dict[str, date] = {}
+    ends = {month: _last_day(home, ledger, month) for month in months_at_work(home)}
+    return {month: last for month, last in ends.items() if last}
+
+
+def _last_day(home: Home, ledger: Ledger, month: Month) -> date | None:
+    """The last day of an open month's working files; None for a closed one."""
+    begun: date | None = None
     kinds = {Kind.EXTRACT_RECEIVED, Kind.STAGING_DESTROYED, Kind.MONTH_CLOSED}
-    closed = set()
-    for entry in ledger.entries(kinds=kinds):
-        if entry.kind == Kind.EXTRACT_RECEIVED:
-            begun.setdefault(entry.month, entry.at.astimezone(LONDON).date())
-        elif entry.kind == Kind.STAGING_DESTROYED:
-            begun.pop(entry.month, None)
-        else:
-            closed.add(entry.month)
-    return {
-        month: last_day(home.settings.retention, month, begun.get(str(month)))
-        for month in months_at_work(home)
-        if str(month) not in closed
-    }
+    for entry in ledger.entries(month=str(month), kinds=kinds):
+        if entry.kind == Kind.MONTH_CLOSED:
+            return None
+        destroyed = entry.kind == Kind.STAGING_DESTROYED
+        begun = None if destroyed else begun or entry.at.astimezone(LONDON).date()
+    return last_day(home.settings.retention, month, begun)
 
 
 def last_day(settings: Retention, month: Month, begun: date | None) -> date:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, func, select, tuple_
+from sqlalchemy import Column, Connection, Select, and_, func, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.errors import IntegrityError
@@ -105,8 +105,9 @@ class Beside:
         """Note where the inner hashes that these entries completed are not there."""
         if not completed:
             return
-        here = tuple_(SUBTREES.c.level, SUBTREES.c.number).in_(
-            [(level, number) for level, number, _ in completed]
+        # One by one: of pairs, SQLite asks no index.
+        here = or_(
+            *(and_(SUBTREES.c.level == level, SUBTREES.c.number == number) for level, number, _ in completed)
         )
         kept = {row[:2]: row[2] for row in rows(self._connection, select(SUBTREES).where(here))}
         for level, number, root in completed:

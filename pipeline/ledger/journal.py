@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Join, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Join, Select, bindparam, func, insert, select, update
 
 from pipeline.errors import IntegrityError
 from pipeline.ledger.entries import Body, Entry, Kind, Recorded, leaf, read_entry, write_body, write_moment
@@ -90,13 +91,22 @@ def read(
     limit: int | None = None,
 ) -> Iterator[Recorded]:
     """Entries after number `after`, in order, of one month (`""`: of none) and of some kinds."""
-    query = _entries().where(ENTRIES.c.seq > after).limit(limit)
-    if month is not None:
-        query = query.where(ENTRIES.c.month == month)
-    if kinds is not None:
-        query = query.where(ENTRIES.c.kind.in_([str(kind) for kind in kinds]))
-    for row in connection.execute(query):
+    names = () if kinds is None else tuple(map(str, kinds))
+    query = _asked(of_month=month is not None, of_kinds=kinds is not None, limited=limit is not None)
+    said = {"after": after, "of_month": month, "of_kinds": names, "most": limit}
+    for row in connection.execute(query, said):
         yield read_entry(*row)
+
+
+@cache
+def _asked(*, of_month: bool, of_kinds: bool, limited: bool) -> Select[Any]:
+    """The statement, made once: to make one takes longer than most answers."""
+    query = _entries().where(ENTRIES.c.seq > bindparam("after"))
+    if of_month:
+        query = query.where(ENTRIES.c.month == bindparam("of_month"))
+    if of_kinds:
+        query = query.where(ENTRIES.c.kind.in_(bindparam("of_kinds", expanding=True)))
+    return query.limit(bindparam("most")) if limited else query
 
 
 def newest(connection: Connection, kind: Kind) -> Recorded | None:

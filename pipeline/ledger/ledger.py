@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Literal
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, or_, select, update
 
 from pipeline.errors import IntegrityError
 from pipeline.ledger import checkpoints, journal, notices, openings, permits, reports
@@ -238,13 +238,15 @@ class Ledger:
         return [body for body in published.values() if body.permit == permit.entry and body.part]
 
     def months(self) -> list[str]:
-        """Every month that an entry belongs to, oldest first; one question for each, by index."""
-        found: list[str] = [""]
-        next_one = select(func.min(ENTRIES.c.month)).where(ENTRIES.c.month > bindparam("last"))
+        """Every month that an entry belongs to, oldest first."""
         with self.database.reading() as connection:
-            while (month := connection.execute(next_one, {"last": found[-1]}).scalar()) is not None:
-                found.append(month)
-        return found[1:]
+            return list(connection.execute(_MONTHS).scalars())
+
+    def began(self, month: str) -> bool:
+        """Whether any entry belongs to this month."""
+        one = select(ENTRIES.c.seq).where(ENTRIES.c.month == month).limit(1)
+        with self.database.reading() as connection:
+            return connection.execute(one).first() is not None
 
     @property
     def size(self) -> int:
@@ -498,6 +500,18 @@ class Ledger:
         """Every checkpoint, from the newest to the oldest, as they were at one moment."""
         with self.database.reading() as connection:
             yield checkpoints.newest_first(connection)
+
+
+def _every_month() -> Select[str]:
+    """From each month to the next by the index, however many entries a month has."""
+    later = ENTRIES.alias("later")
+    found = select(func.min(ENTRIES.c.month).label("month")).where(ENTRIES.c.month > "").cte(recursive=True)
+    following = select(func.min(later.c.month)).where(later.c.month > found.c.month).scalar_subquery()
+    found = found.union_all(select(following).where(found.c.month.is_not(None)))
+    return select(found.c.month).where(found.c.month.is_not(None)).order_by(found.c.month)
+
+
+_MONTHS = _every_month()
 
 
 def _check_sound(found: Verification) -> None:

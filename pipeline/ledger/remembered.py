@@ -17,7 +17,7 @@ from functools import cache, partial
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, or_, select
 
 from pipeline.ledger import journal
 from pipeline.ledger.entries import Kind, Recorded
@@ -140,12 +140,17 @@ def _memory(database: str, make: Callable[[], SomeHearer]) -> _Memory[SomeHearer
 
 def _where(ledger: Ledger, known: tuple[int, str]) -> tuple[tuple[int, str], bool]:
     """Where the ledger ends now, and whether it goes on from where it is known to have ended."""
-    links = select(ENTRIES.c.seq, ENTRIES.c.chain_hash)
     with ledger.database.reading() as connection:
-        last = connection.execute(links.order_by(ENTRIES.c.seq.desc()).limit(1)).one_or_none()
-        then = connection.execute(links.where(ENTRIES.c.seq == known[0])).one_or_none()
-    end = (0, "") if last is None else (last.seq, last.chain_hash)
-    return end, known == ((0, "") if then is None else (then.seq, then.chain_hash))
+        links = [tuple(row) for row in connection.execute(_LINKS, {"known": known[0]})]
+    return links[0] if links else (0, ""), known == (0, "") or known in links
+
+
+_LAST = select(func.max(ENTRIES.c.seq)).scalar_subquery()
+_LINKS = (
+    select(ENTRIES.c.seq, ENTRIES.c.chain_hash)
+    .where(or_(ENTRIES.c.seq == _LAST, ENTRIES.c.seq == bindparam("known")))
+    .order_by(ENTRIES.c.seq.desc())
+)
 
 
 def _between(ledger: Ledger, kinds: frozenset[Kind], after: int, last: int) -> Iterator[Recorded]:
@@ -169,6 +174,14 @@ _answers: OrderedDict[tuple[object, str, str], object] = OrderedDict()
 _MOST_ANSWERS = 512
 
 
+_NEWEST = (
+    select(ENTRIES.c.chain_hash)
+    .where(ENTRIES.c.month == bindparam("month"), ENTRIES.c.kind.in_(bindparam("kinds", expanding=True)))
+    .order_by(ENTRIES.c.seq.desc())
+    .limit(1)
+)
+
+
 def of_month(
     ledger: Ledger,
     month: str,
@@ -180,10 +193,9 @@ def of_month(
     Under the link of the newest of them it is remembered, since that stands for all that came before. `work`
     must ask nothing else, and nobody may change what it gives. For kinds that are about nobody.
     """
-    here = ENTRIES.c.month == month, ENTRIES.c.kind.in_([str(kind) for kind in kinds])
-    newest = select(ENTRIES.c.chain_hash).where(*here).order_by(ENTRIES.c.seq.desc()).limit(1)
+    of = {"month": month, "kinds": tuple(map(str, kinds))}
     with ledger.database.reading() as connection:
-        key = work, month, str(connection.execute(newest).scalar())
+        key = work, month, str(connection.execute(_NEWEST, of).scalar())
         if (known := _known(key)) is not None:
             return known  # type: ignore[return-value]
         made = work(month, list(journal.read(connection, month=month, kinds=kinds)))

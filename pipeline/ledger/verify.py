@@ -19,7 +19,7 @@ __all__ = ["Damage", "Problem", "Verification", "Watch", "no_watch", "verify"]
 # What this process read after a checkpoint and found sound, by database and checkpoint. While a month's lists
 # go out it can be hundreds of thousands of entries, and is asked about for every page of the console.
 _READ: OrderedDict[tuple[str, str], Promise] = OrderedDict()
-_MANY = 1000  # entries; fewer are read every time
+_MANY = 250  # entries; fewer are read every time
 _MOST_REMEMBERED = 16
 _lock = Lock()
 

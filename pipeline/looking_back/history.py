@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 from typing import Any
 
@@ -54,9 +55,9 @@ Place = tuple[str, str, str]  # agreement or "", what is counted, code of a reas
 WHOLE: Place = ("", "received", "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Past:
-    """One earlier month; without counts where it has no books."""
+    """One earlier month; without counts where it has no books. Only itself is equal to it."""
 
     month: str
     state: str  # closed, open, or ended: without books
@@ -159,23 +160,65 @@ def compare(this: Past, earlier: Collection[Past]) -> list[Compared]:
 
     A count that an earlier month lacks although its agreement ran then was 0 in it.
     """
-    counted = [(past, _counts(past)) for past in earlier]
-    now = _counts(this)
-    places = dict.fromkeys([*now, *(place for _, counts in counted for place in counts)])
-    newest = str(Month.parse(this.month).plus(-1))
-    had: dict[tuple[str, bool], list[tuple[str, dict[Place, int]]]] = {}  # of an agreement, all counts alike
+    before, now = _before(this.month, tuple(earlier)), _counts(this)
     found = []
-    for place in places:
+    for place in dict.fromkeys([*now, *before.usual]):
         if place[0] and place[0] not in this.agreements:
             continue  # an agreement that is over
         if place == WHOLE and len(this.agreements) == 1:
             continue  # its agreement says the same
-        alike = place[0], place[1].startswith("area_")
-        if not place[0] or alike not in had:
-            had[alike] = [(past.month, counts) for past, counts in counted if _had(past, place, counts)]
-        known = {month: counts.get(place, 0) for month, counts in had[alike]}
-        found.append(_compared(place, now.get(place), known, known.get(newest)))
+        found.append(_compared(place, now.get(place), before.of(place)))
     return [one for one in found if one is not None]
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """One count in the earlier months that can say anything of it."""
+
+    numbers: tuple[int, ...]
+    before: int | None  # in the month right before
+    median: float | None
+    least: int | None
+    most: int | None
+
+
+class _Earlier:
+    """Every count of the months before `month`."""
+
+    def __init__(self, month: str, earlier: tuple[Past, ...]) -> None:
+        self._newest = str(Month.parse(month).plus(-1))
+        self._counted = [(past, _counts(past)) for past in earlier]
+        self._had: dict[tuple[str, bool], list[tuple[str, dict[Place, int]]]] = {}
+        self.usual: dict[Place, _Usual] = {}
+        for place in dict.fromkeys(place for _, counts in self._counted for place in counts):
+            self.usual[place] = self._of(place)
+
+    def of(self, place: Place) -> _Usual:
+        """One of them, or one that none of these months has."""
+        return self.usual.get(place) or self._of(place)
+
+    def _of(self, place: Place) -> _Usual:
+        known = {month: counts.get(place, 0) for month, counts in self._can_say(place)}
+        numbers = tuple(known.values())
+        return _Usual(
+            numbers=numbers,
+            before=known.get(self._newest),
+            median=median(numbers) if numbers else None,
+            least=min(numbers, default=None),
+            most=max(numbers, default=None),
+        )
+
+    def _can_say(self, place: Place) -> list[tuple[str, dict[Place, int]]]:
+        alike = place[0], place[1].startswith("area_")  # of an agreement, the same of all counts
+        if not place[0] or alike not in self._had:
+            self._had[alike] = [
+                (past.month, counts) for past, counts in self._counted if _had(past, place, counts)
+            ]
+        return self._had[alike]
+
+
+# Of the same months, which `remembered` gives, the same: pages ask for them again and again.
+_before = lru_cache(maxsize=64)(_Earlier)
 
 
 def is_unusual(now: int, before: Collection[int], *, fewest: int = FEWEST_ROWS) -> bool:
@@ -187,18 +230,17 @@ def is_unusual(now: int, before: Collection[int], *, fewest: int = FEWEST_ROWS) 
     return away >= fewest and away > NOTABLE_CHANGE * max(middle, 1)
 
 
-def _compared(place: Place, now: int | None, known: Mapping[str, int], before: int | None) -> Compared | None:
+def _compared(place: Place, now: int | None, usual: _Usual) -> Compared | None:
     if now is None and place[1] == "file":
         return None  # it has not come, which other words say
-    numbers = list(known.values())
     return Compared(
         *place,
         now=now or 0,
-        before=before,
-        median=median(numbers) if numbers else None,
-        least=min(numbers, default=None),
-        most=max(numbers, default=None),
-        unusual=_is_unusual(place[1], now or 0, numbers),
+        before=usual.before,
+        median=usual.median,
+        least=usual.least,
+        most=usual.most,
+        unusual=_is_unusual(place[1], now or 0, usual.numbers),
     )
 
 

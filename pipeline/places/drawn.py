@@ -54,10 +54,17 @@ def _map(home: Home, directory: Directory, places: Places, network: str) -> MapF
     from pipeline.geography.reach import Reach
     from pipeline.geography.releases import month_of
 
-    found, released = _tiles(places, network), month_of(directory.facts.release)
+    released = month_of(directory.facts.release)
     with Reach(places.reach, directory.facts) as areas:
         year = released.year if released else int(areas.facts.on[:4])
-    return MapFacts(found.serving, found.side, year, _within(home, places, network))
+    return _facts(places, network, year, tuple(_within(home, places, network).items()))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _facts(places: Places, network: str, year: int, within: tuple[tuple[str, str], ...]) -> MapFacts:
+    """The same for the same areas, as long as it is remembered."""
+    found = _tiles(places, network)
+    return MapFacts(found.serving, found.side, year, dict(within))
 
 
 def _within(home: Home, places: Places, network: str) -> dict[str, str]:

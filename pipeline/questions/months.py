@@ -69,7 +69,7 @@ def month(home: Home, which: Month, *, now: datetime) -> dict[str, Any]:
     Raises SettingsError for a month that was never begun, IntegrityError where the ledger was altered.
     """
     with months.opened(home, which, now) as desk:
-        if next(desk.ledger.entries(month=str(which)), None) is None:
+        if not desk.ledger.began(str(which)):
             raise SettingsError(
                 "That month was never begun",
                 where=str(which),

@@ -195,9 +195,12 @@ class AreaFacts:
         return self.births, self.consented, self.shared
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MapFacts:
-    """The areas of one network as tiles of a map; see `pipeline.reporting.maps.area_map`."""
+    """The areas of one network as tiles of a map; see `pipeline.reporting.maps.area_map`.
+
+    Only itself is equal to it: what is drawn of it is drawn once.
+    """
 
     tiles: Mapping[tuple[int, int], str]
     side: int  # of a tile, in metres
@@ -227,11 +230,10 @@ class HistoryFacts:
 
     @cached_property
     def _by_kind(self) -> dict[tuple[str, str], tuple[ComparedFacts, ...]]:
-        found: dict[tuple[str, str], tuple[ComparedFacts, ...]] = {}
+        found: dict[tuple[str, str], list[ComparedFacts]] = {}
         for one in self.compared:
-            key = one.agreement, one.what
-            found[key] = (*found.get(key, ()), one)
-        return found
+            found.setdefault((one.agreement, one.what), []).append(one)
+        return {kind: tuple(counts) for kind, counts in found.items()}
 
     def areas(self, agreement: str) -> tuple[AreaFacts, ...]:
         """Each recipient's area under an agreement; none where none were counted this month."""

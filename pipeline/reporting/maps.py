@@ -94,19 +94,35 @@ def births_map(
     `beside` are further numbers for its table, by their heads.
     """
     codes = sorted(births.keys() | set(of.tiles.values()) - {NOBODY, SEVERAL})
+    called = tuple((code, f"{names[code]} ({code})" if code in names else code) for code in codes)
+    columns = {"births": births, **(beside or {})}
+    numbers = tuple((head, tuple(have.get(code, 0) for code in codes)) for head, have in columns.items())
+    says = f"Births of {month} in each recipient's area, {agreement}, rounded to fives."
+    return _births_map(name, says, of, called, numbers)
+
+
+@lru_cache(maxsize=64)
+def _births_map(
+    name: str,
+    says: str,
+    of: MapFacts,
+    called: tuple[tuple[str, str], ...],
+    numbers: tuple[tuple[str, tuple[int, ...]], ...],
+) -> Markup:
+    """The same map is drawn once in a process; a page with three of them would else take twice as long."""
+    codes = [code for code, _ in called]
+    columns = {head: dict(zip(codes, have, strict=True)) for head, have in numbers}
     return area_map(
         name,
         "Births on the map",
-        f"Births of {month} in each recipient's area, {agreement}, rounded to fives.",
+        says,
         of.tiles,
-        {code: f"{names[code]} ({code})" if code in names else code for code in codes},
+        dict(called),
         side=of.side,
         year=of.year,
-        values={code: births.get(code, 0) for code in codes},
+        values=columns.pop("births"),
         of="births",
-        beside={
-            head: {code: counts.get(code, 0) for code in codes} for head, counts in (beside or {}).items()
-        },
+        beside=columns,
     )
 
 

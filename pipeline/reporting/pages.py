@@ -252,6 +252,7 @@ def _environment(*folders: Path) -> Environment:
     )
     made.globals["around"] = _around
     made.filters["led"] = _led
+    made.filters["number"] = _number
     made.filters["titled"] = _titled
     return made
 
@@ -265,6 +266,11 @@ def _led(text: str) -> str:
     """A text that may name commands; what stands around the page may lead to pages of its own instead."""
     leads: Callable[[str], str] = _around().get("led", str)
     return leads(text)
+
+
+def _number(value: float) -> float:
+    """A median, without the decimals of a whole number."""
+    return int(value) if value == int(value) else value
 
 
 def _titled(agreement: str) -> str:
