@@ -10,6 +10,7 @@ from pipeline.wording import stranger
 
 # Who answers families and the regulator, whether or not an agreement lets them approve.
 _OFFICERS = frozenset({Role.IG_OFFICER, Role.GUARDIAN})
+_OF_BREACHES = _OFFICERS | {Role.DATA_LEAD}
 
 
 def check_known(home: Home, principal: str) -> None:
@@ -31,6 +32,13 @@ def check_asks(home: Home, principal: str, purpose: str) -> None:
 def check_looks(home: Home, principal: str, purpose: str) -> None:
     """The same for whoever looks at what was shared: officers do, too, who need not be approvers."""
     if not _OFFICERS & _roles(home, principal):
+        check_known(home, principal)
+    _check_said(purpose)
+
+
+def check_works_out(home: Home, principal: str, purpose: str) -> None:
+    """The same for whom a breach affects, in numbers: the data lead is who hears of it first."""
+    if not _OF_BREACHES & _roles(home, principal):
         check_known(home, principal)
     _check_said(purpose)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,29 @@ class Checked:
     def well(self) -> bool:
         """Whether no error was found."""
         return all(one.level != "error" for one in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs. The records in it are of families that do not exist."""
+        return {
+            "well": self.well,
+            "findings": [vars(one) for one in self.findings],
+            "answers": [
+                {
+                    "asked": one.asked,
+                    "ever": one.ever,
+                    "combinations": one.combinations,
+                    "stopped_by": [str(reason) for reason in one.stopped_by],
+                    "example": {
+                        "decided_on": one.example.decided_on,
+                        "outcome": one.example.outcome,
+                        "reasons": [str(reason) for reason in one.example.reasons],
+                        "record": {fact.name: fact.code for fact in one.example.facts},
+                    },
+                }
+                for one in self.answers
+            ],
+            "decided": self.decided,
+        }
 
 
 def check(

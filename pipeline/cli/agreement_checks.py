@@ -51,7 +51,7 @@ def check(file: Path, asked: tuple[str, ...], home_path: Path, voice: Voice) -> 
         return
     home = Home.open(home_path) if (home_path / SETTINGS_FILE).is_file() else None
     checked = look(found, asked=asked, home=home, now=moment(), random=np.random.default_rng())
-    voice.answer({"id": found.id, "version": found.version, "digest": digest, **_as_json(checked)})
+    voice.answer({"id": found.id, "version": found.version, "digest": digest, **checked.as_json()})
     roles = ", ".join(found.approvers)
     voice.say(f"{found.id}, version {found.version}, can be read. It needs the signatures of: {roles}.")
     _say(checked, bool(asked), voice)
@@ -123,26 +123,3 @@ def _show(answer: Answer, voice: Voice) -> None:
     title = f"For example, decided on {example.decided_on}, this record {outcome} ({answer.asked})"
     voice.table(title, ("what a rule reads", "value", "meaning"), rows)
     voice.say("Everything else about it is ordinary, with nothing against it.")
-
-
-def _as_json(checked: Checked) -> dict[str, Any]:
-    return {
-        "well": checked.well,
-        "findings": [vars(one) for one in checked.findings],
-        "answers": [
-            {
-                "asked": one.asked,
-                "ever": one.ever,
-                "combinations": one.combinations,
-                "stopped_by": [str(reason) for reason in one.stopped_by],
-                "example": {
-                    "decided_on": one.example.decided_on,
-                    "outcome": one.example.outcome,
-                    "reasons": [str(reason) for reason in one.example.reasons],
-                    "record": {fact.name: fact.code for fact in one.example.facts},
-                },
-            }
-            for one in checked.answers
-        ],
-        "decided": checked.decided,
-    }

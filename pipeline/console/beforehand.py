@@ -16,7 +16,7 @@ from pipeline.afterwards import sent
 from pipeline.home import Home
 from pipeline.ledger.ledger import Ledger
 from pipeline.looking_back import history
-from pipeline.questions import flows, recalls, transfers, waiting_for_people
+from pipeline.questions import breaches, flows, recalls, transfers, waiting_for_people
 from pipeline.records import Month
 
 # When things are searched for garbage: Python's own numbers are 700, 10 and 10. A page makes thousands of
@@ -40,6 +40,7 @@ def _remember(home: Home) -> None:
         lambda ledger: transfers.transfers(home, ledger),
         lambda ledger: flows.heard(ledger, now),
         recalls.recalls,
+        breaches.read,
         lambda ledger: [history.of_month(ledger, Month.parse(month)) for month in ledger.months()],
         lambda _: waiting_for_people.things_to_do(home, now=now),
     )

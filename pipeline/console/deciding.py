@@ -76,15 +76,15 @@ def decide(
     about: str,
     show: Show | None = None,
     form: Mapping[str, str] | None = None,
+    reads: int | None = None,
 ) -> Response:
     """Have it done: the page `about` it, what `show` makes of what is handed, or how far it is.
 
-    `form` is what to send again where it is stopped. Beside a small ledger it raises what stops it.
+    `form` is what to send again where it is stopped. It `reads` so many entries, or the whole ledger: where
+    these are few it is done while somebody waits, and raises what stops it.
     """
     given = Given(name, visit.person.principal, visit.now, arguments)
-    with facts.opened_ledger(visit.home) as ledger:
-        at_once = ledger.size <= AT_ONCE
-    if at_once:
+    if (_size(visit) if reads is None else reads) <= AT_ONCE:
         handed = decisions.done(visit.home, given)
         return show(visit, handed) if show else visit.to(about)
     check_note((form or {}).get("note", ""))  # nobody waits to hear that it cannot be recorded
@@ -126,9 +126,14 @@ def hand(visit: Visit, key: str) -> Response | None:
     return kept.show(visit, kept.handed) if first else None
 
 
+def _size(visit: Visit) -> int:
+    with facts.opened_ledger(visit.home) as ledger:
+        return ledger.size
+
+
 def _key(visit: Visit, given: Given) -> str:
-    """The same for the same form, sent twice in one session."""
-    content = canonical([given.name, given.by, dict(given.arguments)]).encode()
+    """The same for the same form, sent twice to one address in one session."""
+    content = canonical([visit.here, given.name, given.by, dict(given.arguments)]).encode()
     return hmac.digest(visit.guest.secret, b"decision " + content, "sha256").hex()[:32]
 
 

@@ -14,11 +14,14 @@ from typing import Any
 
 from pipeline import facts
 from pipeline import month as months
+from pipeline.agreements.loading import file_of
 from pipeline.errors import BirthshareError, SettingsError
 from pipeline.home import Home
 from pipeline.ledger.entries import PostcodeReviewed
 from pipeline.places import reviews
-from pipeline.questions import evidence, families
+from pipeline.questions import agreements, evidence, families
+from pipeline.questions.agreements import Version
+from pipeline.questions.breaches import Question, breach
 from pipeline.records import Month
 from pipeline.reporting.family_page import family_page
 from pipeline.steps.desk import Watch, no_watch
@@ -168,6 +171,42 @@ def _evidence(
     return evidence.give(home, choose, principal=principal, why=why, now=now).content
 
 
+def _breach(
+    home: Home, now: datetime, watch: Watch, *, question: dict[str, str], known_since: str, **said: str
+) -> bytes:
+    """What is known of it; nobody stands in it."""
+    days = {name: date.fromisoformat(question[name]) for name in ("since", "until") if question[name]}
+    asked = Question(**question | {"since": days.get("since"), "until": days.get("until")})  # type: ignore[arg-type]
+    since = datetime.fromisoformat(known_since) if known_since else None
+    with facts.sound_ledger(home) as ledger:
+        return json.dumps(breach(home, ledger, asked, **said, known_since=since, now=now)).encode()
+
+
+def _checks(home: Home, now: datetime, watch: Watch, *, agreement: str, version: int) -> bytes:
+    """What is wrong with it, and who can ever be shared under it; as `birthshare agreement check`."""
+    import numpy as np
+
+    from pipeline.checking.check import check
+
+    one = _version(home, agreement, version, now)
+    found = check(one.agreement, asked=(), home=home, now=now, random=np.random.default_rng())
+    return json.dumps(found.as_json()).encode()
+
+
+def _preview(
+    home: Home, now: datetime, watch: Watch, *, agreement: str, version: int, months: int | None
+) -> None:
+    from pipeline.looking_back.preview import preview
+
+    one = _version(home, agreement, version, now)
+    preview(home, file_of(home.agreements, one.agreement), months=months, now=now)
+
+
+def _version(home: Home, name: str, number: int, now: datetime) -> Version:
+    with facts.opened_ledger(home) as ledger:
+        return agreements.version(home, ledger, name, number, now=now)
+
+
 DECISIONS: Mapping[str, Callable[..., bytes | None]] = {
     "release": _release,
     "without": _without,
@@ -178,6 +217,9 @@ DECISIONS: Mapping[str, Callable[..., bytes | None]] = {
     "statement file": _statement_file,
     "family evidence": _family_evidence,
     "evidence": _evidence,
+    "breach": _breach,
+    "checks": _checks,
+    "preview": _preview,
 }
 
 

@@ -37,9 +37,9 @@ _unpacked = json.JSONDecoder().raw_decode
 Row = tuple[Any, ...]
 
 
-def rows(connection: Connection, query: Select[Any]) -> list[Row]:
+def rows(connection: Connection, query: Select[Any], **given: int) -> list[Row]:
     """Rows as the driver gives them: SQLAlchemy's take longer to make than to read from the disk."""
-    cursor: Any = connection.execute(query).cursor
+    cursor: Any = connection.execute(query, given).cursor
     driver = connection.dialect.loaded_dbapi
     try:
         found: list[Row] = cursor.fetchall()

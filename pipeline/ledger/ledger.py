@@ -12,10 +12,11 @@ from datetime import date, datetime
 from typing import Literal
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, insert, or_, select, update
 
 from pipeline.errors import IntegrityError
 from pipeline.ledger import checkpoints, journal, notices, openings, permits, reports
+from pipeline.ledger.beside import rows
 from pipeline.ledger.checkpoints import Checkpoint
 from pipeline.ledger.database import Database
 from pipeline.ledger.entries import (
@@ -43,6 +44,16 @@ from pipeline.records import ON_LISTS, OnList, Permit, declared
 from pipeline.records import SUPPRESSIONS as SUPPRESSION_COLUMNS
 
 _PAGE, _LARGEST_PAGE = 1000, 32_000  # entries
+
+
+# A child on a list: its keyed reference, its parent's and its row's, "" where not known.
+Listed = tuple[str, str, str]
+
+_LISTED = (
+    select(DISCLOSURES.c.child, DISCLOSURES.c.parent, DISCLOSURES.c.reference)
+    .where(DISCLOSURES.c.permit == bindparam("permit"))
+    .order_by(DISCLOSURES.c.entry)
+)
 
 
 class Ledger:
@@ -357,20 +368,15 @@ class Ledger:
             rows = connection.execute(query).all()
         return declared(pd.DataFrame(rows, columns=list(columns)), columns)
 
-    def on_permits(self, permits: Collection[int]) -> Iterator[tuple[int, OnList]]:
-        """Who is on these permits' lists, called back or not: the permit, and what it says of one child.
+    def on_permits(self, permits: Collection[int]) -> Iterator[Sequence[Listed]]:
+        """Who is on these permits' lists, one list after the other, called back or not.
 
         Those whose opening was destroyed are not among them, nor those of a list that was annulled before it
         could arrive.
         """
-        columns = [DISCLOSURES.c[name] for name in ("permit", *OnList._fields)]
-        wanted = sorted(set(permits))
         with self.database.reading() as connection:
-            for first in range(0, len(wanted), _PAGE // 2):
-                some = DISCLOSURES.c.permit.in_(wanted[first : first + _PAGE // 2])
-                query = select(*columns).where(some).order_by(DISCLOSURES.c.entry)
-                for permit, *who in connection.execute(query):
-                    yield permit, OnList(*who)
+            for permit in sorted(set(permits)):
+                yield rows(connection, _LISTED, permit=permit)
 
     def disclosures_of(self, subjects: Collection[str]) -> list[Recorded]:
         """The disclosures of these children, or of children of these parents, in order.

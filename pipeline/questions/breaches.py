@@ -1,8 +1,7 @@
 """A breach: which lists are concerned, whom they are about in numbers, and what was done when.
 
 About one delivery, one recipient or one agreement, and the days on which lists arrived. Nobody is named: who
-is meant is known to whoever has the list, and to the supplier. Distinct children are counted by their keyed
-references, in memory; where those were destroyed it cannot be told who was on two lists, and it says so.
+is meant is known to whoever has the list, and to the supplier.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pipeline import agreed
 from pipeline.afterwards import sent
 from pipeline.agreements.model import ListField
 from pipeline.agreements.words import FIELDS
-from pipeline.asking import check_looks
+from pipeline.asking import check_works_out
 from pipeline.errors import SettingsError
 from pipeline.home import Home
 from pipeline.ledger import remembered
@@ -33,10 +32,10 @@ from pipeline.ledger.entries import (
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.looking_back.course import written
+from pipeline.questions.affected import people
 from pipeline.questions.evidence import record_given
 from pipeline.questions.transfers import KINDS, Transfer, transfers
 from pipeline.reasons import Reason
-from pipeline.records import OnList
 from pipeline.reporting.breach_draft import draft
 
 REPORT_WITHIN = timedelta(hours=72)  # UK GDPR, Article 33(1)
@@ -135,11 +134,12 @@ def breach(
     why, at, and the sha256 of the canonical JSON of all the others, as the ledger has it). Raises
     SettingsError where nothing is meant by the question, Refused for a person who may not ask.
     """
-    check_looks(home, principal, purpose)
+    check_works_out(home, principal, purpose)
     every = transfers(home, ledger)
     rows = [row for row in every if question.holds(row)]
     _check_known(home, question, rows, every)
-    entries = list(filter(_Concerns(rows), remembered.entries(ledger, _READ)))
+    with remembered.heard(ledger, Heard) as heard:
+        entries = _Concerns(rows).among(heard)
     lists = [row for row in rows if row.what == "list"]
     facts: dict[str, Any] = {
         "about": _about(home, ledger, question, now),
@@ -148,7 +148,7 @@ def breach(
         "notices": [row.as_json() for row in rows if row.what != "list"],
         "entries": _few_entries(entries),
         "states": dict(sorted(Counter(row.state for row in lists).items())),
-        "people": people(ledger, lists),
+        "people": people(ledger, filter(reached, lists)),
         **_fields(lists),
         "called_back": _called_back(entries, lists),
         "agreements": _agreements(ledger, lists),
@@ -167,69 +167,6 @@ def breach(
 def reached(row: Transfer) -> bool:
     """Whether a list was, or may have been, where its recipient could take it."""
     return row.what == "list" and (row.counts or row.may_have_arrived)
-
-
-def people(ledger: Ledger, lists: Iterable[Transfer]) -> dict[str, Any]:
-    """How many children and families are on the lists that were, or may have been, at their recipient.
-
-    Keys: lists, households and children (as often as they stand on a list); distinct_children,
-    distinct_families and named_parents (those whose references are still known); not_distinguished (rows of
-    children whose references were destroyed: nobody can tell whether they are on another list too);
-    at_most_children. A family is what shares a parent or a row of a list.
-    """
-    there = [row for row in lists if reached(row)]
-    found, children, parents, families = 0, set(), set(), Families()
-    for permit, one in ledger.on_permits([row.entry for row in there]):
-        found += 1
-        children.add(one.child)
-        parents.add(one.parent)
-        families.add(permit, one)
-    times = sum(row.children for row in there)
-    unknown = times - found
-    return {
-        "lists": len(there),
-        "households": sum(row.households for row in there),
-        "children": times,
-        "distinct_children": len(children),
-        "distinct_families": families.count,
-        "named_parents": len(parents - {""}),
-        "not_distinguished": unknown,
-        "at_most_children": len(children) + unknown,
-    }
-
-
-class Families:
-    """How many families there are: who shares a parent, or a row of one list, belongs together."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._above: dict[str, str] = {}  # towards the one who stands for the family; references are unique
-        self._rows: dict[tuple[int, str], str] = {}  # a child of each row of a list
-
-    def add(self, permit: int, one: OnList) -> None:
-        """A child of a list, with its parent and row where they are given."""
-        self._head(one.child)
-        if one.parent:
-            self._join(one.child, one.parent)
-        if one.reference:
-            self._join(one.child, self._rows.setdefault((permit, one.reference), one.child))
-
-    def _join(self, child: str, other: str) -> None:
-        first, second = self._head(child), self._head(other)
-        if first != second:
-            self._above[second] = first
-            self.count -= 1
-
-    def _head(self, one: str) -> str:
-        above = self._above.get(one)
-        if above is None:
-            self._above[one] = one
-            self.count += 1
-            return one
-        while above != one:
-            self._above[one] = above = self._above[above]
-            one, above = above, self._above[above]
-        return one
 
 
 # --- the parts ------------------------------------------------------------------------------------
@@ -427,6 +364,34 @@ def _events(entries: Iterable[Recorded]) -> Iterator[dict[str, Any]]:
         }
 
 
+class Heard:
+    """What time lines are made of: by the row of the register that it is about, and the rest."""
+
+    kinds = _READ
+
+    def __init__(self) -> None:
+        self.of_rows: dict[int, list[Recorded]] = {}
+        self.others: list[Recorded] = []
+
+    def hear(self, entry: Recorded) -> None:
+        """The next entry. Of a failure before there was a permit, no row says it."""
+        if entry.kind not in _OF_LISTS:
+            self.others.append(entry)
+            return
+        name = _NAMES.get(entry.kind)
+        about = getattr(entry.body, name) if name else entry.seq
+        if about == 0:
+            self.others.append(entry)
+        else:
+            self.of_rows.setdefault(about, []).append(entry)
+
+
+def read(ledger: Ledger) -> None:
+    """Read what time lines are made of, so that who asks need not wait for it."""
+    with remembered.heard(ledger, Heard):
+        pass
+
+
 class _Concerns:
     """Which entries belong to the time line of some rows of the register."""
 
@@ -443,10 +408,15 @@ class _Concerns:
         self._first = min(self._rows, default=0)
         self._disclosed = sorted((row.entry, row.entry + row.children) for row in lists if row.children)
 
-    def __call__(self, entry: Recorded) -> bool:
+    def among(self, heard: Heard) -> list[Recorded]:
+        """They, in order."""
+        mine = [entry for row in self._rows for entry in heard.of_rows.get(row, ())]
+        return sorted([*mine, *filter(self._is_one, heard.others)], key=lambda entry: entry.seq)
+
+    def _is_one(self, entry: Recorded) -> bool:
         kind, body = entry.kind, entry.body
-        if kind in _OF_LISTS:
-            return self._is_of_list(entry)
+        if isinstance(body, DeliveryFailed):
+            return (entry.month, body.agreement, body.recipient) in self._pairs
         if kind in _OF_MONTHS:
             return entry.month in self._months
         if kind in _OF_RELEASES:
@@ -460,14 +430,6 @@ class _Concerns:
         if kind is Kind.REGISTER_AGREED:
             return entry.seq in self._registers or entry.seq > self._first > 0
         return getattr(body, "recipient", None) in self._recipients  # a password was made
-
-    def _is_of_list(self, entry: Recorded) -> bool:
-        """Whether it is a row of the register, or names one; or a failure before there was a permit."""
-        name = _NAMES.get(entry.kind)
-        about = getattr(entry.body, name) if name else entry.seq
-        if isinstance(entry.body, DeliveryFailed) and about == 0:
-            return (entry.month, entry.body.agreement, entry.body.recipient) in self._pairs
-        return about in self._rows
 
     def _touches(self, first: int, last: int) -> bool:
         """Whether these entries have a disclosure of one of the lists among them."""

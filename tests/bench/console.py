@@ -127,10 +127,11 @@ async def _pages(home: Path) -> list[dict[str, Any]]:
                 continue
             seen.add(path)
             known.remove(kind)
-            who = _as(_may(opened, kind[1])[0])
-            found.append(await _timed(client, path, who))
-            text = (await client.get(path, headers=who)).text
-            left += [unescape(link) for link in re.findall(r'href="(/[^"#]*)', text)]
+            may = _may(opened, kind[1])
+            found.append(await _timed(client, path, _as(may[0])))
+            for who in may if path not in FILES else ():  # others are led on to other pages
+                text = (await client.get(path, headers=_as(who))).text
+                left += [unescape(link) for link in re.findall(r'href="(/[^"#]*)', text)]
     return found
 
 

@@ -21,9 +21,11 @@ from canaries import Search, telling
 from month_authority import AGREEMENT, NOW, Authority, copied
 from pipeline.afterwards import recalls
 from pipeline.agreed import LONDON
+from pipeline.asking import check_looks, check_works_out
 from pipeline.console import errands
 from pipeline.console.pages import transfers as register_pages
 from pipeline.demo.authority import Demonstration
+from pipeline.errors import Refused
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import EvidenceGiven, FamilyLookedUp, Kind
 from pipeline.questions import keeping, transfers
@@ -258,7 +260,7 @@ def test_what_is_private_is_for_the_officer_and_on_no_statement(called_back: Aut
     assert "safeguarding" not in statement.lower()
 
 
-def test_officers_look_without_being_approvers_and_nobody_else_does(
+def test_officers_look_and_leads_work_out_breaches_without_being_approvers(
     called_back: Authority, number: str
 ) -> None:
     with (called_back.home.path / "birthshare.toml").open("a") as file:
@@ -272,10 +274,15 @@ def test_officers_look_without_being_approvers_and_nobody_else_does(
     before = len(called_back.recorded(EvidenceGiven.kind))
     assert "What was shared" in officer.post("/family/found", 200, why=WHY, number=number)
     assert "Who is affected" in officer.post("/breach", 200, **told)
-    assert "not known here" in lead.post("/breach", 409, **told)
+    assert "Who is affected" in lead.post("/breach", 200, **told)
     assert [one.principal for one in called_back.recorded(EvidenceGiven.kind)[before:]] == [
-        "new.ig_officer@example.org"
+        "new.ig_officer@example.org",
+        "new.data_lead@example.org",
     ]
+    with pytest.raises(Refused, match="not known here"):
+        check_looks(called_back.home, "new.data_lead@example.org", WHY)
+    with pytest.raises(Refused, match="not known here"):
+        check_works_out(called_back.home, "nobody@example.org", STOLEN)
 
 
 # --- a breach -------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from month_authority import MONTH, NOW, Authority, copied
+from month_authority import AGREEMENT, MONTH, NOW, Authority, copied
 from pipeline.console import apart, deciding, decisions, errands
 from pipeline.console.deciding import Kept
 from pipeline.console.permissions import Act
@@ -32,6 +32,7 @@ from .test_months import RELEASE, a_refusal, approval, words
 
 NOTE = "the numbers look as always to me"
 GUARDIAN = APPROVERS["caldicott_guardian"]
+VERSION = f"/agreements/{AGREEMENT}/1"
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_a_decision_says_how_far_it_is_and_is_recorded_once(
         assert len(processes) == 1
         shown = guardian.get(page)
         assert "Your decision is being recorded" in shown
-        assert "waits for another decision" in shown
+        assert "waits for its turn" in shown
         errands._write(
             authority.home,
             f"decision-{page.removeprefix('/deciding/')}",
@@ -213,6 +214,35 @@ def test_evidence_is_handed_once_to_whoever_asked(
     assert given.sha256 == hashlib.sha256(content).hexdigest()
     assert auditor.post(page) == page
     assert "was given to you already" in words(auditor.get(page))
+
+
+def test_an_agreement_is_checked_and_tried_out_apart(
+    authority: Authority, asking: Callable[[Role], Asking]
+) -> None:
+    auditor, guardian = asking(Role.AUDITOR), asking(Role.GUARDIAN)
+    page = auditor.post(f"{VERSION}/checks")
+    assert "What you asked for is ready" in over(authority.home, page, auditor)
+    assert re.search(r"a stillbirth</th><td>never</td><td>not a live birth", auditor.post(page, 200))
+    page = guardian.post(f"{VERSION}/preview", months="0")
+    assert "Nothing was recorded. No past month" in words(over(authority.home, page, guardian))
+
+
+def test_a_breach_of_very_many_children_is_worked_out_apart(
+    authority: Authority, asking: Callable[[Role], Asking], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    officer = asking(Role.IG_OFFICER)
+    told = {"happened": "agreement", "agreement": AGREEMENT, "why": "a test", "asked": "known"}
+    monkeypatch.setattr(deciding, "AT_ONCE", 10)
+    for role in ("data_lead", "caldicott_guardian"):
+        authority.approve(role)
+    authority.run()
+    affected, everything = (officer.post(path, **told) for path in ("/breach", "/breach/facts"))
+    assert affected != everything
+    for page, heading in ((affected, "Who is affected"), (everything, "<h1>Breach: ")):
+        assert "What you asked for is ready" in over(authority.home, page, officer)
+        assert heading in officer.post(page, 200)
+    wrong = officer.post("/breach", 422, **told | {"day": "2030-01-01", "clock": "10:00"})
+    assert "That moment has not come yet" in wrong
 
 
 # --- as people see it ------------------------------------------------------------------------------

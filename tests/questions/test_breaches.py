@@ -30,7 +30,8 @@ from pipeline.ledger.entries import (
     RecallRaised,
     canonical,
 )
-from pipeline.questions.breaches import Families
+from pipeline.ledger.ledger import Listed
+from pipeline.questions.affected import Told
 from pipeline.records import OnList
 from pipeline.reporting.breach import breach_page, breach_text
 from pipeline.reporting.breach_draft import draft
@@ -43,6 +44,11 @@ def people(found: dict[str, Any]) -> tuple[int, int, int]:
     """Children and families, once each, and how many places nobody can tell apart."""
     counted = found["people"]
     return counted["distinct_children"], counted["distinct_families"], counted["not_distinguished"]
+
+
+def listed(*children: OnList) -> list[Listed]:
+    """As a list's rows are read."""
+    return [(one.child, one.parent, one.reference) for one in children]
 
 
 # --- whom it is about -----------------------------------------------------------------------------
@@ -81,18 +87,18 @@ def test_twins_of_one_row_and_siblings_of_one_parent_are_one_family(office: Offi
     office.sends(of(4, parent=7), recipient="coast")
     found = office.asks(recipient="west")
     assert people(found) == (3, 2, 0)
-    families = Families()
-    for permit, one in [(1, twins[0]), (1, twins[1]), (1, of(3, 7)), (2, of(4, 7)), (2, of(2, 7))]:
-        families.add(permit, one)
-    assert families.count == 1
+    both = Told([listed(*twins, of(3, 7)), listed(of(4, 7), of(2, 7))])
+    assert (both.rows, both.children, both.families) == (5, 4, 1)
 
 
 @given(st.lists(st.tuples(*(st.integers(0, 6) for _ in range(4))), max_size=25))
 def test_families_are_what_hangs_together(rows: list[tuple[int, int, int, int]]) -> None:
     """Against the plainest way: grow each family until nothing more belongs to it."""
-    families, left = Families(), []
+    lists: dict[int, list[Listed]] = {}
+    left = []
     for permit, child, parent, reference in rows:
-        families.add(permit, OnList(f"c{child}", f"p{parent}" if parent else "", "", f"{reference or ''}"))
+        on_list = lists.setdefault(permit, [])
+        on_list.append((f"c{child}", f"p{parent}" if parent else "", f"{reference or ''}"))
         ties = {("child", child), ("parent", parent), ("row", permit, reference)}
         left.append(ties - {("parent", 0), ("row", permit, 0)})
     many = 0
@@ -101,7 +107,10 @@ def test_families_are_what_hangs_together(rows: list[tuple[int, int, int, int]])
         while any(family & one for one in left):
             family = family.union(*(one for one in left if family & one))
             left = [one for one in left if not one <= family]
-    assert families.count == many
+    told = Told(lists.values())
+    assert told.families == many
+    assert told.children == len({child for _, child, _, _ in rows})
+    assert told.parents == len({parent for _, _, parent, _ in rows} - {0})
 
 
 def test_where_it_was_destroyed_whose_the_rows_are_the_number_is_a_bound_and_says_so(office: Office) -> None:

@@ -3,12 +3,12 @@ stopping it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import Form
 from fastapi.responses import Response
 
@@ -18,7 +18,7 @@ from pipeline.agreements.loading import NAMESPACE, file_of
 from pipeline.agreements.plain import by_effect, plain
 from pipeline.agreements.signatures import suspension
 from pipeline.agreements.words import on_day, role
-from pipeline.checking.check import check
+from pipeline.console import deciding
 from pipeline.console.moments import in_london
 from pipeline.console.permissions import Act
 from pipeline.console.rates import alone
@@ -29,6 +29,7 @@ from pipeline.errors import BirthshareError
 from pipeline.facts import opened_ledger
 from pipeline.looking_back import preview
 from pipeline.questions.agreements import State, Version, version, versions
+from pipeline.reasons import Reason
 from pipeline.reporting import preview_page
 
 pages = Pages()
@@ -194,10 +195,17 @@ def previews(visit: Asked, name: str, number: int) -> Response:
 @pages.form("/agreements/{name}/{number}/preview", Act.PREVIEW_AGREEMENT)
 def preview_now(visit: Asked, name: str, number: int, months: Annotated[int, Form(ge=0)] = 0) -> Response:
     """Replay it on the newest `months` that are kept; 0 for all. Recorded, as from the command line."""
-    one = _version(visit, name, number)
+    _version(visit, name, number)
+    about = f"/agreements/{name}/{number}/preview"
     with alone(_WORKING, "an agreement tried out"):
-        preview.preview(visit.home, _file(visit, one), months=months or None, now=visit.now)
-    return visit.to(f"/agreements/{name}/{number}/preview/newest")
+        return deciding.decide(
+            visit,
+            Act.PREVIEW_AGREEMENT,
+            "preview",
+            {"agreement": name, "version": number, "months": months or None},
+            about=about,
+            show=lambda visit, _: visit.to(f"{about}/newest"),
+        )
 
 
 @pages.page("/agreements/{name}/{number}/preview/newest", Act.SEE_AGREEMENTS)
@@ -227,12 +235,25 @@ def checks(visit: Asked, name: str, number: int) -> Response:
 @pages.form("/agreements/{name}/{number}/checks", Act.SEE_AGREEMENTS)
 def check_now(visit: Asked, name: str, number: int) -> Response:
     """What is wrong with it, and who can ever be shared under it; as `birthshare agreement check`."""
-    one = _version(visit, name, number)
+    _version(visit, name, number)
     with alone(_WORKING, "an agreement tried out"):
-        checked = check(
-            one.agreement, asked=(), home=visit.home, now=visit.now, random=np.random.default_rng()
+        return deciding.decide(
+            visit,
+            Act.SEE_AGREEMENTS,
+            "checks",
+            {"agreement": name, "version": number},
+            about=f"/agreements/{name}/{number}/checks",
+            show=lambda visit, handed: _checked(visit, _version(visit, name, number), json.loads(handed)),
         )
-    return visit.page("agreement_checks.html", **_about(visit, one), checked=checked)
+
+
+def _checked(visit: Visit, one: Version, checked: Mapping[str, Any]) -> Response:
+    words = {str(reason): reason.wording for reason in Reason}
+    answers = [
+        (each["asked"], each["ever"], [words[code] for code in each["stopped_by"]])
+        for each in checked["answers"]
+    ]
+    return visit.page("agreement_checks.html", **_about(visit, one), checked=checked, answers=answers)
 
 
 # --- what they share ------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ last two pages show what `pipeline.questions.breaches` knows; each time it is re
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -16,14 +17,14 @@ from fastapi.responses import Response
 
 from pipeline import facts
 from pipeline.agreements.words import on_day
-from pipeline.asking import check_looks
+from pipeline.asking import check_works_out
+from pipeline.console import deciding
 from pipeline.console.permissions import Act
 from pipeline.console.typed import Problems
 from pipeline.console.visit import Asked, Pages, Visit
 from pipeline.errors import SettingsError
-from pipeline.ledger.ledger import Ledger
 from pipeline.questions import transfers
-from pipeline.questions.breaches import Question, breach
+from pipeline.questions.breaches import Question
 from pipeline.questions.transfers import Chosen, Transfer
 from pipeline.reporting import breach as reporting
 from pipeline.reporting.breach_draft import data_in_words
@@ -105,7 +106,7 @@ def happened(visit: Asked) -> Response:
 @pages.form("/breach", Act.SEE_BREACH)
 def following(visit: Asked, told: Answers) -> Response:
     """The next question that has no answer; after the last, who is affected."""
-    return _answered(visit, told, lambda found: _affected(visit, told, found))
+    return _answered(visit, told, lambda visit, found: _affected(visit, told, found))
 
 
 @pages.form("/breach/facts", Act.SEE_BREACH)
@@ -114,7 +115,7 @@ def all_facts(visit: Asked, told: Answers) -> Response:
     return _answered(
         visit,
         told,
-        lambda found: visit.report(
+        lambda visit, found: visit.report(
             lambda: reporting.breach_page(found), above="above_breach.html", told=asdict(told)
         ),
     )
@@ -124,7 +125,7 @@ def all_facts(visit: Asked, told: Answers) -> Response:
 def as_page(visit: Asked, told: Answers) -> Response:
     """The same as one file."""
     return _answered(
-        visit, told, lambda found: visit.file(reporting.breach_page(found).encode(), "breach.html")
+        visit, told, lambda visit, found: visit.file(reporting.breach_page(found).encode(), "breach.html")
     )
 
 
@@ -132,38 +133,38 @@ def as_page(visit: Asked, told: Answers) -> Response:
 def as_text(visit: Asked, told: Answers) -> Response:
     """The same as text, to go on writing in."""
     return _answered(
-        visit, told, lambda found: visit.file(reporting.breach_text(found).encode(), "breach.txt")
+        visit, told, lambda visit, found: visit.file(reporting.breach_text(found).encode(), "breach.txt")
     )
 
 
-def _answered(visit: Visit, told: Told, answer: Callable[[Mapping[str, Any]], Response]) -> Response:
-    """The answer, where all questions have theirs; else the first question that has none."""
+def _answered(visit: Visit, told: Told, answer: Callable[[Visit, Mapping[str, Any]], Response]) -> Response:
+    """The answer, where all questions have theirs; else the first question that has none.
+
+    Where the lists have very many children on them, it is made apart from the page.
+    """
     with facts.sound_ledger(visit.home) as ledger:
         every = transfers.transfers(visit.home, ledger)
-        for name, check in _CHECKS.items():
-            problems = Problems()
-            check(visit, told, every, problems)
-            if problems:
-                return _ask(visit, name, told, problems, every)
-        try:
-            return answer(_found(visit, ledger, told))
-        except SettingsError as error:
-            problems.stopped("day" if error.where == "--known-since" else "", error)
-            return _ask(visit, "known", told, problems, every)
-
-
-def _found(visit: Visit, ledger: Ledger, told: Told) -> Mapping[str, Any]:
-    question = told.question(Problems())
+    for name, check in _CHECKS.items():
+        problems = Problems()
+        check(visit, told, every, problems)
+        if problems:
+            return _ask(visit, name, told, problems, every)
+    question, since = told.question(Problems()), told.known_since(Problems())
     assert question is not None  # noqa: S101  # it was checked
-    return breach(
-        visit.home,
-        ledger,
-        question,
-        principal=visit.person.principal,
-        purpose=told.why,
-        known_since=told.known_since(Problems()),
-        now=visit.now,
-    )
+    asked = {"principal": visit.person.principal, "purpose": told.why}
+    try:
+        return deciding.decide(
+            visit,
+            Act.SEE_BREACH,
+            "breach",
+            {**asked, "question": question.as_json(), "known_since": since.isoformat() if since else ""},
+            about="/breach",
+            show=lambda visit, handed: answer(visit, json.loads(handed)),
+            reads=sum(row.children for row in every if question.holds(row)),
+        )
+    except SettingsError as error:
+        problems.stopped("", error)
+        return _ask(visit, "known", told, problems, every)
 
 
 def _affected(visit: Visit, told: Told, found: Mapping[str, Any]) -> Response:
@@ -206,9 +207,11 @@ def _check_which(visit: Visit, told: Told, every: Sequence[Transfer], problems: 
 
 def _check_known(visit: Visit, told: Told, every: Sequence[Transfer], problems: Problems) -> None:
     """When it was known, and why somebody asks."""
-    told.known_since(problems)
+    since = told.known_since(problems)
+    if since and since > visit.now:
+        problems.add("day", "That moment has not come yet.")
     try:
-        check_looks(visit.home, visit.person.principal, told.why)
+        check_works_out(visit.home, visit.person.principal, told.why)
     except SettingsError as error:
         problems.stopped("why", error)
 
