@@ -147,7 +147,10 @@ class Screen:
         return self.page
 
     def look_over(self) -> None:
-        """Nothing for axe to find, nothing beside a screen of 320 pixels, no complaint of the browser."""
+        """Nothing for axe to find, nothing beside a screen of 320 pixels, no complaint of the browser.
+
+        What only leads to other pages is not printed.
+        """
         self.page.wait_for_load_state()  # with its stylesheets
         found = Axe().run(self.page, options=ASKED_OF_AXE)
         assert found.violations_count == 0, found.generate_report()
@@ -158,6 +161,10 @@ class Screen:
         )
         self.page.set_viewport_size(size or {"width": 1280, "height": 720})
         assert beside <= 0, f"{beside} pixels stand beside a screen of 320"
+        self.page.emulate_media(media="print")
+        printed = self.page.locator("a:visible, button:visible").filter(has_text="Back to").all_inner_texts()
+        self.page.emulate_media(media="screen")
+        assert printed == []
         assert self.complaints == []
 
 
