@@ -40,6 +40,7 @@ from pipeline.ledger.entries import (
     Validated,
 )
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.permits import OF_PERMITS, standing_among
 from pipeline.ledger.verify import Damage, Verification, Watch, no_watch, verify
 from pipeline.looking_back.course import course, unsigned
 from pipeline.looking_back.history import history
@@ -421,7 +422,7 @@ def _recipients(
     for key, problem in failures.items():
         if key in rows:
             rows[key] |= {"state": "failed", "problem": problem}
-    for permit in desk.ledger.standing_permits(str(desk.month)):
+    for permit in remembered.of_month(desk.ledger, str(desk.month), OF_PERMITS, standing_among):
         key = (permit.agreement, permit.recipient)
         row = rows.setdefault(
             key, {"code": permit.recipient, "agreement": permit.agreement, "state": "waiting"}

@@ -76,6 +76,12 @@ def sizes(connection: Connection) -> list[int]:
     return list(connection.execute(select(CHECKPOINTS.c.size).order_by(CHECKPOINTS.c.size)).scalars())
 
 
+def of_size(connection: Connection, size: int) -> Checkpoint | None:
+    """The checkpoint over so many entries, if there is one."""
+    row = connection.execute(select(CHECKPOINTS).where(CHECKPOINTS.c.size == size)).one_or_none()
+    return None if row is None else Checkpoint(row.size, row.root, row.note)
+
+
 def newest_first(connection: Connection) -> Iterator[Checkpoint]:
     """Every checkpoint, from the newest to the oldest."""
     rows = connection.execute(

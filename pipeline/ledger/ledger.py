@@ -501,6 +501,11 @@ class Ledger:
         with self.database.reading() as connection:
             return checkpoints.latest(connection)
 
+    def checkpoint_over(self, size: int) -> Checkpoint | None:
+        """The checkpoint over so many entries, if there is one."""
+        with self.database.reading() as connection:
+            return checkpoints.of_size(connection, size)
+
     @contextmanager
     def checkpoints(self) -> Iterator[Iterator[Checkpoint]]:
         """Every checkpoint, from the newest to the oldest, as they were at one moment."""

@@ -6,7 +6,7 @@ stands for the same month, agreement and recipient. With it every child on the l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,7 @@ from pipeline.ledger.entries import (
     PermitAnnulled,
     PermitBody,
     Publishing,
+    Recorded,
     ReleaseApproved,
     ReleaseRefused,
 )
@@ -44,6 +45,8 @@ from pipeline.records import OnList, Permit
 from pipeline.wording import SHOWN
 
 _NOT_AGAINST = ("death_removed", "delivered")  # words that take nobody off a list
+
+OF_PERMITS = frozenset({Kind.PERMIT, Kind.PERMIT_ANNULLED})
 
 _AT_ONCE = 500  # numbers in one question; databases limit them
 
@@ -221,9 +224,18 @@ def children(connection: Connection, permit: Permit) -> set[str]:
 
 def standing(connection: Connection, month: str) -> list[Permit]:
     """The month's permits that were not annulled, delivered or not, in the order of their numbers."""
-    annulled = _annulled(connection, month)
-    issued = bodies(connection, PermitBody, month)
-    return [_permit(seq, month, body) for seq, body in issued.items() if seq not in annulled]
+    return standing_among(month, read(connection, month=month, kinds=OF_PERMITS))
+
+
+def standing_among(month: str, entries: Iterable[Recorded]) -> list[Permit]:
+    """The same from the month's entries of the kinds OF_PERMITS."""
+    permits: dict[int, Permit] = {}
+    for entry in entries:
+        if isinstance(entry.body, PermitBody):
+            permits[entry.seq] = _permit(entry.seq, month, entry.body)
+        elif isinstance(entry.body, PermitAnnulled):
+            permits.pop(entry.body.permit, None)
+    return list(permits.values())
 
 
 def delivered(connection: Connection, month: str, *, after: int = 0) -> dict[int, Delivered]:

@@ -127,8 +127,7 @@ def newest_countersigned(home: Home, ledger: Ledger) -> Countersigned | None:
     if not enough:
         return None
     size = max(enough)
-    with ledger.checkpoints() as known:
-        checkpoint = next((one for one in known if one.size == size), None)
+    checkpoint = ledger.checkpoint_over(size)
     if checkpoint is None:
         return None
     at = sorted(moments[size].values(), reverse=True)[needed - 1]
