@@ -100,7 +100,7 @@ def of_month(desk: Desk) -> dict[str, Any]:
     }
 
 
-def _warnings(desk: Desk, sendings: Collection[sent.Sent]) -> list[str]:
+def _warnings(desk: Desk, sendings: sent.Rows) -> list[str]:
     return [
         *desk.warnings,
         *places.warnings(desk.home),
@@ -128,7 +128,7 @@ def in_full(desk: Desk) -> dict[str, Any]:
     }
 
 
-def overdue(desk: Desk, sendings: Collection[sent.Sent]) -> list[str]:
+def overdue(desk: Desk, sendings: sent.Rows) -> list[str]:
     """What recipients should have done by now and did not, in a sentence for each, with whom to call."""
     return sent.alarms(
         sendings,

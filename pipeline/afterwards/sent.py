@@ -155,6 +155,26 @@ class Sent:
         return {**{name: getattr(self, name) for name in names}, **self.receipt(limits, today)}
 
 
+class Rows(tuple[Sent, ...]):
+    """Lists and notices at one moment; what pages ask of all of them is found once."""
+
+    @cached_property
+    def by_entry(self) -> dict[int, Sent]:
+        """By the number of their permit or notice."""
+        return {one.entry: one for one in self}
+
+    @cached_property
+    def by_recall(self) -> dict[int, Sent]:
+        """The notice that tells of a recall, by the recall's entry."""
+        recalls = [one for one in self if one.what == "recall" and not one.annulled]
+        return {entry: one for one in recalls for entry in one.about}
+
+    @cached_property
+    def open(self) -> tuple[Sent, ...]:
+        """Those of which anything is still to be heard."""
+        return tuple(one for one in self if one.open)
+
+
 class Sendings:
     """Lists and notices as far as entries were heard, by the number of their permit or notice."""
 
@@ -162,9 +182,17 @@ class Sendings:
 
     def __init__(self) -> None:
         self.rows: dict[int, Sent] = {}
+        self._now: Rows | None = None
+
+    def now(self) -> Rows:
+        """They as they stand now; the same until more is heard."""
+        if self._now is None:
+            self._now = Rows(self.rows.values())
+        return self._now
 
     def hear(self, entry: Recorded) -> None:
         """The next entry; kinds not in KINDS say nothing."""
+        self._now = None
         row = _begun(entry)
         if row is not None:
             self.rows[entry.seq] = row
@@ -174,20 +202,20 @@ class Sendings:
             _hear(self.rows, entry)
 
 
-def states(ledger: Ledger, *, month: str | None = None) -> list[Sent]:
+def states(ledger: Ledger, *, month: str | None = None) -> Rows:
     """Every list that was permitted and every notice, or those of one month (`""`: the notices)."""
     if month is not None:
         return followed(ledger.entries(month=month, kinds=KINDS))
     with remembered.heard(ledger, Sendings) as sendings:
-        return list(sendings.rows.values())
+        return sendings.now()
 
 
-def followed(entries: Iterable[Recorded]) -> list[Sent]:
+def followed(entries: Iterable[Recorded]) -> Rows:
     """The same from entries that were read already, in their order; kinds not in KINDS say nothing."""
     sendings = Sendings()
     for entry in entries:
         sendings.hear(entry)
-    return list(sendings.rows.values())
+    return sendings.now()
 
 
 def _raised(ledger: Ledger) -> list[tuple[int, RecallRaised]]:
@@ -231,10 +259,9 @@ class Unanswered:
         }
 
 
-def open_recalls(ledger: Ledger, sent: Collection[Sent]) -> list[Unanswered]:
+def open_recalls(ledger: Ledger, sent: Rows) -> list[Unanswered]:
     """Recalls that nobody has answered, together for each notice, and for each list without a notice."""
-    rows = {one.entry: one for one in sent}
-    notices = {entry: one for one in sent if one.what == "recall" and not one.annulled for entry in one.about}
+    rows, notices = sent.by_entry, sent.by_recall
     found: dict[int, list[RecallRaised]] = {}
     for number, recall in _raised(ledger):
         told = notices.get(number) or rows.get(recall.permit)
@@ -270,7 +297,7 @@ class CalledBack:
 
 
 def called_back(
-    ledger: Ledger, sent: Collection[Sent], *, permits: Container[int] | None = None
+    ledger: Ledger, sent: Rows, *, permits: Container[int] | None = None
 ) -> dict[int, CalledBack]:
     """By the permit of each list that rows were called back from, where that stands; only of `permits`."""
     raised = _raised(ledger)
@@ -279,11 +306,9 @@ def called_back(
     return rows_called_back(raised, sent)
 
 
-def rows_called_back(
-    raised: Iterable[tuple[int, RecallRaised]], sent: Collection[Sent]
-) -> dict[int, CalledBack]:
+def rows_called_back(raised: Iterable[tuple[int, RecallRaised]], sent: Rows) -> dict[int, CalledBack]:
     """The same for these recalls, which come with their numbers."""
-    notices = {entry: one for one in sent if one.what == "recall" and not one.annulled for entry in one.about}
+    notices = sent.by_recall
     found: dict[int, list[tuple[int, RecallRaised, Sent | None]]] = {}
     for number, recall in raised:
         found.setdefault(recall.permit, []).append((number, recall, notices.get(number)))
@@ -324,7 +349,7 @@ _LATE: dict[Clock, str] = {
 
 
 def alarms(
-    sent: Collection[Sent],
+    sent: Rows,
     recalls: Collection[Unanswered],
     limits: Receipts,
     today: date,
@@ -336,11 +361,11 @@ def alarms(
 
 
 def late(
-    sent: Collection[Sent], recalls: Collection[Unanswered], limits: Receipts, today: date
+    sent: Rows, recalls: Collection[Unanswered], limits: Receipts, today: date
 ) -> dict[str, dict[Clock, list[date]]]:
     """By recipient and clock, by when each list, or each row that was called back, was due."""
     late: dict[str, dict[Clock, list[date]]] = {}
-    for one in [one for one in sent if one.open]:
+    for one in sent.open:
         for what, due in one.overdue(limits, today).items():
             if what != "recall":
                 late.setdefault(one.recipient, {}).setdefault(what, []).append(due)

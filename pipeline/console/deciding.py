@@ -28,6 +28,7 @@ from pipeline.ledger.entries import canonical, check_note
 
 AT_ONCE = 50_000  # entries; so many are read again, twice, while somebody waits for the page: two seconds
 _FOR, _MOST = 3600, 100  # seconds, and decisions, of which anything is remembered
+_MOST_BYTES = 128 << 20  # of all that is to be handed; evidence alone may be as much
 
 Show = Callable[[Visit, bytes], Response]
 
@@ -53,6 +54,7 @@ class Kept:
     def hear(self, handed: bytes | None) -> None:
         """It is over."""
         self.handed, self.ended = handed, True
+        _make_room(self)
         forget = Timer(_FOR, self._forget)
         forget.daemon = True
         forget.start()
@@ -123,7 +125,13 @@ def hand(visit: Visit, key: str) -> Response | None:
         return None
     with _lock:
         first = _KEPT.pop(key, None) is kept
-    return kept.show(visit, kept.handed) if first else None
+    if not first:
+        return None
+    try:
+        return kept.show(visit, kept.handed)
+    except BaseException:  # it was not given
+        _keep(kept)
+        raise
 
 
 def _size(visit: Visit) -> int:
@@ -135,6 +143,17 @@ def _key(visit: Visit, given: Given) -> str:
     """The same for the same form, sent twice to one address in one session."""
     content = canonical([visit.here, given.name, given.by, dict(given.arguments)]).encode()
     return hmac.digest(visit.guest.secret, b"decision " + content, "sha256").hex()[:32]
+
+
+def _make_room(newest: Kept) -> None:
+    """What nobody fetched goes, the oldest first, where memory would fill with it."""
+    with _lock:
+        waiting = [one for one in _KEPT.values() if one.handed]
+        over = sum(len(one.handed or b"") for one in waiting) - _MOST_BYTES
+        for one in waiting:
+            if over > 0 and one is not newest:
+                over -= len(one.handed or b"")
+                del _KEPT[one.key]
 
 
 def _keep(kept: Kept) -> None:

@@ -80,8 +80,9 @@ def start(
         if not _taken(lock):
             return False
         _write(home, name, Errand(by, now, about=about, handed=handed))
+        turn = _turn(home, name, handed=handed)
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", apart.__name__, name, str(home.path), _turn(home, name)],
+            [sys.executable, "-P", "-m", apart.__name__, name, str(home.path), turn],
             env=_environment(home),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -213,6 +214,10 @@ def _lock(home: Home, name: str) -> Path:
     return home.state / "console" / f"{name}.lock"
 
 
-def _turn(home: Home, name: str) -> str:
-    """The lock of whoever's turn it is; "" where several may be under way."""
-    return str(home.state / "console" / "deciding.lock") if name.startswith(DECISION) else ""
+def _turn(home: Home, name: str, *, handed: bool) -> str:
+    """The lock of whoever's turn it is; "" where several may be under way.
+
+    Who decides does not wait for what is made for somebody to have.
+    """
+    turn = "making.lock" if handed else "deciding.lock"
+    return str(home.state / "console" / turn) if name.startswith(DECISION) else ""

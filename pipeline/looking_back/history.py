@@ -171,7 +171,7 @@ def compare(this: Past, earlier: Collection[Past]) -> list[Compared]:
     return [one for one in found if one is not None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Usual:
     """One count in the earlier months that can say anything of it."""
 
@@ -183,22 +183,20 @@ class _Usual:
 
 
 class _Earlier:
-    """Every count of the months before `month`."""
+    """Every count of the months before `month`. Several threads ask it at once, so it stays as it is made."""
 
     def __init__(self, month: str, earlier: tuple[Past, ...]) -> None:
-        self._newest = str(Month.parse(month).plus(-1))
-        self._counted = [(past, _counts(past)) for past in earlier]
-        self._had: dict[tuple[str, bool], list[tuple[str, dict[Place, int]]]] = {}
-        self.usual: dict[Place, _Usual] = {}
-        for place in dict.fromkeys(place for _, counts in self._counted for place in counts):
-            self.usual[place] = self._of(place)
+        self._newest, self._months = str(Month.parse(month).plus(-1)), earlier
+        counted = [(past, _counts(past)) for past in earlier]
+        places = dict.fromkeys(place for _, counts in counted for place in counts)
+        self.usual = {place: self._of(place, counted) for place in places}
 
     def of(self, place: Place) -> _Usual:
         """One of them, or one that none of these months has."""
-        return self.usual.get(place) or self._of(place)
+        return self.usual.get(place) or self._of(place, [(past, {}) for past in self._months])
 
-    def _of(self, place: Place) -> _Usual:
-        known = {month: counts.get(place, 0) for month, counts in self._can_say(place)}
+    def _of(self, place: Place, counted: Iterable[tuple[Past, Mapping[Place, int]]]) -> _Usual:
+        known = {past.month: counts.get(place, 0) for past, counts in counted if _had(past, place, counts)}
         numbers = tuple(known.values())
         return _Usual(
             numbers=numbers,
@@ -207,14 +205,6 @@ class _Earlier:
             least=min(numbers, default=None),
             most=max(numbers, default=None),
         )
-
-    def _can_say(self, place: Place) -> list[tuple[str, dict[Place, int]]]:
-        alike = place[0], place[1].startswith("area_")  # of an agreement, the same of all counts
-        if not place[0] or alike not in self._had:
-            self._had[alike] = [
-                (past.month, counts) for past, counts in self._counted if _had(past, place, counts)
-            ]
-        return self._had[alike]
 
 
 # Of the same months, which `remembered` gives, the same: pages ask for them again and again.

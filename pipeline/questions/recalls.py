@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from pipeline.afterwards import sent
-from pipeline.afterwards.sent import Sent, day_of
+from pipeline.afterwards.sent import day_of
 from pipeline.ledger import remembered
 from pipeline.ledger.entries import Disclosure, Kind, PermitBody, RecallRaised, Recorded, SuppressionRecorded
 from pipeline.ledger.ledger import Ledger
@@ -103,13 +103,7 @@ def report(ledger: Ledger, *, since: date | None, until: date | None, now: datet
 
 def recalls(ledger: Ledger) -> list[Recall]:
     """Every row of a list that was ever called back, in the order of recording."""
-    sendings = {one.entry: one for one in sent.states(ledger)}
-    notices = {
-        entry: one
-        for one in sendings.values()
-        if one.what == "recall" and not one.annulled
-        for entry in one.about
-    }
+    sendings = sent.states(ledger)
     with remembered.heard(ledger, _Raised) as known:
         raised, said = list(known.entries), known.up_to_date(ledger)
     found: dict[tuple[int, str], Recall] = {}
@@ -118,7 +112,7 @@ def recalls(ledger: Ledger) -> list[Recall]:
         if isinstance(body, RecallRaised):
             # Twins are one row; where neither reference nor child is known any more, each stands for itself.
             row = body.permit, body.row[1] or str(entry.seq)
-            found.setdefault(row, _recall(entry, body, said.get(entry.seq), sendings, notices.get(entry.seq)))
+            found.setdefault(row, _recall(entry, body, said.get(entry.seq), sendings))
     return list(found.values())
 
 
@@ -126,10 +120,9 @@ def _recall(
     entry: Recorded,
     body: RecallRaised,
     said: datetime | None,
-    sendings: Mapping[int, Sent],
-    notice: Sent | None,
+    sendings: sent.Rows,
 ) -> Recall:
-    of = sendings[body.permit]
+    of, notice = sendings.by_entry[body.permit], sendings.by_recall.get(entry.seq)
     return Recall(
         entry=entry.seq,
         word=body.word,

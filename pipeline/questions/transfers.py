@@ -384,7 +384,7 @@ class _Heard:
         return self._rows
 
     def _all_rows(self) -> list[Transfer]:
-        sendings = list(self._sendings.rows.values())
+        sendings = self._sendings.now()
         back = sent.rows_called_back(self._recalls, sendings)
         rows = [self._row(one, back.get(one.entry)) for one in sendings]
         return sorted([*rows, *self._never_permitted(sendings)], key=attrgetter("entry"))

@@ -3,11 +3,11 @@
     python console.py FOLDER ENTRIES [PEOPLE] [SECONDS]
 
 A home with so many entries and five years of months (long_past.py; one that stands in FOLDER is used again).
-What a console works out as it starts is worked out first. Then every page to which others lead, for somebody
-who may see it, the first time and five times more; seconds in the application, from the request to the last
-byte. Then a real server, and PEOPLE who each open pages that they may and send forms for some SECONDS, while
-entries are recorded in the ledger beside it as a month does. The floor of both is the stylesheet, which asks
-nobody anything. The answer is JSON.
+What a console works out as it starts is worked out first. Then every page to which others lead, and what some
+forms are answered with, for somebody who may see it, the first time and five times more; seconds in the
+application, from the request to the last byte. Then a real server, and PEOPLE who each open pages that they
+may and send forms for some SECONDS, while entries are recorded in the ledger beside it as a month does. The
+floor of both is the stylesheet, which asks nobody anything. The answer is JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 from asyncio import gather, sleep
 from asyncio import run as finish
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from statistics import median, quantiles
@@ -55,6 +55,19 @@ ROUTES = [
     if method == "GET" and path not in WHOLE
     for _ in range(2 if "{month}" in path else 1)
 ]
+NOBODY = "9434765919"  # whose number is none that the home knows
+QUARTER = timedelta(days=90)
+FORMS: dict[str, tuple[Act, dict[str, str]]] = {
+    "/family/found": (Act.SEE_FAMILY, {"why": "A parent asks", "number": NOBODY}),
+    "/breach": (
+        Act.SEE_BREACH,
+        {
+            "happened": "recipient", "recipient": "centre-01", "asked": "known", "why": "A list was lost",
+            "since": (datetime.now(UTC).date() - QUARTER).isoformat(),
+            "until": datetime.now(UTC).date().isoformat(),
+        },
+    ),
+}  # fmt: skip
 WRITTEN_EVERY = 0.2  # seconds, by the month beside
 THINKS = 0.5, 2.5  # seconds
 ADDRESS = "http://localhost"
@@ -71,7 +84,11 @@ def measure(folder: Path, entries: int, people: int, seconds: int) -> dict[str, 
     beforehand.remember(Home.open(home)).join()
     before = perf_counter() - begun
     pages = finish(_pages(home))
-    paths = [one["path"] for one in pages if one["status"] == OK and one["path"] not in (FLOOR, *FILES)]
+    paths = [
+        one["path"]
+        for one in pages
+        if one["status"] == OK and one["path"] not in FILES and _act_of(one["path"])
+    ]
     load = finish(_load(home, paths, people, seconds))
     return {"entries": size, "beforehand": before, "pages": pages, "load": load}
 
@@ -132,17 +149,30 @@ async def _pages(home: Path) -> list[dict[str, Any]]:
             for who in may if path not in FILES else ():  # others are led on to other pages
                 text = (await client.get(path, headers=_as(who))).text
                 left += [unescape(link) for link in re.findall(r'href="(/[^"#]*)', text)]
+        for path, (act, form) in FORMS.items():
+            who = _as(_may(opened, act)[0]) | {"origin": ADDRESS}
+            token = _token((await client.get("/who-may", headers=who)).text)
+            found.append(await _timed(client, path, who, {TOKEN: token, **form}))
     return found
 
 
-async def _timed(client: httpx.AsyncClient, path: str, who: dict[str, str]) -> dict[str, Any]:
+def _token(page: str) -> str:
+    """What forms of this session carry."""
+    said = re.search(rf'name="{TOKEN}" value="([0-9a-f]+)"', page)
+    return said[1] if said else ""
+
+
+async def _timed(
+    client: httpx.AsyncClient, path: str, who: dict[str, str], form: dict[str, str] | None = None
+) -> dict[str, Any]:
     each, status = [], 0
     for _ in range(TIMES + 1):
         begun = perf_counter()
-        status = (await client.get(path, headers=who)).status_code
+        asked = client.get(path, headers=who) if form is None else client.post(path, headers=who, data=form)
+        status = (await asked).status_code
         each.append(perf_counter() - begun)
     return {
-        "path": path,
+        "path": path if form is None else f"{path} (form)",
         "status": status,
         "first": each[0],
         "median": median(each[1:]),
@@ -195,12 +225,12 @@ async def _person(
     """Opens pages in any order, thinks a while after each, and sends a form now and then."""
     stream, found, me = random.Random(number), [], {**_as(who), "origin": address}
     async with httpx.AsyncClient(base_url=address, timeout=60, headers=me) as client:
-        said = re.search(rf'name="{TOKEN}" value="([0-9a-f]+)"', (await client.get("/who-may")).text)
+        token = _token((await client.get("/who-may")).text)
         while monotonic() < until:
             [kind] = stream.choices(("page", "form", "floor"), (80, 10, 10))
             begun = perf_counter()
             if kind == "form":  # it lacks what it needs, and comes back as its page
-                answer = await client.post("/breach", data={TOKEN: said[1] if said else ""})
+                answer = await client.post("/breach", data={TOKEN: token})
             else:
                 answer = await client.get(FLOOR if kind == "floor" else stream.choice(paths))
             found.append((kind, perf_counter() - begun, answer.status_code))

@@ -8,8 +8,9 @@ import os
 import re
 import signal
 import subprocess
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -24,7 +25,7 @@ from pipeline.console.permissions import Act
 from pipeline.console.visit import TOKEN
 from pipeline.demo.authority import APPROVERS, Demonstration
 from pipeline.home import DATABASE_VARIABLE, Home
-from pipeline.ledger.entries import EvidenceGiven, Kind, ReleaseApproved
+from pipeline.ledger.entries import AgreementPreviewed, EvidenceGiven, Kind, ReleaseApproved
 from pipeline.roles import Role
 
 from .conftest import Asking, Screen
@@ -72,12 +73,13 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def held_up(home: Home) -> Iterator[None]:
-    """No decision gets its turn meanwhile."""
+def held_up(home: Home, *turns: str) -> Iterator[None]:
+    """Nothing that is done apart gets its turn meanwhile, or nothing of these."""
     folder = home.state / "console"
     folder.mkdir(exist_ok=True)
-    with (folder / "deciding.lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        for name in turns or ("deciding", "making"):
+            fcntl.flock(stack.enter_context((folder / f"{name}.lock").open("w")), fcntl.LOCK_EX)
         yield
 
 
@@ -186,6 +188,17 @@ def test_of_two_decisions_at_once_the_second_knows_the_first(
     assert "Nothing was recorded. This release was refused already" in words(other)
 
 
+def test_who_decides_does_not_wait_for_what_is_made_for_others(
+    authority: Authority, asking: Callable[[Role], Asking]
+) -> None:
+    guardian, auditor = asking(Role.GUARDIAN), asking(Role.AUDITOR)
+    with held_up(authority.home, "making"):
+        made = auditor.post(f"{VERSION}/checks")
+        page = guardian.post(f"{RELEASE}/approve", **approval(authority, "caldicott_guardian"))
+        assert over(authority.home, page, guardian) == RELEASE
+        assert "is being made, or waits for its turn" in words(auditor.get(made))
+
+
 # --- what is handed to one person -----------------------------------------------------------------
 
 
@@ -227,6 +240,24 @@ def test_an_agreement_is_checked_and_tried_out_apart(
     assert "Nothing was recorded. No past month" in words(over(authority.home, page, guardian))
 
 
+def test_a_preview_that_was_made_apart_is_recorded_and_shown(
+    authority: Authority, asking: Callable[[Role], Asking]
+) -> None:
+    auditor, guardian = asking(Role.AUDITOR), asking(Role.GUARDIAN)
+    for role in ("data_lead", "caldicott_guardian"):
+        authority.approve(role)
+    authority.run()
+    page = guardian.post(f"{VERSION}/preview", months="1")
+    assert "What you asked for is ready" in over(authority.home, page, guardian)
+    [made] = authority.recorded(Kind.AGREEMENT_PREVIEWED)
+    assert isinstance(made, AgreementPreviewed)
+    auditor.get(page, 404)
+    newest = guardian.post(page)
+    assert newest == f"{VERSION}/preview/newest"
+    assert made.preview_sha256 in guardian.get(newest)
+    assert "was given to you already" in words(guardian.get(page))
+
+
 def test_a_breach_of_very_many_children_is_worked_out_apart(
     authority: Authority, asking: Callable[[Role], Asking], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +274,53 @@ def test_a_breach_of_very_many_children_is_worked_out_apart(
         assert heading in officer.post(page, 200)
     wrong = officer.post("/breach", 422, **told | {"day": "2030-01-01", "clock": "10:00"})
     assert "That moment has not come yet" in wrong
+
+
+def test_what_was_answered_about_a_breach_that_was_stopped_can_be_sent_again(
+    authority: Authority, asking: Callable[[Role], Asking], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    officer = asking(Role.IG_OFFICER)
+    told = {"happened": "agreement", "agreement": AGREEMENT, "why": "a stick was lost", "asked": "known"}
+    monkeypatch.setattr(deciding, "AT_ONCE", -1)  # no list went out yet
+    for role in ("data_lead", "caldicott_guardian"):
+        authority.approve(role)
+    authority.run()
+    register = authority.home.path / "reference" / "recipients.yaml"
+    with held_up(authority.home):
+        page = officer.post("/breach", **told)
+        away = register.rename(register.with_suffix(".away"))
+    errands.wait(authority.home, f"decision-{page.removeprefix('/deciding/')}")
+    away.rename(register)
+    stopped = over(authority.home, page, officer)
+    assert "Nothing was recorded. " in words(stopped)
+    assert "What you wrote is kept here for an hour" in words(stopped)
+    assert b"a stick was lost" not in written(authority.home)
+    again = sent_again(stopped)
+    assert {name: value for name, value in again.items() if value} == told
+    assert "What you asked for is ready" in over(authority.home, officer.post("/breach", **again), officer)
+
+
+def test_what_nobody_fetches_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "_MOST_BYTES", 10)
+    monkeypatch.setattr(deciding, "_KEPT", OrderedDict())
+    kept = [Kept(str(number), GUARDIAN, Act.SEE_BREACH, None, {}, "/breach") for number in range(4)]
+    for one, content in zip(kept, (b"12345", b"", b"123456", b"a whole year's"), strict=True):
+        deciding._keep(one)
+        one.hear(content)
+        assert one.key in deciding._KEPT
+    assert list(deciding._KEPT) == ["1", "3"]
+
+
+def test_what_could_not_be_shown_is_not_lost(
+    authority: Authority, asking: Callable[[Role], Asking], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = asking(Role.AUDITOR)
+    page = auditor.post(f"{VERSION}/checks")
+    over(authority.home, page, auditor)
+    with monkeypatch.context() as broken:
+        broken.setattr("pipeline.console.pages.agreements._checked", lambda *_: 1 / 0)
+        auditor.post(page, 500)
+    assert "a stillbirth" in auditor.post(page, 200)
 
 
 # --- as people see it ------------------------------------------------------------------------------

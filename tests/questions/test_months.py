@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
@@ -30,7 +31,7 @@ from pipeline.ledger.entries import (
     RegisterSignature,
 )
 from pipeline.ledger.ledger import Ledger
-from pipeline.looking_back.history import FEWEST, agreements, history, is_unusual, of_month
+from pipeline.looking_back.history import FEWEST, _Earlier, agreements, history, is_unusual, of_month
 from pipeline.questions.months import month as asked
 from pipeline.records import Month
 from preview.past import new_home
@@ -143,6 +144,20 @@ def test_the_month_before_and_the_range_are_beside_each_count(home: Home, ledger
     [one] = [one for one in state_of(home)["history"]["compared"] if one["code"] == "centre-2"]
 
     assert (one["now"], one["before"], one["median"], one["least"], one["most"]) == (30, 21, 21, 20, 22)
+
+
+def test_what_earlier_months_say_is_the_same_however_often_and_in_whatever_order_it_is_asked(
+    ledger: Ledger,
+) -> None:
+    """Several pages ask it at once: nothing that one of them asks may be what another is told."""
+    some_months(ledger, 4)
+    earlier = tuple(one for back in range(4, 0, -1) if (one := of_month(ledger, THIS.plus(-back))))
+    months = _Earlier(str(THIS), earlier)
+    before = {name: copy(value) for name, value in vars(months).items()}
+    new, known = ("", "file", "another"), ("", "file", "chis")
+    assert (months.of(new).numbers, months.of(known).numbers) == ((), (2, 2, 2, 2))
+    assert months.of((past.AGREEMENT, "recipient", "centre-3")).numbers == (0, 0, 0, 0)
+    assert vars(months) == before
 
 
 def test_at_most_twelve_months_are_looked_back_at(home: Home, ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -160,11 +160,12 @@ def _answered(visit: Visit, told: Told, answer: Callable[[Visit, Mapping[str, An
             {**asked, "question": question.as_json(), "known_since": since.isoformat() if since else ""},
             about="/breach",
             show=lambda visit, handed: answer(visit, json.loads(handed)),
+            form=asdict(told),
             reads=sum(row.children for row in every if question.holds(row)),
         )
     except SettingsError as error:
         problems.stopped("", error)
-        return _ask(visit, "known", told, problems, every)
+        return _ask(visit, "known", replace(told, asked="known"), problems, every)
 
 
 def _affected(visit: Visit, told: Told, found: Mapping[str, Any]) -> Response:
