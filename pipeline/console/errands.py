@@ -132,12 +132,14 @@ def forget_old(home: Home) -> None:
 
 def newest(home: Home, name: str) -> Errand | None:
     """The one under way, else the last one; None for none that is known."""
-    with suppress(OSError, ValueError, TypeError, KeyError):
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         under_way = _is_locked(home, name)  # before the file is read: what ends meanwhile is not broken off
         kept = json.loads(_file(home, name).read_text(encoding="utf-8"))
         ended = datetime.fromisoformat(kept.pop("ended")) if kept["ended"] else None
         begun, problem = datetime.fromisoformat(kept.pop("begun")), tuple(kept.pop("problem"))
-        return Errand(**kept | {"begun": begun, "ended": ended, "problem": problem, "under_way": under_way})
+        about = "/" + kept.pop("about").lstrip("/\\")  # a page of ours, whatever the file says
+        found = {"begun": begun, "ended": ended, "problem": problem, "about": about, "under_way": under_way}
+        return Errand(**kept | found)
     return None
 
 

@@ -200,11 +200,11 @@ def class_of(home: Home, path: Path) -> DataClass | None:
 
 def unfinished(home: Home, ledger: Ledger) -> dict[Month, date]:
     """Open months that have working files, and the last day of these, oldest month first."""
-    ends = {month: _last_day(home, ledger, month) for month in months_at_work(home)}
+    ends = {month: _ends_on(home, ledger, month) for month in months_at_work(home)}
     return {month: last for month, last in ends.items() if last}
 
 
-def _last_day(home: Home, ledger: Ledger, month: Month) -> date | None:
+def _ends_on(home: Home, ledger: Ledger, month: Month) -> date | None:
     """The last day of an open month's working files; None for a closed one."""
     begun: date | None = None
     kinds = {Kind.EXTRACT_RECEIVED, Kind.STAGING_DESTROYED, Kind.MONTH_CLOSED}

@@ -199,6 +199,19 @@ def test_who_decides_does_not_wait_for_what_is_made_for_others(
         assert "is being made, or waits for its turn" in words(auditor.get(made))
 
 
+@pytest.mark.parametrize("about", ["//evil.example/", "/\\evil.example/", "https://evil.example/"])
+def test_a_file_that_was_altered_leads_to_no_other_site(
+    authority: Authority, asking: Callable[[Role], Asking], about: str
+) -> None:
+    guardian, key = asking(Role.GUARDIAN), "1" * 32
+    (authority.home.state / "console").mkdir(exist_ok=True)
+    (authority.home.state / "console" / f"decision-{key}.lock").touch()
+    errands._write(authority.home, f"decision-{key}", errands.Errand(GUARDIAN, NOW, ended=NOW, about=about))
+    leads = str(guardian.client.get(f"/deciding/{key}").headers["location"])
+    assert leads.startswith("/")
+    assert leads[1] not in "/\\"
+
+
 # --- what is handed to one person -----------------------------------------------------------------
 
 
