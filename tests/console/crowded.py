@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from canaries import CANARY, values_of, with_canaries
-from month_authority import AGREEMENT, MONTH, NOW, Authority, CommandLine, copied
+from month_authority import AGREEMENT, MONTH, NOW, Authority, CommandLine, clear, copied
 from pipeline import month as months
 from pipeline.demo.authority import APPROVERS, AUTHORITY_NAME, Demonstration
 from pipeline.roles import Role
@@ -50,6 +50,7 @@ def crowded(prototype: Demonstration, folder: Path) -> Iterator[Crowded]:
         sealed.rename(sealed.with_name(sealed.name.replace(".csv", f" {_NAMED}.csv")))
         authority.prepare_and_approve()
         authority.run()
+        clear(authority.received)  # others send there, too, as long as this one stays
         _suspended(authority)
         yield Crowded(authority, values_of(extract))
 
