@@ -176,7 +176,8 @@ def _breach(
 ) -> bytes:
     """What is known of it; nobody stands in it."""
     days = {name: date.fromisoformat(question[name]) for name in ("since", "until") if question[name]}
-    asked = Question(**question | {"since": days.get("since"), "until": days.get("until")})  # type: ignore[arg-type]
+    names = {name: question[name] for name in ("delivery", "recipient", "agreement")}
+    asked = Question(**names, since=days.get("since"), until=days.get("until"))
     since = datetime.fromisoformat(known_since) if known_since else None
     with facts.sound_ledger(home) as ledger:
         return json.dumps(breach(home, ledger, asked, **said, known_since=since, now=now)).encode()

@@ -345,7 +345,7 @@ def test_a_guardian_makes_a_passkey_and_approves_with_it(
     page.get_by_role("rowheader", name="passkey or security key").wait_for()
 
     screen.open(RELEASE).get_by_role("link", name="Approve").first.click()
-    assert page.locator("details.by-hand").get_attribute("open") is None
+    page.locator("details.by-hand:not([open])").wait_for()  # by the script, when it has come
     screen.look_over()
     button = page.get_by_role("button", name="Approve this release with your passkey")
     device.send("WebAuthn.setUserVerified", {"authenticatorId": name, "isUserVerified": False})
