@@ -55,11 +55,12 @@ class Told:
             children.append(np.array(child, "S"))
             parents.append(np.array(parent, "S"))
             rows.append(np.array([places[one] if one else -1 for one in reference]))
-        child_of, parent_of = _numbered(children), _numbered(parents)
-        self.rows = len(child_of)
+        child_of, parent_of, row_of = _numbered(children), _numbered(parents), np.concatenate(rows)
+        known = child_of >= 0  # whoever has no reference is told from nobody
+        self.rows = int(known.sum())
         self.children = int(child_of.max(initial=-1)) + 1
-        self.parents = int(parent_of.max(initial=-1)) + 1
-        self.families = _families(child_of, [parent_of, np.concatenate(rows)])
+        self.parents = len(np.unique(parent_of[known & (parent_of >= 0)]))
+        self.families = _families(child_of[known], [parent_of[known], row_of[known]])
 
 
 def _numbered(references: list[NDArray[np.bytes_]]) -> NDArray[np.int64]:

@@ -113,6 +113,12 @@ def test_families_are_what_hangs_together(rows: list[tuple[int, int, int, int]])
     assert told.parents == len({parent for _, _, parent, _ in rows} - {0})
 
 
+def test_whoever_has_no_reference_is_told_from_nobody() -> None:
+    told = Told([[("c1", "p1", "AAAAA-AAAAA"), ("", "p2", "AAAAA-AAAAA"), ("", "", ""), ("c2", "", "")]])
+    assert (told.rows, told.children, told.parents, told.families) == (2, 2, 1, 2)
+    assert Told([[("", "", "")]]).families == Told([]).families == 0
+
+
 def test_where_it_was_destroyed_whose_the_rows_are_the_number_is_a_bound_and_says_so(office: Office) -> None:
     office.sends(of(1), of(2), recipient="west")
     gone = office.sends(of(1), of(3), recipient="coast")
