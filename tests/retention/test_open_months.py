@@ -14,9 +14,10 @@ from pipeline import month as months
 from pipeline.cli import INTERRUPTED
 from pipeline.demo.authority import APPROVERS
 from pipeline.errors import NotAllDelivered, Refused, SettingsError, WaitingForPerson
+from pipeline.facts import opened_ledger
 from pipeline.keeping import retention
-from pipeline.keeping.limits import last_day
-from pipeline.ledger.entries import Body, Kind, StagingDestroyed
+from pipeline.keeping.limits import last_day, unfinished
+from pipeline.ledger.entries import Body, Entry, Kind, MonthClosed, StagingDestroyed
 from pipeline.records import Month
 from pipeline.steps.desk import Desk
 
@@ -136,6 +137,20 @@ def test_killed_before_it_recorded_what_it_destroyed_the_next_run_does(
     assert authority.recorded(Kind.STAGING_DESTROYED) == [StagingDestroyed()]
     assert not at_work(authority)
     assert "was not finished in time" in status(authority, 92)["waiting_for"]
+
+
+def test_after_it_was_destroyed_the_time_runs_anew_from_a_fresh_extract(authority: Authority) -> None:
+    authority.run(until="release")
+    kept_for(91, authority)
+    authority.home.at(WORKING).mkdir(parents=True)
+    with opened_ledger(authority.home) as ledger:
+        [first] = ledger.entries(kinds={Kind.EXTRACT_RECEIVED})
+        days = authority.home.settings.retention.working_files_days
+        for again in (95, 99):  # the first of the fresh ones counts
+            ledger.append(Entry(first.body, str(MONTH)), at=NOW + timedelta(days=again))
+        assert unfinished(authority.home, ledger) == {MONTH: (NOW + timedelta(days=95 + days)).date()}
+        ledger.append(Entry(MonthClosed(), str(MONTH)), at=NOW + timedelta(days=99))
+        assert unfinished(authority.home, ledger) == {}
 
 
 def test_a_month_that_was_killed_while_it_was_closed_is_closed_and_needs_no_person(
