@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def sign_by_hand(page: Page, key: Path, namespace: str, button: str) -> None:
     """Sign what the page's form offers for download, and send the form."""
     by_hand = page.locator("details.by-hand")
+    by_hand.wait_for()
+    page.wait_for_load_state()  # the script of passkeys closes what is done by hand
     if by_hand.get_attribute("open") is None:
         by_hand.locator("summary").click()
     with page.expect_download() as download:
