@@ -11,7 +11,7 @@ frames that Birthshare makes from them are declared here.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import SettingsError
 
@@ -269,6 +272,17 @@ def newest_versions(births: pd.DataFrame) -> pd.DataFrame:
 def empty(columns: dict[str, str]) -> pd.DataFrame:
     """A frame of no rows with the declared columns."""
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})
+
+
+def among(texts: pd.Series[str], known: Collection[str] | pd.Series[str]) -> npt.NDArray[np.bool_]:
+    """Which of the texts are among the known: what `Series.isin` answers.
+
+    That makes a Python object of every known text: of 200,000 it takes forty times as long.
+    """
+    of = pa.large_string()
+    values = known if isinstance(known, pd.Series) else list(known)
+    found = pc.is_in(pa.array(texts, type=of), value_set=pa.array(values, type=of))
+    return np.asarray(found)
 
 
 def declared(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline import records
-from pipeline.records import keyed_column, keyed_references
+from pipeline.records import among, keyed_column, keyed_references
 
 
 @pytest.mark.parametrize("length", [0, 1, 32, 63, 64, 65, 200])
@@ -40,3 +40,15 @@ def test_columns_are_keyed_in_blocks_as_if_they_were_whole(
         assert found.tolist() == keyed_references(b"key", kind, *parts)
         assert list(found.index) == list(lines.index)
         assert str(found.dtype) == "str"
+
+
+@pytest.mark.parametrize("known", [[], ["one"], ["two", "", "two"], ["three"], ["one", "two", ""]])
+@pytest.mark.parametrize("texts", [[], ["one", "two", "", "one"]])
+def test_texts_among_the_known_are_found_however_the_known_are_given(
+    texts: list[str], known: list[str]
+) -> None:
+    found = [text in known for text in texts]
+    # Rows that were chosen of others have gaps in their index.
+    asked = pd.Series(["out", *texts], dtype="str").iloc[1:]
+    for given in (known, set(known), dict.fromkeys(known), pd.Series(known, dtype="str")):
+        assert among(asked, given).tolist() == found

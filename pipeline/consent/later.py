@@ -19,7 +19,7 @@ from pipeline.consent.facts import Facts, Mask, gather
 from pipeline.consent.findings import Findings
 from pipeline.consent.groups import Rows
 from pipeline.reasons import Reason, having
-from pipeline.records import DISCLOSURES, SUPPRESSIONS, Month, declared, empty
+from pipeline.records import DISCLOSURES, SUPPRESSIONS, Month, among, declared, empty
 
 # By reason the word for it. A stay in hospital, or an age, is no reason to call a list back.
 _WORDS = {
@@ -56,7 +56,7 @@ def said_of_shared(
     """
     mine = (on_lists["agreement"] == agreement.id) | ~on_lists["agreement"].isin(list(decided))
     shared = on_lists[mine]
-    births = births[births["child"].isin(shared["child"])]
+    births = births[among(births["child"], shared["child"])]
     if births.empty:
         return empty(SUPPRESSIONS)
     facts = gather(

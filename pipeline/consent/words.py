@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline.agreements.model import AFTER_A_BIRTH_DAYS
 from pipeline.reasons import Reason
-from pipeline.records import SUPPRESSIONS, declared
+from pipeline.records import SUPPRESSIONS, among, declared
 
 DEATH_REMOVED = "death_removed"
 DELIVERED = "delivered"  # in the month that `since` begins, alive or not: a word about the woman
@@ -164,7 +164,7 @@ def of_children(births: pd.DataFrame, suppressions: pd.DataFrame) -> pd.DataFram
     """
     words = suppressions[~suppressions["word"].isin([str(Reason.CHILD_DIED), DEATH_REMOVED])]
     words = words[words["subject"] != ""].rename(columns={"subject": "parent"})
-    named = births.loc[births["parent"].isin(words["parent"]), ["child", "parent"]].drop_duplicates()
+    named = births.loc[among(births["parent"], words["parent"]), ["child", "parent"]].drop_duplicates()
     said = named.merge(words, on="parent").rename(columns={"child": "subject"})
     return pd.concat([suppressions, declared(said, SUPPRESSIONS)], ignore_index=True)
 
@@ -183,7 +183,7 @@ def told(births: pd.DataFrame, suppressions: pd.DataFrame) -> npt.NDArray[np.int
     """
     words = suppressions[suppressions["subject"] != ""]
     said: dict[str, int] = {}
-    for subject, word in zip(words["subject"], words["word"], strict=True):
+    for subject, word in zip(words["subject"].tolist(), words["word"].tolist(), strict=True):
         said[subject] = said.get(subject, 0) | _MEANING.get(word, Reason.SUPPRESSED.bit)
     meanings = np.array([*said.values(), 0], dtype="int64")  # the last one: nothing was said
     packed = np.zeros(len(births), dtype="int64")
@@ -210,8 +210,9 @@ def died(births: pd.DataFrame, suppressions: pd.DataFrame, moment: datetime) -> 
     removals = _events(births, takes_death_back(births), suppressions, DEATH_REMOVED)
     removals = removals[removals["when"] <= pd.Timestamp(moment.replace(tzinfo=None))]
     removed = removals.groupby("subject")["when"].max().reindex(deaths["subject"])
-    standing = deaths.loc[~(removed.to_numpy() > deaths["when"]), "subject"].unique()
-    return births[list(SUBJECTS)].isin(standing).any(axis=1)
+    standing = deaths.loc[~(removed.to_numpy() > deaths["when"]), "subject"]
+    child, parent, dwelling = (among(births[subject], standing) for subject in SUBJECTS)
+    return pd.Series(child | parent | dwelling, index=births.index)
 
 
 def _events(

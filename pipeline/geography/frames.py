@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipeline.geography.bulk import STATUSES, Bulk, Codes, Settled
 from pipeline.geography.place import Decided, Placement, place_each, repairs
 from pipeline.geography.postcodes import compact, plainly, spaced
-from pipeline.records import PLACEMENTS, declared
+from pipeline.records import PLACEMENTS, among, declared
 
 if TYPE_CHECKING:
     from pipeline.geography.directory import Directory
@@ -69,7 +69,7 @@ def meant(asked: pd.DataFrame, places: Directory, many: int = MANY) -> pd.DataFr
     # What nobody knows keeps its spaces where they are: in other halves another one could be meant.
     postcodes = {text: spaced(code) if code in known else plainly(text) for text, code in codes.items()}
     postcodes |= {text: spaced(code) for text, code in repairs(texts, places).items()}
-    rows = asked.loc[given.isin(list(postcodes)), ["reference"]]
+    rows = asked.loc[among(given, postcodes), ["reference"]]
     return rows.assign(postcode=given[rows.index].map(postcodes).astype("str"))
 
 

@@ -18,6 +18,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.agreed import LONDON
@@ -27,7 +28,7 @@ from pipeline.home import Home
 from pipeline.ledger.entries import DecisionsKept, Entry, FamilyErased, KeptDestroyed, Kind
 from pipeline.ledger.ledger import Ledger
 from pipeline.reasons import Outcome, unpack
-from pipeline.records import KEYED_PLACES, SUPPRESSIONS, Month, declared, empty
+from pipeline.records import KEYED_PLACES, SUPPRESSIONS, Month, among, declared, empty
 from pipeline.staging import Staging, WrappingKey
 from pipeline.steps import release
 from pipeline.steps.desk import Desk
@@ -131,7 +132,7 @@ def _frames(desk: Desk, agreement: Agreement, ended: pd.DataFrame) -> dict[str, 
     mine = births[births["supplier"].isin(agreement.suppliers)]
     forgotten, _ = family_of(_erased(desk), (), with_households(mine, decided))
     return _about(
-        mine[~mine["child"].isin(forgotten)],
+        mine[~among(mine["child"], forgotten)],
         desk.staging.frame(PLACEMENTS),
         _keyed_places(desk.staging),
         desk.staging.frame(words_of(agreement.id)),
@@ -156,9 +157,9 @@ def _about(
         BIRTHS: births,
         PLACEMENTS: placements[placements["reference"].isin(births["reference"])],
         KEYED: keyed_places[keyed_places["reference"].isin(births["reference"])],
-        WORDS: words[words["subject"].isin(subjects)],
-        ANSWERS: answers[answers["child"].isin(births["child"])],
-        DISCLOSED: disclosures[disclosures["child"].isin(births["child"])],
+        WORDS: words[among(words["subject"], subjects)],
+        ANSWERS: answers[among(answers["child"], births["child"])],
+        DISCLOSED: disclosures[among(disclosures["child"], births["child"])],
         DECISIONS_THEN: decisions[decisions["reference"].isin(births["reference"])],
     }
 
@@ -281,8 +282,7 @@ def family_of(
     """
     known = {"child": set(children), "parent": set(parents), "household": set[str]()}
     while True:
-        linked = pd.concat([rows[name].isin(values - {""}) for name, values in known.items()], axis=1)
-        ours = rows[linked.any(axis=1)]
+        ours = rows[np.logical_or.reduce([among(rows[name], known[name] - {""}) for name in known])]
         grown = {name: values | set(ours[name]) for name, values in known.items()}
         if grown == known:
             return known["child"] - {""}, known["parent"] - {""}
@@ -292,7 +292,7 @@ def family_of(
 def without(past: Kept, children: Collection[str]) -> Kept:
     """A part without these children (keyed references) and what is about nobody else."""
     frames = _about(
-        past.births[~past.births["child"].isin(list(children))],
+        past.births[~among(past.births["child"], children)],
         past.placements,
         past.keyed_places,
         past.words,

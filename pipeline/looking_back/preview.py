@@ -29,7 +29,7 @@ from pipeline.ledger.entries import AgreementPreviewed, Entry
 from pipeline.ledger.ledger import Ledger
 from pipeline.looking_back.small_numbers import Shown, other_view, shown, table
 from pipeline.reasons import Reason
-from pipeline.records import DISCLOSURES, Month, declared
+from pipeline.records import DISCLOSURES, Month, among, declared
 from pipeline.steps import release
 from pipeline.steps.companions import answers_about
 from pipeline.steps.preparation import said_by_others
@@ -258,7 +258,7 @@ def _families(decided: pd.DataFrame, other: pd.DataFrame | None) -> pd.DataFrame
     if other is not None:
         pairs = shared["child"] + " " + shared["recipient"]
         elsewhere = other[other["outcome"] == "share"]
-        there = pairs.isin(elsewhere["child"] + " " + elsewhere["recipient"])
+        there = pd.Series(among(pairs, elsewhere["child"] + " " + elsewhere["recipient"]), index=pairs.index)
         family = [shared[name] for name in ("month", "household", "recipient")]
         shared = shared[~there.groupby(family).transform("any")]
         shared = shared.assign(why=_why(shared, other))

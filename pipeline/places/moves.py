@@ -32,7 +32,7 @@ from pipeline.places import reviewed
 from pipeline.places.compiled import Places, compiled_places
 from pipeline.places.moved import networks
 from pipeline.reasons import Reason
-from pipeline.records import Month, keyed_references
+from pipeline.records import Month, among, keyed_references
 from pipeline.steps import release
 
 # Rows that stand for no family that anybody could serve.
@@ -155,7 +155,7 @@ def _once(pasts: Sequence[_Past]) -> list[_Past]:
     found: list[_Past] = []
     later: set[str] = set()
     for one in reversed(pasts):
-        families = one.families[~one.families["child"].isin(later)]
+        families = one.families[~among(one.families["child"], later)]
         later |= set(one.families["child"])
         found.append(_Past(one.month, families, shared, one.placements))
     return found[::-1]

@@ -28,7 +28,7 @@ from pipeline.places import reviewed
 from pipeline.places.compiled import Places, hospitals
 from pipeline.places.reviewed import Review
 from pipeline.reasons import Reason, having
-from pipeline.records import KEYED_PLACES, SUPPRESSIONS, declared, keyed_column, keyed_references
+from pipeline.records import KEYED_PLACES, SUPPRESSIONS, among, declared, keyed_column, keyed_references
 from pipeline.steps import account, needs, release
 from pipeline.steps.companions import answers_about
 from pipeline.steps.desk import Desk
@@ -419,7 +419,7 @@ def _remember_news(desk: Desk, births: pd.DataFrame, placements: pd.DataFrame, a
 def _said_in_quarantine(desk: Desk, children: pd.Series[str]) -> pd.DataFrame:
     """What rows in quarantine say against these children: a row that cannot be used is no silence."""
     unread = _heard_in_quarantine(desk)
-    said = unread[(unread["word"] != "") & unread["subject"].isin(children)]
+    said = unread[(unread["word"] != "") & among(unread["subject"], children)]
     return declared(said, SUPPRESSIONS)
 
 
