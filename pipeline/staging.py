@@ -294,11 +294,19 @@ def _frame_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def _read_frame(content: bytes) -> pd.DataFrame:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pq.read_table(io.BytesIO(content))
-    frame: pd.DataFrame = table.to_pandas()
-    return frame.astype(json.loads(table.schema.metadata[_DTYPES]))
+    types: dict[str, str] = json.loads(table.schema.metadata[_DTYPES])
+    schema = table.schema
+    for column in (column for column, dtype in types.items() if dtype == "datetime64[s]"):
+        at = schema.get_field_index(column)
+        schema = schema.set(at, schema.field(at).with_type(pa.timestamp("s")))
+    frame: pd.DataFrame = table.cast(schema).to_pandas()
+    # Most columns come as they were; asking pandas for types that all columns have takes longer than reading.
+    others = {column: dtype for column, dtype in types.items() if str(frame[column].dtype) != dtype}
+    return frame.astype(others) if others else frame
 
 
 def write_whole(file: Path, content: bytes, *, mode: int) -> None:

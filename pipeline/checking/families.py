@@ -147,12 +147,10 @@ def _date(setting: Setting, day: Day | None) -> pd.Timestamp:
 
 def _versions(setting: Setting, cases: Cases, ours: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The other row about the child: like ours, but for its day and what is the matter with it."""
-    for choice, these in cases.kinds("other_version"):
-        other = choice.value
-        if other is None:
-            continue
-        rows = _with_faults(setting, ours, cases, "version")[these]
-        ending = EARLIER if other.first else LATER
+    others = [(choice.value, these) for choice, these in cases.kinds("other_version") if choice.value]
+    faulty = _with_faults(setting, ours, cases, "version") if others else ours
+    for other, these in others:
+        rows, ending = faulty[these], EARLIER if other.first else LATER
         yield rows.assign(reference=rows["reference"] - OURS + ending, last_updated=_date(setting, other.on))
 
 

@@ -185,9 +185,11 @@ def _rows(children: pd.DataFrame, fields: list[ListField], called: pd.Series) ->
     if not fields:
         return pd.DataFrame(columns, dtype="str")
     columns[REFERENCE] = [called.iloc[start] for start, _ in bounds]
-    rows = pd.DataFrame(columns, index=range(len(bounds)), dtype="str")
-    first = [column for column in _SORT_FIRST if column in rows]
-    return rows.sort_values([*first, *rows.columns.difference(first)], ignore_index=True)
+    first = [column for column in _SORT_FIRST if column in columns]
+    order = [*first, *sorted(columns.keys() - set(first))]
+    # Lists are short: pandas takes longer to make ready for sorting than this takes for all of it.
+    rows = sorted(zip(*(columns[column] for column in order), strict=True))
+    return pd.DataFrame(rows, columns=order, dtype="str")[list(columns)]
 
 
 def _bounds(groups: np.ndarray) -> list[tuple[int, int]]:

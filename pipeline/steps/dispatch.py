@@ -24,7 +24,7 @@ from pipeline.home import Home, Recipient
 from pipeline.ledger.entries import Delivered, DeliveryFailed, PermitBody, Publishing
 from pipeline.reasons import Outcome, Reason, count
 from pipeline.recipients import register
-from pipeline.records import OnList, Permit, Receipt
+from pipeline.records import OnList, Permit, Receipt, among
 from pipeline.steps import needs, release
 from pipeline.steps.approval import Approved
 from pipeline.steps.companions import answers_about
@@ -294,7 +294,8 @@ def _with_parents(on_list: list[OnList], births: pd.DataFrame) -> list[OnList]:
     """The same children; a parent whom only another version or supplier names must be found again too."""
     from pipeline.consent.words import parents_named
 
-    named = parents_named(births[births["child"].isin([one.child for one in on_list])])
+    listed = among(births["child"], [one.child for one in on_list])
+    named = parents_named(births.loc[listed, ["child", "parent", "last_updated"]])
     return [one._replace(parent=one.parent or named.get(one.child, "")) for one in on_list]
 
 
