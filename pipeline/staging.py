@@ -25,7 +25,7 @@ import pandas as pd
 from pipeline.encryption import at_rest
 from pipeline.errors import IntegrityError, SettingsError
 from pipeline.home import Home
-from pipeline.records import Month
+from pipeline.records import Month, declared
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}\Z")
 _SUFFIX = ".sealed"
@@ -303,10 +303,7 @@ def _read_frame(content: bytes) -> pd.DataFrame:
     for column in (column for column, dtype in types.items() if dtype == "datetime64[s]"):
         at = schema.get_field_index(column)
         schema = schema.set(at, schema.field(at).with_type(pa.timestamp("s")))
-    frame: pd.DataFrame = table.cast(schema).to_pandas()
-    # Most columns come as they were; asking pandas for types that all columns have takes longer than reading.
-    others = {column: dtype for column, dtype in types.items() if str(frame[column].dtype) != dtype}
-    return frame.astype(others) if others else frame
+    return declared(table.cast(schema).to_pandas(), types)
 
 
 def write_whole(file: Path, content: bytes, *, mode: int) -> None:

@@ -13,6 +13,7 @@ from pipeline.consent.facts import Facts, Mask
 from pipeline.consent.words import restricted
 from pipeline.nhs_number import FOR_TESTS, ISSUED
 from pipeline.reasons import Reason
+from pipeline.records import among
 
 NOT_LIVE = ["2", "3", "4", "5"]
 LIVE_OR_NOT = ["1", *NOT_LIVE]
@@ -63,4 +64,4 @@ def test_record(facts: Facts) -> Mask:
 
 def in_range(number: pd.Series[str], ranges: Collection[int]) -> Mask:
     """Ten digits, of which the first three are one of these."""
-    return number.str[:3].isin([str(first) for first in ranges]) & number.str.fullmatch("[0-9]{10}")
+    return number.str.fullmatch("[0-9]{10}") & among(number.str[:3], [str(first) for first in ranges])

@@ -12,7 +12,6 @@ of 1990 gone more is told for certain: of S and 5 then 99.2 in 100 (infra/decisi
 from __future__ import annotations
 
 import random
-import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -182,18 +181,19 @@ def measured(whole_country: Path) -> dict[str, Measured]:
 
 
 def by_area(directory: Path) -> dict[str, list[str]]:
-    """Live postcodes by area; not Northern Ireland's."""
+    """Live postcodes by area, without their space; not Northern Ireland's."""
     areas = defaultdict(list)
     with closing(sqlite3.connect(directory)) as connection:
         for (postcode,) in connection.execute("SELECT postcode FROM postcode WHERE terminated = ''"):
-            areas[re.split("[0-9]", postcode)[0]].append(spaced(postcode))
+            areas[postcode[:2].rstrip(DIGITS)].append(postcode)
     return {area: listed for area, listed in areas.items() if area != "BT" and len(listed) > EACH}
 
 
 def corpus(areas: dict[str, list[str]], damage: Damage, chance: random.Random) -> Iterator[tuple[str, str]]:
     """Postcodes of each area with what becomes of them; what the damage leaves alone is passed over."""
     for _, listed in sorted(areas.items()):
-        tried = ((postcode, damage(postcode, chance)) for postcode in chance.choices(listed, k=40 * EACH))
+        chosen = map(spaced, chance.choices(listed, k=40 * EACH))
+        tried = ((postcode, damage(postcode, chance)) for postcode in chosen)
         yield from islice(((postcode, text) for postcode, text in tried if text != postcode), EACH)
 
 
