@@ -152,7 +152,7 @@ def _about(
     decisions: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """What is kept of these births, by its name: of everything else only what is about them."""
-    subjects = set(births["child"]) | set(births["parent"]) | set(births["dwelling"])
+    subjects = pd.concat([births["child"], births["parent"], births["dwelling"]])
     return {
         BIRTHS: births,
         PLACEMENTS: placements[placements["reference"].isin(births["reference"])],

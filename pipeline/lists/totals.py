@@ -86,5 +86,5 @@ def may_be_listed(decisions: Mapping[str, pd.DataFrame]) -> set[str]:
     return {
         child
         for decided in decisions.values()
-        for child in decided.loc[np.asarray(decided["outcome"] != Outcome.WITHHOLD), "child"]
+        for child in decided.loc[np.asarray(decided["outcome"] != Outcome.WITHHOLD), "child"].tolist()
     }

@@ -7,7 +7,7 @@ import os
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.settings.values import Code, Line, Port, Strict
 
@@ -21,13 +21,19 @@ class Jump(Strict):
     host_key: Line
 
 
+def _somebodys(code: str) -> str:
+    if code.casefold() == "nobody":
+        raise ValueError("must not be nobody: what is signed about a postcode says so where none serves it")
+    return code
+
+
 SheetOfLabels = Literal["a4-8", "a4-14", "a4-21", "a4-24"]  # A4, by labels on a sheet
 
 
 class Recipient(Strict):
     """A children's centre, family hub or other place that receives lists."""
 
-    code: Code
+    code: Annotated[Code, AfterValidator(_somebodys)]
     name: Line
     kind: Code  # childrens_centre, family_hub, library, ...: as agreements name the kinds
     contact: Line = ""  # a post and its telephone or shared mailbox, never a person's name

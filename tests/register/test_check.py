@@ -136,6 +136,7 @@ def test_the_list_says_where_lists_go_and_what_is_missing(real: Authority, birth
     [
         ("format: workbook", "format: docx", f"recipients.{FIRST}.format: Input should be 'workbook'"),
         ("format: workbook", "fromat: workbook", f"recipients.{FIRST}.fromat: there is no such setting"),
+        (f"code: {FIRST}", "code: Nobody", "recipients.Nobody.code: must not be nobody"),
         ("format: workbook", "format: [", "recipients.yaml, line"),
     ],
 )
