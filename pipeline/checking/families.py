@@ -147,7 +147,7 @@ def _date(setting: Setting, day: Day | None) -> pd.Timestamp:
 
 def _versions(setting: Setting, cases: Cases, ours: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The other row about the child: like ours, but for its day and what is the matter with it."""
-    others = [(choice.value, these) for choice, these in cases.kinds("other_version") if choice.value]
+    others = [(one.value, these) for one, these in cases.kinds("other_version") if one.value is not None]
     faulty = _with_faults(setting, ours, cases, "version") if others else ours
     for other, these in others:
         rows, ending = faulty[these], EARLIER if other.first else LATER
