@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline import records
-from pipeline.records import among, keyed_column, keyed_references
+from pipeline.records import PLACEMENTS, SUPPRESSIONS, among, declared, empty, keyed_column, keyed_references
 
 
 @pytest.mark.parametrize("length", [0, 1, 32, 63, 64, 65, 200])
@@ -52,3 +52,25 @@ def test_texts_among_the_known_are_found_however_the_known_are_given(
     asked = pd.Series(["out", *texts], dtype="str").iloc[1:]
     for given in (known, set(known), dict.fromkeys(known), pd.Series(known, dtype="str")):
         assert among(asked, given).tolist() == found
+
+
+def test_a_frame_gets_the_declared_columns_in_their_order_and_types() -> None:
+    given = pd.DataFrame(
+        {
+            "since": [pd.Timestamp("2026-10-31"), None],
+            "more": [1, 2],
+            "word": ["moved", ""],
+            "subject": ["a", "b"],
+        }
+    ).astype({"since": "datetime64[ns]", "word": "object"})
+    found = declared(given, SUPPRESSIONS)
+    assert {column: str(dtype) for column, dtype in found.dtypes.items()} == SUPPRESSIONS
+    assert list(found) == list(SUPPRESSIONS)
+    assert found["since"].isna().tolist() == [False, True]
+    assert found["subject"].tolist() == ["a", "b"]
+    assert declared(found, SUPPRESSIONS).equals(found)
+
+
+def test_a_column_that_is_missing_is_an_error_and_not_a_blank() -> None:
+    with pytest.raises(KeyError, match="hospital"):
+        declared(empty(PLACEMENTS).drop(columns="hospital"), PLACEMENTS)
