@@ -16,6 +16,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -462,6 +463,21 @@ def test_only_its_owner_reads_what_airflow_keeps(airflow: AirflowServer, approve
 def test_opening_the_dag_ran_no_month_by_itself(airflow: AirflowServer, approved: Approved) -> None:
     runs = airflow.login("operator").get(f"/dags/{DAG}/dagRuns")["dag_runs"]
     assert [run["run_type"] for run in runs] == ["manual", "manual"]
+
+
+def test_people_who_change_something_at_the_same_moment_are_all_answered(
+    airflow: AirflowServer, approved: Approved, days: Days
+) -> None:
+    """On SQLite Airflow by itself refuses one of two, after both have waited five seconds."""
+
+    def changes(person: str) -> list[int]:
+        login = airflow.login("operator")
+        words = [{"key": f"{person}_{number}", "value": "1"} for number in range(10)]
+        return [login.status("POST", "/variables", word) for word in words]
+
+    with ThreadPoolExecutor() as people:
+        answers = list(people.map(changes, ("one", "another", "a third")))
+    assert answers == [[201] * 10] * 3
 
 
 # --- what ought to be there, found without our engine ----------------------------------------------

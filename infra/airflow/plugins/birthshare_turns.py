@@ -1,0 +1,47 @@
+"""On SQLite, what changes something in Airflow is asked of it one after the other.
+
+Airflow 3.3 records who asks for something in the very loop that hands out all other requests. Where another
+request has SQLite's lock at that moment, neither can go on: the loop waits for the lock, and what has it for
+the loop. Five seconds later one of them is refused ("Database error"), and nobody was answered meanwhile.
+PostgreSQL locks rows and not the whole, and there nobody waits here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import nullcontext
+from typing import Any
+
+from airflow.configuration import conf
+from airflow.plugins_manager import AirflowPlugin
+
+_AIRFLOWS_OWN = re.compile(r"/(api/v2|execution|ui|auth)/")  # Birthshare's pages do not write there
+_READING = ("GET", "HEAD", "OPTIONS")
+
+
+class InTurn:
+    """Stands before all of Airflow's pages, and holds up what changes something until its turn comes."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        on_sqlite = conf.get("database", "sql_alchemy_conn").startswith("sqlite")
+        self._turn = asyncio.Lock() if on_sqlite else nullcontext()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Hand a request on, alone where it changes something."""
+        async with self._turn if _changes(scope) else nullcontext():
+            await self._app(scope, receive, send)
+
+
+def _changes(scope: Any) -> bool:
+    if scope["type"] != "http" or scope["method"] in _READING:
+        return False
+    return bool(_AIRFLOWS_OWN.search(scope["path"]))
+
+
+class BirthshareTurns(AirflowPlugin):
+    """Puts it before Airflow's pages."""
+
+    name = "birthshare_turns"
+    fastapi_root_middlewares = [{"middleware": InTurn, "name": "One after the other"}]
