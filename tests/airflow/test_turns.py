@@ -20,10 +20,12 @@ class Airflow:
 
     def __init__(self, *, fails: bool = False) -> None:
         self.begun = 0
+        self.bodies: list[bytes] = []
         self.together = False
         self._fails = fails
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.bodies.append((await receive())["body"])
         self.begun += 1
         first = self.begun
         for _ in range(20):  # turns of the loop, in which another request can begin
@@ -33,13 +35,27 @@ class Airflow:
             raise RuntimeError("refused")
 
 
+async def whole() -> dict[str, Any]:
+    """What comes of a request that is there."""
+    return {"type": "http.request", "body": b"{}"}
+
+
+def before(airflow: Airflow) -> Any:
+    """What stands before Airflow's pages."""
+    return importlib.import_module("birthshare_turns").InTurn(airflow)
+
+
+def scope(method: str, path: str) -> dict[str, str]:
+    return {"type": "http", "method": method, "path": path}
+
+
 def asked(airflow: Airflow, *requests: tuple[str, str]) -> list[BaseException | None]:
     """What becomes of requests that come at the same moment."""
 
     async def at_once() -> list[BaseException | None]:
-        before = importlib.import_module("birthshare_turns").InTurn(airflow)
-        scopes = [{"type": "http", "method": method, "path": path} for method, path in requests]
-        return await asyncio.gather(*(before(scope, None, None) for scope in scopes), return_exceptions=True)
+        pages = before(airflow)
+        coming = [pages(scope(*request), whole, None) for request in requests]
+        return await asyncio.gather(*coming, return_exceptions=True)
 
     return asyncio.run(at_once())
 
@@ -66,6 +82,28 @@ def test_nobody_else_waits(other: tuple[str, str]) -> None:
 def test_what_fails_gives_its_turn_to_the_next() -> None:
     airflow = Airflow(fails=True)
     assert [str(error) for error in asked(airflow, HEARTBEAT, PAUSING)] == ["refused", "refused"]
+
+
+def test_half_a_request_keeps_nobody_waiting() -> None:
+    """Anybody can send one, before Airflow asks who it is."""
+    airflow, others_answered = Airflow(), asyncio.Event()
+    pieces = [{"body": b"half", "more_body": True}, {"body": b"of it", "more_body": False}]
+
+    async def slowly() -> dict[str, Any]:
+        if len(pieces) == 1:
+            await others_answered.wait()
+        return {"type": "http.request", **pieces.pop(0)}
+
+    async def at_once() -> None:
+        pages = before(airflow)
+        half = asyncio.create_task(pages(scope(*PAUSING), slowly, None))
+        await asyncio.sleep(0)
+        await pages(scope(*HEARTBEAT), whole, None)
+        others_answered.set()
+        await half
+
+    asyncio.run(asyncio.wait_for(at_once(), 10))
+    assert airflow.bodies == [b"{}", b"half"]
 
 
 def test_on_postgresql_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 from airflow.utils.types import DagRunType
 
+from birthshare_requests import Receive, arrived, giving
 from birthshare_timetable import name_of_run
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 _STARTS = re.compile(r"/api/v2/dags/([\w-]+\.)?monthly_births/dagRuns/?$")
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -42,27 +41,15 @@ class NamesRuns:
 
 async def _named(scope: Any, receive: Receive) -> tuple[Any, Receive]:
     """The request with its name, and what gives its body."""
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":  # whoever asked has gone
-            return scope, _giving(message, receive)
-        body, more = body + message.get("body", b""), message.get("more_body", False)
-    body = with_name(body)
+    messages = await arrived(receive)
+    if messages[-1]["type"] != "http.request":  # whoever asked has gone
+        return scope, giving(messages, receive)
+    body = with_name(b"".join(message.get("body", b"") for message in messages))
     headers = [
         (name, str(len(body)).encode() if name == b"content-length" else value)
         for name, value in scope["headers"]
     ]
-    return {**scope, "headers": headers}, _giving({"type": "http.request", "body": body}, receive)
-
-
-def _giving(first: dict[str, Any], others: Receive) -> Receive:
-    waiting = [first]
-
-    async def receive() -> dict[str, Any]:
-        return waiting.pop() if waiting else await others()
-
-    return receive
+    return {**scope, "headers": headers}, giving([{"type": "http.request", "body": body}], receive)
 
 
 def with_name(body: bytes) -> bytes:

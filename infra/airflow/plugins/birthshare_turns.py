@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import nullcontext
 from typing import Any
 
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
+
+from birthshare_requests import Receive, arrived, giving
 
 _AIRFLOWS_OWN = re.compile(r"/(api/v2|execution|ui|auth)/")  # Birthshare's pages do not write there
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -26,12 +27,19 @@ class InTurn:
     def __init__(self, app: Any) -> None:
         self._app = app
         on_sqlite = conf.get("database", "sql_alchemy_conn").startswith("sqlite")
-        self._turn = asyncio.Lock() if on_sqlite else nullcontext()
+        self._turn = asyncio.Lock() if on_sqlite else None
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Hand a request on, alone where it changes something."""
-        async with self._turn if _changes(scope) else nullcontext():
+    async def __call__(self, scope: Any, receive: Receive, send: Any) -> None:
+        """Hand a request on; alone where it changes something, and once all of it is here.
+
+        Else whoever sends half of a request, logged in or not, would keep every task waiting.
+        """
+        if self._turn is None or not _changes(scope):
             await self._app(scope, receive, send)
+            return
+        messages = await arrived(receive)
+        async with self._turn:
+            await self._app(scope, giving(messages, receive), send)
 
 
 def _changes(scope: Any) -> bool:
