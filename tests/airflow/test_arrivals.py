@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from airflow_server import free_port
 from dag_runs import context_of
 from month_authority import MONTH, NOW, Authority, authority, prototype
 from pipeline import month as months
@@ -18,6 +17,7 @@ from pipeline.demo.sftp import DemonstrationSftp
 from pipeline.errors import Refused
 from pipeline.ledger.entries import Kind
 from pipeline.steps.desk import Desk
+from servers.ports import free_port
 
 __all__ = ["authority", "prototype"]
 

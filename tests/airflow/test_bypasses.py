@@ -22,7 +22,7 @@ import psutil
 import pytest
 
 from airflow_environment import Site
-from airflow_server import FINISHED, AirflowServer, Login, Run, free_port
+from airflow_server import FINISHED, AirflowServer, Login, Run
 from many_authorities import CENTRES, copy_of, make_prototype
 from month_authority import MONTH, Authority
 from pipeline.demo import sftp
@@ -30,6 +30,7 @@ from pipeline.demo.authority import Demonstration
 from pipeline.demo.sftp import DemonstrationSftp
 from pipeline.facts import opened_ledger, verified
 from pipeline.ledger.entries import Body, Kind
+from servers.ports import free_port
 from servers.postgres import PostgresServer, ServerMissing
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for all that is done

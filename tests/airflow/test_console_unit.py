@@ -15,11 +15,11 @@ import pytest
 
 import install
 from airflow_served import parts_of
-from airflow_server import free_port
 from pipeline.custody import KEYS, Custody
 from pipeline.home import Home
 from pipeline.recipients.register import present_text
 from servers.machine import Installed, install_at, place_for_a_machine, walls_possible
+from servers.ports import free_port
 from servers.units import behind_walls
 
 ADDRESS = "https://console.example.org"

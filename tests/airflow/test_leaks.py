@@ -28,7 +28,7 @@ import pytest
 
 from airflow_environment import Site
 from airflow_kept import everything_kept, in_database, in_folder, of_processes
-from airflow_server import AirflowServer, Login, Run, free_port
+from airflow_server import AirflowServer, Login, Run
 from canaries import ANSWERED, CANARY, LATER, PUBLIC, QUOTED, Search, values_of, with_canaries
 from careless import RAISED
 from changes.writing import answers_csv, changes_csv
@@ -36,6 +36,7 @@ from month_authority import MONTH, NOW, Authority
 from pipeline.demo.run import laid_out
 from pipeline.founding import make_home
 from pipeline.home import Home
+from servers.ports import free_port
 from servers.postgres import PostgresServer, ServerMissing
 
 OURS, OTHER = "camden", "barnet"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_environment import Site
-from airflow_server import FINISHED, AirflowServer, Login, Run, free_port
+from airflow_server import FINISHED, AirflowServer, Login, Run
 from many_authorities import copy_of, make_prototype
 from month_authority import MONTH, NOW, Authority
 from pipeline import month as months
@@ -24,6 +24,7 @@ from pipeline.demo.births import as_csv, synthetic_extract
 from pipeline.demo.places import sample_postcodes
 from pipeline.ledger.entries import Kind
 from pipeline.records import Month
+from servers.ports import free_port
 
 DAG = "monthly_births"
 ALWAYS = ("arrivals", "bring")  # also where the month is closed

@@ -16,7 +16,7 @@ import pytest
 
 from airflow_browser import Screens
 from airflow_environment import Site
-from airflow_server import AirflowServer, Run, free_port
+from airflow_server import AirflowServer, Run
 from chromium_browser import NoBrowser, browser
 from pipeline import facts
 from pipeline.demo.authority import APPROVERS, AUTHORITY_NAME, Demonstration
@@ -26,6 +26,7 @@ from pipeline.home import Home
 from pipeline.ledger.entries import Kind
 from pipeline.records import Month
 from servers.installing import provided
+from servers.ports import free_port
 
 NOW = datetime.now(UTC)
 MONTH = Month(NOW.year, NOW.month).plus(-1)

@@ -32,7 +32,7 @@ import yaml
 from python_calamine import CalamineWorkbook
 
 from airflow_environment import Site
-from airflow_server import AirflowServer, Login, Run, free_port
+from airflow_server import AirflowServer, Login, Run
 from changes.writing import changes_csv
 from pipeline import month as months
 from pipeline.afterwards.visits import receipt_digest
@@ -46,6 +46,7 @@ from pipeline.home import Home
 from pipeline.ledger.entries import Acknowledged, Kind
 from pipeline.lists.references import CODE_FORM
 from pipeline.records import Month
+from servers.ports import free_port
 from servers.sshd import CannotServe, OpenSshServer
 
 NOW = datetime.now(UTC)

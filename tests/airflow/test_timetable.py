@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
+from dag_runs import outcome
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def asked_for(path: str, body: bytes) -> dict[str, Any]:
         "path": path,
         "headers": [(b"content-length", b"%d" % len(body))],
     }
-    asyncio.run(names.NamesRuns(airflow)(scope, receive, None))
+    outcome(names.NamesRuns(airflow)(scope, receive, None))
     assert int(got["length"]) == len(got["body"])
     return got
 

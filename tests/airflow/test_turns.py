@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from dag_runs import outcome
+
 PAUSING = ("PATCH", "/api/v2/dags/camden.receipts")
 HEARTBEAT = ("PUT", "/execution/task-instances/01a208cb/heartbeat")
 CLICK = ("POST", "/ui/backfills/dry_run")
@@ -57,7 +59,7 @@ def asked(airflow: Airflow, *requests: tuple[str, str]) -> list[BaseException | 
         coming = [pages(scope(*request), whole, None) for request in requests]
         return await asyncio.gather(*coming, return_exceptions=True)
 
-    return asyncio.run(at_once())
+    return outcome(at_once())
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +104,7 @@ def test_half_a_request_keeps_nobody_waiting() -> None:
         others_answered.set()
         await half
 
-    asyncio.run(asyncio.wait_for(at_once(), 10))
+    outcome(asyncio.wait_for(at_once(), 10))
     assert airflow.bodies == [b"{}", b"half"]
 
 

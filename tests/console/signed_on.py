@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,13 +53,6 @@ def console(authority: Authority, port: int, address: str) -> Iterator[subproces
     finally:
         process.kill()
         process.communicate()
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def log_in(page: Page, login: str, password: str = PASSWORD) -> None:

@@ -26,10 +26,11 @@ from pipeline.console.visit import TOKEN
 from pipeline.demo.authority import APPROVERS, Demonstration
 from pipeline.ledger.entries import Kind
 from servers.nginx import NAME, Nginx, ServerMissing, Site, nginx
+from servers.ports import free_port
 from servers.sign_on import SignOnServer
 from software_passkey import SoftwarePasskey
 
-from .signed_on import PEOPLE, console, free_port, log_in, set_up
+from .signed_on import PEOPLE, console, log_in, set_up
 from .test_passkeys import allow, authenticator
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ import pytest
 
 from month_authority import Authority, copied
 from pipeline.demo.authority import Demonstration
+from servers.ports import free_port
 from servers.sign_on import SignOnServer
 
-from .signed_on import MAILBOX, PEOPLE, STRANGER, console, free_port, log_in, set_up
+from .signed_on import MAILBOX, PEOPLE, STRANGER, console, log_in, set_up
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

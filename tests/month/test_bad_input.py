@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -45,6 +44,7 @@ from pipeline.encryption.signing import sign_ssh
 from pipeline.errors import Refused
 from pipeline.facts import opened_ledger
 from pipeline.ledger.entries import Entry, ExtractReceived, ExtractRefused, Kind
+from servers.ports import free_port
 
 DONE, UNEXPECTED, WRONG_USE, REFUSED, INTEGRITY, NOT_ALL_DELIVERED, WAITING = range(7)
 PREVIOUS = MONTH.plus(-1)
@@ -518,10 +518,7 @@ def expired_key(authority: Authority, code: str) -> Repair:
 
 def closed_port(authority: Authority, code: str) -> Repair:
     """Nothing listens where the recipient's server should be."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    return changed_recipient(authority, code, {"port": port})
+    return changed_recipient(authority, code, {"port": free_port()})
 
 
 def another_host(authority: Authority, code: str) -> Repair:

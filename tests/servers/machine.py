@@ -15,7 +15,6 @@ import pytest
 
 import install
 from airflow_served import parts_of
-from airflow_server import free_port
 from airflow_settings import Settings
 from kept_settings import write_settings
 from machine import Machine
@@ -23,6 +22,7 @@ from pipeline.demo.authority import Demonstration, make_authority
 from pipeline.home import Home
 from pipeline.outside import check
 from pipeline.records import Month
+from servers.ports import free_port
 from servers.units import CannotBuildWalls, Unit, ensure_possible
 from units import write_units
 

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from servers.installing import provided
+from servers.ports import free_port
 
 CONF = Path(__file__).resolve().parent.parent.parent / "infra" / "nginx" / "birthshare.conf"
 NAME = "birthshare.example.org"  # as the file has it
@@ -110,7 +111,7 @@ def _started(program: str, folder: Path, wanted: tuple[Site, ...]) -> Iterator[l
     """Another program may take a port first, so try a few."""
     whose = _unprivileged(folder)
     for _ in range(5):
-        sites = [Site(one.console, one.patience, _free_port(), _free_port()) for one in wanted]
+        sites = [Site(one.console, one.patience, free_port(), free_port()) for one in wanted]
         conf = folder / "nginx.conf"
         conf.write_text(_AROUND.format(folder=folder, sites="\n".join(one.lines(folder) for one in sites)))
         process = subprocess.Popen(
@@ -187,12 +188,6 @@ def _unprivileged(folder: Path) -> pwd.struct_passwd | None:
     for file in (folder, *folder.iterdir()):
         shutil.chown(file, "nobody")
     return pwd.getpwnam("nobody")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _program() -> str:

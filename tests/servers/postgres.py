@@ -6,7 +6,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,6 +14,7 @@ from types import TracebackType
 from urllib.parse import quote
 
 from servers.installing import provided
+from servers.ports import free_port
 
 USER = "birthshare"
 
@@ -139,7 +139,7 @@ class PostgresServer:
     def _start(self) -> int:
         """Start on a free port; another program may take it first, so try a few."""
         for _ in range(5):
-            port = _free_port()
+            port = free_port()
             try:
                 self._start_at(port)
             except subprocess.CalledProcessError:
@@ -175,13 +175,6 @@ class PostgresServer:
         if done.returncode:
             raise RuntimeError(f"{program}: {done.stderr.decode()}")
         return done.stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _unprivileged() -> str | None:

@@ -9,7 +9,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from servers.installing import provided
+from servers.ports import free_port
 
 PROGRAM = "redis-server"
 
@@ -70,7 +70,7 @@ class RedisServer:
     def start(self) -> None:
         """Listen, on the port that it had; another program may take the first one, so try a few."""
         for _ in range(5):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             process = self._started(port)
             if self._answers(process, port):
                 self.port, self._process = port, process
@@ -110,13 +110,6 @@ class RedisServer:
                 with suppress(redis.ConnectionError, redis.AuthenticationError):
                     return bool(client.ping())
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _program() -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from threading import Thread
 from types import TracebackType
 
 from servers.installing import provided
+from servers.ports import free_port
 
 SSHD = Path("/usr/sbin/sshd")
 SSHD_RUN = Path("/run/sshd")
@@ -108,7 +108,7 @@ class OpenSshServer:
     def start(self) -> None:
         """Listen on `port`, or on a free one the first time."""
         for _ in range(TRIES):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             if self._listens(port):
                 self.port = port
                 return
@@ -205,13 +205,6 @@ def _children(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _retried(*command: str) -> None:
