@@ -13,8 +13,9 @@ from dag_runs import outcome
 PAUSING = ("PATCH", "/api/v2/dags/camden.receipts")
 HEARTBEAT = ("PUT", "/execution/task-instances/01a208cb/heartbeat")
 CLICK = ("POST", "/ui/backfills/dry_run")
+UNKNOWN = ("POST", "/council/of-a-later-airflow")
 LOOKING = ("GET", "/api/v2/dags/camden.receipts")
-DECIDING = ("POST", "/birthshare/camden/agreements/camden-barnet/decide")  # it can take long, beside much
+DECIDING = ("POST", "/birthshare/camden/agreements/ui/decide")  # it can take long, beside much
 
 
 class Airflow:
@@ -67,7 +68,7 @@ def on_sqlite(modules: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite:////srv/airflow/airflow.db")
 
 
-@pytest.mark.parametrize("other", [PAUSING, HEARTBEAT, CLICK])
+@pytest.mark.parametrize("other", [PAUSING, HEARTBEAT, CLICK, UNKNOWN])
 def test_what_changes_something_waits_for_its_turn(other: tuple[str, str]) -> None:
     airflow = Airflow()
     asked(airflow, HEARTBEAT, other)
