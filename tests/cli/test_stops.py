@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 from month_authority import MONTH, Authority, CommandLine
 from pipeline import month as months
+from servers.terminal import hears_ctrl_c
 
 PROGRAM = Path(sys.executable).parent / "birthshare"
 SECRET = "Smith, 999 000 0018, CV32 5AA"  # what an unexpected error could quote
@@ -134,10 +134,8 @@ def test_ctrl_c_in_the_middle_of_a_month_loses_nothing(authority: Authority, bir
     os.mkfifo(fifo)  # the run waits here for the supplier's key, for as long as nobody writes it
     command = [PROGRAM, "run", str(MONTH), "--home", str(authority.home.path)]
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    # Tests that run in the background ignore Ctrl-C, and so would the run. The second opens when the run has
-    # come to reading it.
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(command, **piped, preexec_fn=heard) as running, fifo.open("wb"):
+    # The second opens when the run has come to reading it.
+    with subprocess.Popen(command, **piped, preexec_fn=hears_ctrl_c) as running, fifo.open("wb"):
         running.send_signal(signal.SIGINT)
         _, told = running.communicate(timeout=60)
     assert running.returncode == 130

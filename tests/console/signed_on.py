@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from month_authority import Authority
 from servers.sign_on import PASSWORD, SignOnServer
+from servers.terminal import hears_ctrl_c
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -44,6 +45,7 @@ def console(authority: Authority, port: int, address: str) -> Iterator[subproces
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hears_ctrl_c,
     )
     try:
         assert process.stdout is not None

@@ -140,7 +140,8 @@ def test_the_guardian_signs_in_and_signs_an_agreement_with_a_passkey(
     allow(council.authority, guardian.locator("pre.copy").inner_text())
     guardian.goto(ADDRESS + SIGNED)
     guardian.locator(".passkey button").click()
-    guardian.get_by_text("In force").first.wait_for()
+    approval = guardian.get_by_role("listitem").filter(has_text="Caldicott guardian:")
+    approval.get_by_text("signed", exact=True).wait_for()
     signature = council.authority.agreement_file().with_suffix(".caldicott_guardian.sig")
     assert "SSH SIGNATURE" in signature.read_text()
     assert complaints == []
