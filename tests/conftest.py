@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from msoffcrypto.method.ecma376_agile import ECMA376Agile
 
-sys.path.insert(0, str(Path(__file__).parent))
+_HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(_HERE))
+sys.path.append(str(_HERE.parent / "infra"))
 
-from asked_once import asked_once  # noqa: E402  # found by the line above, like the next
+from asked_once import asked_once  # noqa: E402  # found by the lines above, like the next three
 from at_length import AT_LENGTH  # noqa: E402
+from chromium_browser import NoBrowser, browser  # noqa: E402
+from servers.installing import provided  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # What `make long` runs, and `make test` has no time for: whole Airflows through accidents, attacks,
 # backfills and behind walls, and whether the figures can still be measured.
@@ -75,3 +84,20 @@ def one_asking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     from pipeline.validation import suite
 
     monkeypatch.setattr(suite, "_checkpoint", asked_once(suite._checkpoint))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser for one file of tests.
+
+    No longer: while it is open its loop runs in this thread, where nothing else could run coroutines and no
+    second one could be opened.
+    """
+    provided("chromium", lambda: shutil.which("chromium"))
+    try:
+        with browser() as opened:
+            yield opened
+    except NoBrowser as reason:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no browser: {reason}")

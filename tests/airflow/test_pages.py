@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -17,7 +17,6 @@ import pytest
 from airflow_browser import Screens
 from airflow_environment import Site
 from airflow_server import AirflowServer, Run
-from chromium_browser import NoBrowser, browser
 from pipeline import facts
 from pipeline.demo.authority import APPROVERS, AUTHORITY_NAME, Demonstration
 from pipeline.demo.run import laid_out
@@ -25,8 +24,10 @@ from pipeline.facts import opened_ledger
 from pipeline.home import Home
 from pipeline.ledger.entries import Kind
 from pipeline.records import Month
-from servers.installing import provided
 from servers.ports import free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NOW = datetime.now(UTC)
 MONTH = Month(NOW.year, NOW.month).plus(-1)
@@ -104,18 +105,11 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(airflow: AirflowServer) -> Iterator[Seen]:
+def seen(airflow: AirflowServer, chromium: Browser) -> Seen:
     """A month from the form that starts it to its report, by mouse and keyboard alone."""
-    provided("chromium", lambda: shutil.which("chromium"))
-    try:
-        with browser() as chromium:
-            lead = Screens(chromium, airflow.site.address)
-            lead.log_in("data_lead", airflow.site.passwords()["data_lead"])
-            yield a_month(lead, airflow)
-    except NoBrowser as reason:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no browser: {reason}")
+    lead = Screens(chromium, airflow.site.address)
+    lead.log_in("data_lead", airflow.site.passwords()["data_lead"])
+    return a_month(lead, airflow)
 
 
 def a_month(lead: Screens, airflow: AirflowServer) -> Seen:

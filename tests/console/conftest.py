@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,16 +20,11 @@ from pipeline.console.visit import TOKEN
 from pipeline.demo.authority import Demonstration
 from pipeline.home import Home
 from pipeline.roles import Role
-from servers.installing import provided
 
 from .crowded import Crowded, crowded
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "infra"))
-
-from chromium_browser import browser  # noqa: E402  # beside the code that is not a package
 
 ADDRESS = "http://localhost"
 ASKED_OF_AXE = {
@@ -118,14 +110,6 @@ def served(app: object) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(30)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A real browser for this test session."""
-    provided("chromium", lambda: shutil.which("chromium"))
-    with browser() as opened:
-        yield opened
 
 
 class Screen:
