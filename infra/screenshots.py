@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(REPOSITORY / "infra" / "airflow"), str(REPOSITORY / "infra")]
 
 from airflow_browser import HEIGHT, WIDTH, Screens  # noqa: E402
-from airflow_environment import Site  # noqa: E402
+from airflow_environment import ONLY_WHEN_ASKED, Site  # noqa: E402
 from airflow_server import AirflowError, AirflowServer, Login, Run, free_port  # noqa: E402
 from chromium_browser import NoBrowser, browser  # noqa: E402
 from pipeline.demo.authority import APPROVERS  # noqa: E402
@@ -45,7 +45,9 @@ def main() -> int:
         clear(FOLDER)
         with laid_out(FOLDER, month=month, births=400, centres=12, seed=1, now=now) as demo:
             users = dict.fromkeys(APPROVERS, "user") | {"operator": "op"}
-            site = Site(FOLDER / "airflow", free_port(), users, birthshare_home=demo.home)
+            site = Site(
+                FOLDER / "airflow", free_port(), users, birthshare_home=demo.home, extra=ONLY_WHEN_ASKED
+            )
             with AirflowServer(site, say=_tell) as server, browser() as chromium:
                 lead = Screens(chromium, site.address)
                 lead.log_in("data_lead", site.passwords()["data_lead"])

@@ -33,6 +33,10 @@ SIMPLE = "simple"  # the auth manager that keeps a list of logins, with password
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 PASSWORDS = "passwords.json"
 
+# For a Site's `extra`, where nothing is to run but what somebody asks for: demonstrations and tests. Else a
+# DAG that is opened shortly after its time runs at once, such as the months' from the third to the sixth.
+ONLY_WHEN_ASKED = {"SCHEDULER__USE_JOB_SCHEDULE": "False"}
+
 
 @dataclass(frozen=True)
 class Site:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_environment import REPOSITORY, Site
+from airflow_environment import ONLY_WHEN_ASKED, REPOSITORY, Site
 from airflow_server import AirflowError, AirflowServer, free_port, is_free
 from pipeline.demo.authority import PEOPLE, Demonstration
 from pipeline.demo.run import clear, laid_out
@@ -70,6 +70,7 @@ def _serve(folder: Path, port: int, births: int, centres: int) -> None:
             port if is_free(port) else free_port(),
             users,
             birthshare_home=demo.home,
+            extra=ONLY_WHEN_ASKED,
         )
         with AirflowServer(site, say=_tell) as server:
             server.login("operator").open_dag(DAG)

@@ -26,7 +26,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from airflow_environment import Site
+from airflow_environment import ONLY_WHEN_ASKED, Site
 from airflow_kept import everything_kept, in_database, in_folder, of_processes
 from airflow_server import AirflowServer, Login, Run
 from canaries import ANSWERED, CANARY, LATER, PUBLIC, QUOTED, Search, values_of, with_canaries
@@ -188,7 +188,8 @@ def ground(tmp_path_factory: pytest.TempPathFactory, airflow_folder: Path) -> It
             free_port(),
             {"data_lead": "user", "operator": "op"},
             authorities={OURS: demo.home, OTHER: root / OTHER},
-            extra={
+            extra=ONLY_WHEN_ASKED
+            | {
                 "SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
                 "SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(backend)}),
             },

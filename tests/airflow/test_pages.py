@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from airflow_browser import Screens
-from airflow_environment import Site
+from airflow_environment import ONLY_WHEN_ASKED, Site
 from airflow_server import AirflowServer, Run
 from pipeline import facts
 from pipeline.demo.authority import APPROVERS, AUTHORITY_NAME, Demonstration
@@ -77,7 +77,7 @@ def airflow(airflow_folder: Path, authority: Demonstration, other_home: Path) ->
         free_port(),
         USERS,
         authorities={OURS: authority.home, THEIRS: other_home},
-        extra={"CORE__AUTH_MANAGER": "narrow_logins.NarrowLogins"},
+        extra=ONLY_WHEN_ASKED | {"CORE__AUTH_MANAGER": "narrow_logins.NarrowLogins"},
     )
     config = airflow_folder / "config"  # where Airflow looks for modules
     config.mkdir()

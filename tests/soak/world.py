@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from airflow_environment import Site
+from airflow_environment import ONLY_WHEN_ASKED, Site
 from airflow_server import AirflowServer, Run, free_port
 from pipeline.delivery.manifest import manifest_name
 from pipeline.demo.authority import APPROVERS, Demonstration, make_authority, sftp_places, sign_register
@@ -161,7 +161,8 @@ def site_for(
     users = dict.fromkeys(APPROVERS, "user") | {OPERATOR: "op"}
     whose = {"birthshare_home": homes[""]} if "" in homes else {"authorities": homes}
     address = database.replace("postgresql://", "postgresql+psycopg://", 1)
-    return Site(folder, free_port(), users, database=address, broker=broker, extra=extra or {}, **whose)
+    more = ONLY_WHEN_ASKED | dict(extra or {})
+    return Site(folder, free_port(), users, database=address, broker=broker, extra=more, **whose)
 
 
 def begin(airflow: AirflowServer, one: Authority) -> Run:
