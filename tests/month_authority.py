@@ -112,12 +112,18 @@ class Authority:
         file.write_text(text.replace(old, new))
 
     def shared(self, code: str) -> list[str]:
-        """The children whom the decisions share with a recipient, before anything is sent."""
+        """The children whom the decisions share with a recipient, before anything is sent.
+
+        Those come first of whose home there is no other birth: what is said of a child is said of twins too.
+        """
         with months.opened(self.home, MONTH, NOW) as desk:
             [one] = desk.agreements
             decided = desk.staging.frame(decisions_of(one.agreement.id))
+            births = desk.staging.frame("births").drop_duplicates("child")
         mine = (decided["recipient"] == code) & (decided["outcome"] == Outcome.SHARE)
-        return sorted(decided.loc[mine, "child"])
+        together = births.duplicated("parent", keep=False) | births.duplicated("dwelling", keep=False)
+        of_several = set(births.loc[together, "child"])
+        return sorted(decided.loc[mine, "child"], key=lambda child: (child in of_several, child))
 
     def of_two_homes(self, code: str) -> tuple[str, str]:
         """Two children shared with a recipient; what is said of one says nothing of the other."""
