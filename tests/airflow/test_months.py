@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airflow_environment import ONLY_WHEN_ASKED, Site
+from airflow_environment import Site
 from airflow_server import FINISHED, AirflowServer, Login, Run
 from many_authorities import copy_of, make_prototype
 from month_authority import MONTH, NOW, Authority
@@ -143,8 +143,7 @@ def finish(authority: Authority, month: Month) -> None:
 @pytest.fixture(scope="module")
 def world(airflow_folder: Path, authority: Authority) -> Iterator[World]:
     people = {"hazel_data_lead": "op"}
-    home = authority.home.path
-    site = Site(airflow_folder, free_port(), people, birthshare_home=home, extra=ONLY_WHEN_ASKED)
+    site = Site(airflow_folder, free_port(), people, birthshare_home=authority.home.path)
     with AirflowServer(site, prepared=True) as server:
         lead = server.login("hazel_data_lead")
         lead.open_dag(DAG)
